@@ -1,0 +1,129 @@
+import { z } from "zod";
+
+/**
+ * Every error a person or program can meet: code -> HTTP status, whether trying again can help, and the default sentence.
+ * The code is stable; the sentence says what happened and the way out. A thrower may give a more exact sentence.
+ */
+export const ERRORS = {
+  invalid_request: { status: 400, retryable: false, message: "The request is not valid." },
+  invalid_json: { status: 400, retryable: false, message: "The body is not valid JSON. Send one JSON object." },
+  json_too_deep: {
+    status: 400,
+    retryable: false,
+    message: "The JSON body is nested too deeply. Flatten it and try again.",
+  },
+  unsupported_parameter: { status: 400, retryable: false, message: "A parameter of this request is not supported." },
+  context_length_exceeded: { status: 400, retryable: false, message: "The prompt is longer than the model's context." },
+  invalid_api_key: {
+    status: 401,
+    retryable: false,
+    message: "The API key is missing or not valid. Send it as 'Authorization: Bearer plk_live_...'.",
+  },
+  forbidden: { status: 403, retryable: false, message: "This key or session may not do that." },
+  not_found: { status: 404, retryable: false, message: "There is nothing at this address. See /docs for the routes." },
+  model_not_found: { status: 404, retryable: false, message: "No such model. GET /v1/models lists those there are." },
+  method_not_allowed: { status: 405, retryable: false, message: "This address does not take that method." },
+  code_used_or_expired: {
+    status: 410,
+    retryable: false,
+    message: "This link was used already or has expired. Make a new one.",
+  },
+  body_too_large: { status: 413, retryable: false, message: "The body is larger than this address takes." },
+  unsupported_media_type: {
+    status: 415,
+    retryable: false,
+    message: "Send the body as 'Content-Type: application/json'.",
+  },
+  headers_too_large: { status: 431, retryable: false, message: "The request's headers are larger than 32 KiB in all." },
+  rate_limited: { status: 429, retryable: true, message: "Too many requests. Wait a little and try again." },
+  internal: {
+    status: 500,
+    retryable: true,
+    message: "Something broke on our side. Try again; if it lasts, run 'porchlight doctor'.",
+  },
+  engine_crashed: {
+    status: 500,
+    retryable: true,
+    message: "The model's process ended while it was answering. Try again: it restarts by itself.",
+  },
+  model_load_failed: {
+    status: 500,
+    retryable: false,
+    message: "The model could not be loaded. Run 'porchlight doctor' on the home machine.",
+  },
+  agent_offline: {
+    status: 503,
+    retryable: true,
+    message: "No home machine of this account is online. Start it with 'porchlight up' and try again.",
+  },
+  agent_disconnected: {
+    status: 503,
+    retryable: true,
+    message: "The home machine went away while it was answering. Try again.",
+  },
+  overloaded: {
+    status: 503,
+    retryable: true,
+    message: "The home machine has as much work as it can take. Try again shortly.",
+  },
+  timeout: { status: 504, retryable: true, message: "The home machine did not answer in time. Try again." },
+} as const satisfies Record<string, { status: number; retryable: boolean; message: string }>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+const codes = Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]]; // Object.keys loses the key type; ERRORS is const
+
+/** An error as it crosses the tunnel or a process boundary. `param` names the offending field, if one does. */
+export const wireErrorSchema = z.object({
+  code: z.enum(codes),
+  message: z.string().max(4096),
+  param: z.string().max(256).optional(),
+  retryAfterMs: z.number().int().nonnegative().optional(),
+});
+export type WireError = z.infer<typeof wireErrorSchema>;
+
+/** The one error class of the project: a stable code, a sentence, and what a client may do with it. */
+export class PorchlightError extends Error {
+  override readonly name = "PorchlightError";
+  readonly code: ErrorCode;
+  readonly param: string | undefined;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(
+    code: ErrorCode,
+    message?: string,
+    details: { param?: string; retryAfterMs?: number; cause?: unknown } = {},
+  ) {
+    super(message ?? ERRORS[code].message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    this.param = details.param;
+    this.retryAfterMs = details.retryAfterMs;
+  }
+
+  /** HTTP status of the code. */
+  get status(): (typeof ERRORS)[ErrorCode]["status"] {
+    return ERRORS[this.code].status;
+  }
+
+  toWire(): WireError {
+    return {
+      code: this.code,
+      message: this.message,
+      ...(this.param === undefined ? {} : { param: this.param }),
+      ...(this.retryAfterMs === undefined ? {} : { retryAfterMs: this.retryAfterMs }),
+    };
+  }
+
+  static fromWire(wire: WireError): PorchlightError {
+    const { param, retryAfterMs } = wire;
+    return new PorchlightError(wire.code, wire.message, {
+      ...(param === undefined ? {} : { param }),
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    });
+  }
+
+  /** `error` itself if it is one of ours, otherwise `internal` with the original as its cause: nothing private leaks. */
+  static from(error: unknown): PorchlightError {
+    return error instanceof PorchlightError ? error : new PorchlightError("internal", undefined, { cause: error });
+  }
+}

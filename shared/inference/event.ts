@@ -1,0 +1,31 @@
+import { z } from "zod";
+import { wireErrorSchema } from "../errors.ts";
+import { toolCallSchema } from "./request.ts";
+
+/**
+ * What a generation yields, in this order: any number of `progress`; then `text` and `tool_call` as they come; then one
+ * `usage` and one `finish`. An `error` may come at any point and is the last event. Exactly one of `finish` and `error` ends a
+ * stream.
+ */
+export const generateEventSchema = z.discriminatedUnion("type", [
+  /** Still alive, nothing generated yet. `fraction` in [0, 1] when it is known. */
+  z.object({
+    type: z.literal("progress"),
+    stage: z.enum(["queued", "loading", "prefill"]),
+    fraction: z.number().min(0).max(1).optional(),
+  }),
+  /** A piece of output text: whole Unicode characters, never empty. */
+  z.object({ type: z.literal("text"), text: z.string().min(1) }),
+  /** A whole tool call; `index` counts from 0 within this answer. */
+  z.object({ type: z.literal("tool_call"), index: z.number().int().nonnegative(), call: toolCallSchema }),
+  z.object({
+    type: z.literal("usage"),
+    promptTokens: z.number().int().nonnegative(),
+    completionTokens: z.number().int().nonnegative(),
+    /** How many of the prompt's tokens were not computed again. */
+    cachedTokens: z.number().int().nonnegative().optional(),
+  }),
+  z.object({ type: z.literal("finish"), reason: z.enum(["stop", "length", "tool_calls"]) }),
+  z.object({ type: z.literal("error"), error: wireErrorSchema }),
+]);
+export type GenerateEvent = z.infer<typeof generateEventSchema>;

@@ -1,0 +1,63 @@
+import { z } from "zod";
+
+/** A JSON Schema object, passed to the model's chat template as it is. */
+const jsonSchemaObject = z.record(z.string(), z.unknown());
+
+export const toolSchema = z.object({
+  name: z.string().regex(/^[a-zA-Z0-9_.-]{1,64}$/),
+  description: z.string().max(8192).optional(),
+  /** JSON Schema of the arguments, an object schema. */
+  parameters: jsonSchemaObject.optional(),
+});
+export type Tool = z.infer<typeof toolSchema>;
+
+export const toolCallSchema = z.object({
+  id: z.string().min(1).max(128),
+  name: z.string().min(1).max(128),
+  /** The arguments as JSON text, the way the model wrote them. */
+  arguments: z.string(),
+});
+export type ToolCall = z.infer<typeof toolCallSchema>;
+
+export const messageSchema = z.discriminatedUnion("role", [
+  z.object({ role: z.literal("system"), content: z.string() }),
+  z.object({ role: z.literal("user"), content: z.string() }),
+  z.object({
+    role: z.literal("assistant"),
+    content: z.string(),
+    toolCalls: z.array(toolCallSchema).max(128).optional(),
+  }),
+  z.object({ role: z.literal("tool"), toolCallId: z.string().max(128), content: z.string() }),
+]);
+export type Message = z.infer<typeof messageSchema>;
+
+/** Sampling parameters; an absent one takes the model's default (generation_config.json), then the neutral value. */
+export const samplingSchema = z.object({
+  /** 0 is greedy. */
+  temperature: z.number().min(0).max(2).optional(),
+  /** 0 turns it off. */
+  topK: z.number().int().min(0).max(100_000).optional(),
+  topP: z.number().gt(0).max(1).optional(),
+  minP: z.number().min(0).max(1).optional(),
+  /** Multiplicative (CTRL, arXiv:1909.05858), over prompt and output; 1 is neutral. */
+  repetitionPenalty: z.number().gt(0).max(10).optional(),
+  /** Additive per occurrence in the output (OpenAI's definition). */
+  frequencyPenalty: z.number().min(-2).max(2).optional(),
+  /** Additive once if it occurs in the output (OpenAI's definition). */
+  presencePenalty: z.number().min(-2).max(2).optional(),
+  seed: z.number().int().min(Number.MIN_SAFE_INTEGER).max(Number.MAX_SAFE_INTEGER).optional(),
+});
+export type Sampling = z.infer<typeof samplingSchema>;
+
+/** The canonical request: every dialect is translated to it at the door, on either side, and every engine takes it. */
+export const generateRequestSchema = z.object({
+  model: z.string().min(1).max(256),
+  messages: z.array(messageSchema).min(1).max(2048),
+  tools: z.array(toolSchema).max(128).optional(),
+  sampling: samplingSchema,
+  /** Most tokens to generate; absent means the model's default, at most what the context leaves. */
+  maxTokens: z.number().int().min(1).max(1_000_000).optional(),
+  /** Generation ends before the first of these; they are not part of the output. */
+  stop: z.array(z.string().min(1).max(256)).max(4).optional(),
+});
+export type GenerateRequest = z.infer<typeof generateRequestSchema>;

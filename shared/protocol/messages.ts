@@ -1,0 +1,31 @@
+import { z } from "zod";
+import { modelInfoSchema } from "../inference/model.ts";
+
+/** What an opener says of its stream. The body (for `generate`: one canonical request as JSON) follows as DATA, then END. */
+export const streamHeaderSchema = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("generate"), requestId: z.string().min(1).max(128) }),
+]);
+export type StreamHeader = z.infer<typeof streamHeaderSchema>;
+
+export const machineSchema = z.object({
+  name: z.string().min(1).max(128),
+  os: z.string().max(64),
+  arch: z.string().max(32),
+  cpu: z.string().max(128),
+  cores: z.number().int().positive(),
+  memoryBytes: z.number().int().positive(),
+});
+export type Machine = z.infer<typeof machineSchema>;
+
+/** What the agent announces after `welcome` and whenever it changes. */
+export const statusMessageSchema = z.object({
+  type: z.literal("status"),
+  agentVersion: z.string().max(64),
+  machine: machineSchema,
+  models: z.array(modelInfoSchema).max(1000),
+});
+export type StatusMessage = z.infer<typeof statusMessageSchema>;
+
+/** Messages on stream 0 once the handshake is done. */
+export const controlMessageSchema = z.discriminatedUnion("type", [statusMessageSchema]);
+export type ControlMessage = z.infer<typeof controlMessageSchema>;

@@ -1,0 +1,56 @@
+import type { WireError } from "../errors.ts";
+import type { ControlMessage, StreamHeader } from "./messages.ts";
+
+/** Sends whole binary messages and closes. Nothing above it knows sockets; whoever owns it feeds `Session.receive`. */
+export interface Transport {
+  /** Queues one binary message. Must not throw: a transport that is gone drops it. */
+  send(bytes: Uint8Array): void;
+  /** Closes with a code of `CLOSE_CODES` and a short reason. */
+  close(code: number, reason: string): void;
+}
+
+/** One bidirectional byte stream of a session. Writing waits for credit, so memory is bounded by what the peer consumes. */
+export interface ProtocolStream {
+  readonly id: number;
+  readonly header: StreamHeader;
+  /** Resolves when all of `bytes` has been handed to the transport within credit; rejects once the stream is reset or lost. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Half-closes this side after what was written. */
+  end(): void;
+  /** Ends both directions now; the peer's reader and writer fail with this error. */
+  reset(error: WireError): void;
+  /** The peer's bytes in order; ends after its END, throws PorchlightError on RESET or loss. Credit returns as it is read. */
+  readonly incoming: AsyncIterable<Uint8Array>;
+  /** Aborts when the stream is reset by the peer or lost with the session (not on a plain end). */
+  readonly signal: AbortSignal;
+}
+
+/** Multiplexes streams over one authenticated transport. Knows no sockets, no clocks of its own, no storage. */
+export interface Session {
+  /** Feeds bytes that came from the peer, in any splitting. A violation closes the transport with 4400. */
+  receive(bytes: Uint8Array): void;
+  /** Opens a stream; throws PorchlightError `overloaded` when all streams are taken or the peer is going away. */
+  open(header: StreamHeader): ProtocolStream;
+  /** Sends a control message on stream 0. */
+  control(message: ControlMessage): void;
+  /** Tells the peer to open no more streams; those there are go on. */
+  goAway(reason: string): void;
+  /** The transport is gone: every stream is lost with `agent_disconnected`. */
+  lost(): void;
+  /** Live streams. */
+  readonly streamCount: number;
+  /** The id the next opened stream will have: kept in a hibernating socket's attachment. */
+  readonly nextStreamId: number;
+}
+
+export interface SessionOptions {
+  /** Decides the ids of streams this side opens: odd for the agent (it dialled), even for the edge. */
+  role: "edge" | "agent";
+  transport: Transport;
+  limits: { streamCreditBytes: number; connectionCreditBytes: number; streams: number };
+  nextStreamId?: number;
+  /** A stream the peer opened. Must not throw. */
+  onStream(stream: ProtocolStream): void;
+  onControl(message: ControlMessage): void;
+  onGoAway?(reason: string): void;
+}
