@@ -1,3 +1,5 @@
+import type { Quantization } from "../../shared/inference/model.ts";
+
 /**
  * One loaded model on one device: all that the engine knows of it. Token ids in, logits out.
  *
@@ -25,8 +27,6 @@ export interface Decoder {
   evaluate(slot: number, tokens: readonly number[]): Promise<Float32Array>;
   dispose(): Promise<void>;
 }
-
-export type Quantization = "fp32" | "int8" | "int4";
 
 export interface DecoderOptions {
   /** A model folder in the Hugging Face layout. */

@@ -1,0 +1,36 @@
+import { z } from "zod";
+import { quantizationSchema } from "../../shared/inference/model.ts";
+
+/** How an agent is run; everything it needs and nothing else. */
+export const agentOptionsSchema = z.object({
+  identityFile: z.string(),
+  localKeyFile: z.string(),
+  modelsDir: z.string(),
+  compiledDir: z.string(),
+  /** A name or a folder; absent: the best that fits. */
+  model: z.string().optional(),
+  quantization: quantizationSchema.optional(),
+  /** Port of the local API on loopback; 0 for any free one. */
+  localPort: z.number().int().min(0).max(65_535),
+  agentVersion: z.string(),
+});
+export type AgentOptions = z.infer<typeof agentOptionsSchema>;
+
+/** From the supervisor to the agent's process. */
+export const toAgentSchema = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("start"), options: agentOptionsSchema }),
+  /** Dial this edge; `enrolUrl` pairs first. */
+  z.object({ type: z.literal("dial"), origin: z.url(), enrolUrl: z.url().optional() }),
+  z.object({ type: z.literal("stop") }),
+]);
+export type ToAgent = z.infer<typeof toAgentSchema>;
+
+/** From the agent's process to its supervisor. */
+export const fromAgentSchema = z.discriminatedUnion("type", [
+  /** Waits for `start`. */
+  z.object({ type: z.literal("up") }),
+  z.object({ type: z.literal("started"), paired: z.boolean(), localUrl: z.string(), model: z.string() }),
+  z.object({ type: z.literal("link"), state: z.enum(["offline", "online", "refused"]), reason: z.string() }),
+  z.object({ type: z.literal("failed"), code: z.string(), message: z.string() }),
+]);
+export type FromAgent = z.infer<typeof fromAgentSchema>;

@@ -1,0 +1,51 @@
+import { mkdir, rename, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** Where everything of one user's Porchlight lives on this machine. */
+export interface DataFolder {
+  root: string;
+  /** State of the embedded edge: D1, Durable Objects, R2. */
+  edge: string;
+  /** Key pair and pairing with the embedded edge; with a remote edge. */
+  localIdentity: string;
+  remoteIdentity: string;
+  /** Key of the agent's own API on loopback. */
+  localKey: string;
+  /** The owner's API key at the embedded edge. */
+  owner: string;
+  /** Which `porchlight up` runs on this folder, if one does. */
+  running: string;
+  /** Model folders the user put here: models/NAME/config.json. */
+  models: string;
+  compiled: string;
+}
+
+/** `flag` (--data), else $XDG_DATA_HOME/porchlight, else ~/.local/share/porchlight (XDG base directory specification). */
+export function dataFolder(flag: string | undefined, env: NodeJS.ProcessEnv = process.env): DataFolder {
+  const xdg = env.XDG_DATA_HOME?.startsWith("/") ? env.XDG_DATA_HOME : join(homedir(), ".local", "share");
+  const root = flag === undefined ? join(xdg, "porchlight") : resolve(flag);
+  return {
+    root,
+    edge: join(root, "edge"),
+    localIdentity: join(root, "agent", "local.json"),
+    remoteIdentity: join(root, "agent", "remote.json"),
+    localKey: join(root, "agent", "local-key"),
+    owner: join(root, "owner.json"),
+    running: join(root, "running.json"),
+    models: join(root, "models"),
+    compiled: join(root, "compiled"),
+  };
+}
+
+/** Models that come with Porchlight. */
+export const BUNDLED_MODELS = fileURLToPath(new URL("models", import.meta.url));
+
+/** Writes a file only its user can read, in a folder only its user can enter; whole or not at all. */
+export async function writePrivateFile(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const draft = `${path}.${process.pid}`;
+  await writeFile(draft, text, { mode: 0o600 });
+  await rename(draft, path);
+}

@@ -1,0 +1,69 @@
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { dirname, join } from "node:path";
+import { CommandError } from "../commands/command-error.ts";
+import { EDGE_BUNDLE, EDGE_OPTIONS, ROOT } from "./build.ts";
+import { migrate } from "./migrate.ts";
+
+export interface EmbeddedEdgeOptions {
+  /** Where D1, Durable Objects and R2 are kept between runs. */
+  stateDir: string;
+  port: number;
+  /** Lets the holder make the first account (POST /api/setup). */
+  setupToken: string;
+}
+
+export interface EmbeddedEdge {
+  origin: string;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the built Worker in workerd on this machine's loopback, with its state in a folder, and migrates its database.
+ * Throws CommandError `port_taken` with the way out.
+ */
+export async function startEmbeddedEdge(options: EmbeddedEdgeOptions): Promise<EmbeddedEdge> {
+  await requireFreePort(options.port);
+  process.env.CLOUDFLARE_CF_FETCH_ENABLED = "false";
+  const { convertV4MiniflareOptions, Log, LogLevel, Miniflare } = await import("miniflare");
+  // What build.ts wrote: the worker's options in Miniflare's own form.
+  const worker = JSON.parse(await readFile(EDGE_OPTIONS, "utf8")) as Parameters<typeof convertV4MiniflareOptions>[0] & {
+    bindings?: Record<string, string>;
+  };
+  const miniflare = new Miniflare({
+    ...convertV4MiniflareOptions({
+      ...worker,
+      name: "porchlight",
+      rootPath: ROOT,
+      modules: [{ type: "ESModule", path: EDGE_BUNDLE }],
+      modulesRoot: dirname(EDGE_BUNDLE),
+      bindings: { ...worker.bindings, SETUP_TOKEN: options.setupToken },
+      host: "127.0.0.1",
+      port: options.port,
+      cf: false,
+      log: new Log(LogLevel.ERROR),
+    }),
+    resourcePersistencePath: options.stateDir,
+  });
+  try {
+    await miniflare.ready;
+    await migrate(await miniflare.getD1Database("DB"), join(ROOT, "migrations"));
+  } catch (error) {
+    await miniflare.dispose();
+    throw error;
+  }
+  return { origin: `http://localhost:${options.port}`, stop: () => miniflare.dispose() };
+}
+
+/** Fails before workerd is started: its own message for a taken port names neither the port nor the way out. */
+async function requireFreePort(port: number): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const probe = createServer();
+    probe.once("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EADDRINUSE" && error.code !== "EACCES") return reject(error);
+      const why = error.code === "EACCES" ? "may not be used by this user" : "is taken by another program";
+      reject(new CommandError("port_taken", `Port ${port} ${why}. Choose another: npm start -- --port ${port + 1}`));
+    });
+    probe.listen(port, "127.0.0.1", () => probe.close(() => resolve()));
+  });
+}
