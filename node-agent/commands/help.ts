@@ -1,0 +1,46 @@
+import { COMMANDS, type CommandName, type FLAGS } from "./index.ts";
+
+const FLAG_HELP: Record<keyof typeof FLAGS, [form: string, meaning: string]> = {
+  ask: ["--ask TEXT", "ask one question over the public API, print the answer, and exit"],
+  port: ["--port N", "where the edge listens on this machine (8787)"],
+  "local-port": ["--local-port N", "where the agent's own API listens on this machine (8788)"],
+  model: ["--model NAME|FOLDER", "the model that answers by default (or PORCHLIGHT_MODEL)"],
+  quantization: ["--quantization Q", "fp32, int8 or int4; without it, what suits the model"],
+  data: ["--data FOLDER", "where everything is kept (~/.local/share/porchlight)"],
+  json: ["--json", "print one JSON object instead of text"],
+  help: ["-h, --help", "show this, or the help of one command"],
+  version: ["--version", "print the version"],
+};
+
+/** The help text, of one command or of all. */
+export function help(command: CommandName | undefined): string {
+  return command === undefined ? overview() : detail(command);
+}
+
+function overview(): string {
+  const commands = Object.entries(COMMANDS).map(([name, { summary }]): [string, string] => [name, summary]);
+  return [
+    "Porchlight: a private AI assistant. The door is public, the models stay at home.",
+    "",
+    "  porchlight up                  everything on this machine; the same as 'npm start'",
+    '  porchlight up --ask "Hello"    one question, one answer',
+    "",
+    "Commands",
+    ...columns(commands),
+    "",
+    "Flags",
+    ...columns(Object.values(FLAG_HELP)),
+    "",
+    "Exit codes: 0 done, 1 failed (a sentence says why), 2 wrong usage, 130 interrupted.",
+  ].join("\n");
+}
+
+function detail(name: CommandName): string {
+  const { usage, summary, flags } = COMMANDS[name];
+  return [`${usage}\n  ${summary}`, "", ...columns([...flags, "help" as const].map((flag) => FLAG_HELP[flag]))].join("\n");
+}
+
+function columns(rows: [string, string][]): string[] {
+  const width = Math.max(...rows.map(([left]) => left.length)) + 3;
+  return rows.map(([left, right]) => `  ${left.padEnd(width)}${right}`);
+}

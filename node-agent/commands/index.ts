@@ -1,0 +1,102 @@
+import { quantizationSchema } from "../../shared/inference/model.ts";
+import { CommandError } from "./command-error.ts";
+
+/** Every flag of every command: one meaning each. */
+export const FLAGS = {
+  port: { type: "string" },
+  "local-port": { type: "string" },
+  data: { type: "string" },
+  model: { type: "string" },
+  quantization: { type: "string" },
+  ask: { type: "string" },
+  json: { type: "boolean" },
+  help: { type: "boolean", short: "h" },
+  version: { type: "boolean" },
+} as const;
+
+export type Flags = {
+  [Name in keyof typeof FLAGS]?: (typeof FLAGS)[Name]["type"] extends "boolean" ? boolean : string;
+};
+
+interface Command {
+  /** One line of `--help`. */
+  summary: string;
+  usage: string;
+  flags: readonly (keyof typeof FLAGS)[];
+  run(flags: Flags, rest: string[]): Promise<number>;
+}
+
+/** Commands load their code when they run: `--help` and a mistyped flag answer at once. */
+export const COMMANDS = {
+  up: {
+    summary: "start the edge and the agent on this machine and pair them",
+    usage: "porchlight up [--port 8787] [--ask TEXT]",
+    flags: ["port", "local-port", "data", "model", "quantization", "ask"],
+    run: async (flags, rest) => {
+      takesNothing("up", rest);
+      const { up } = await import("./up.ts");
+      return await up({ ...agentFlags(flags), port: port(flags, "port", 8787), ...optional("ask", nonEmpty(flags.ask, "--ask")) });
+    },
+  },
+  connect: {
+    summary: "pair this machine with an edge elsewhere, or go on serving the one it is paired with",
+    usage: "porchlight connect [https://EDGE/j/CODE]",
+    flags: ["local-port", "data", "model", "quantization"],
+    run: async (flags, rest) => {
+      if (rest.length > 1) throw new CommandError("bad_usage", "'porchlight connect' takes one address.");
+      const { connect } = await import("./connect.ts");
+      return await connect({ ...agentFlags(flags), ...optional("url", rest[0]) });
+    },
+  },
+  doctor: {
+    summary: "say what is found on this machine, what is missing, and what to do",
+    usage: "porchlight doctor [--json]",
+    flags: ["data", "model", "json"],
+    run: async (flags, rest) => {
+      takesNothing("doctor", rest);
+      const { doctor } = await import("./doctor.ts");
+      return await doctor({ json: flags.json ?? false, ...optional("data", flags.data), ...optional("model", wantedModel(flags)) });
+    },
+  },
+} as const satisfies Record<string, Command>;
+
+export type CommandName = keyof typeof COMMANDS;
+
+function agentFlags(flags: Flags) {
+  const quantization = quantizationSchema.optional().safeParse(flags.quantization);
+  if (!quantization.success) {
+    throw new CommandError("bad_usage", `--quantization is one of ${quantizationSchema.options.join(", ")}, not "${flags.quantization}".`);
+  }
+  return {
+    localPort: port(flags, "local-port", 8788),
+    ...optional("data", nonEmpty(flags.data, "--data")),
+    ...optional("model", wantedModel(flags)),
+    ...optional("quantization", quantization.data),
+  };
+}
+
+function wantedModel(flags: Flags): string | undefined {
+  return nonEmpty(flags.model, "--model") ?? (process.env.PORCHLIGHT_MODEL || undefined);
+}
+
+function port(flags: Flags, name: "port" | "local-port", otherwise: number): number {
+  const text = flags[name];
+  if (text === undefined) return otherwise;
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0 && value < 65_536) return value;
+  throw new CommandError("bad_usage", `--${name} takes a port from 1 to 65535, not "${text}".`);
+}
+
+function nonEmpty(text: string | undefined, flag: string): string | undefined {
+  if (text !== undefined && text.trim() === "") throw new CommandError("bad_usage", `${flag} takes a value that is not empty.`);
+  return text;
+}
+
+function takesNothing(command: string, rest: string[]): void {
+  if (rest.length > 0) throw new CommandError("bad_usage", `'porchlight ${command}' takes no "${rest[0]}". See 'porchlight ${command} --help'.`);
+}
+
+/** `{[key]: value}`, or nothing for undefined: exact optional properties have no undefined. */
+function optional<Key extends string, Value>(key: Key, value: Value | undefined): { [K in Key]?: Value } {
+  return value === undefined ? {} : ({ [key]: value } as { [K in Key]: Value }); // a computed key widens to string
+}

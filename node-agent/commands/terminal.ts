@@ -1,0 +1,29 @@
+import { styleText } from "node:util";
+
+type Style = Parameters<typeof styleText>[0];
+
+/** `text` in a style where standard error shows colours (a terminal, no NO_COLOR), plain otherwise. */
+export function styled(style: Style, text: string): string {
+  return styleText(style, text, { stream: process.stderr });
+}
+
+/** Everything but answers goes to standard error, so that `--ask` can be piped. */
+export function say(line = ""): void {
+  process.stderr.write(`${line}\n`);
+}
+
+/** One line that says what is being done: replaced in a terminal, appended elsewhere. */
+export class StatusLine {
+  #shown = false;
+
+  show(what: string): void {
+    if (!process.stderr.isTTY) return;
+    process.stderr.write(`\r\x1b[2K${styled("dim", `${what}…`)}`);
+    this.#shown = true;
+  }
+
+  clear(): void {
+    if (this.#shown) process.stderr.write("\r\x1b[2K");
+    this.#shown = false;
+  }
+}

@@ -1,0 +1,99 @@
+import { mkdir } from "node:fs/promises";
+import type { Quantization } from "../../shared/inference/model.ts";
+import { type DataFolder, dataFolder } from "../data-folder.ts";
+import { buildEdgeIfNeeded } from "../edge/build.ts";
+import { ask } from "./ask.ts";
+import { type HomeStack, startHomeStack } from "./home-stack.ts";
+import { ensureOwner, type OwnerClient } from "./owner.ts";
+import { findRunning, markRunning, type Running, unmarkRunning } from "./running.ts";
+import { StatusLine, say, styled } from "./terminal.ts";
+
+export interface UpFlags {
+  port: number;
+  localPort: number;
+  data?: string;
+  model?: string;
+  quantization?: Quantization;
+  ask?: string;
+}
+
+/** How long a question may wait for the agent to come online. */
+const PATIENCE_MS = 60_000;
+
+/** `porchlight up`: edge and agent on this machine until interrupted, or until the one question of --ask is answered. */
+export async function up(flags: UpFlags): Promise<number> {
+  const folder = dataFolder(flags.data);
+  await mkdir(folder.root, { recursive: true, mode: 0o700 });
+  const running = await findRunning(folder.running);
+  if (running) return await useRunning(running, folder, flags);
+
+  const status = new StatusLine();
+  const interrupted = interruption();
+  status.show("Building the edge");
+  await buildEdgeIfNeeded();
+  const starting = startHomeStack({ ...flags, folder, onProgress: (what) => status.show(what) });
+  const stack = await Promise.race([starting, interrupted.then(() => undefined)]);
+  status.clear();
+  if (!stack) {
+    await starting.then((late) => late.stop()).catch(() => undefined); // interrupted while starting: nothing to report
+    return 130;
+  }
+  try {
+    await markRunning(folder.running, { pid: process.pid, origin: stack.origin });
+    if (flags.ask !== undefined) return await answer(stack.owner, stack.model, flags.ask, interrupted);
+    await banner(stack);
+    await interrupted;
+    return 0;
+  } finally {
+    await stack.stop();
+    await unmarkRunning(folder.running);
+  }
+}
+
+/** Another `porchlight up` has this folder: use it rather than fail. */
+async function useRunning(running: Running, folder: DataFolder, flags: UpFlags): Promise<number> {
+  const owner = await ensureOwner(running.origin, "", folder.owner);
+  if (flags.ask !== undefined) return await answer(owner, flags.model, flags.ask, interruption());
+  say(`Porchlight is running already (process ${running.pid}).`);
+  say(`  Page  ${styled("cyan", await owner.signInUrl())}`);
+  return 0;
+}
+
+async function answer(
+  owner: OwnerClient,
+  model: string | undefined,
+  text: string,
+  interrupted: Promise<void>,
+): Promise<number> {
+  const asking = ask(
+    { origin: owner.origin, apiKey: owner.apiKey, model: model ?? (await owner.firstModel()), text, patienceMs: PATIENCE_MS },
+    (piece) => process.stdout.write(piece),
+  );
+  const stopped = await Promise.race([asking, interrupted.then(() => true)]);
+  process.stdout.write("\n");
+  return stopped ? 130 : 0;
+}
+
+async function banner(stack: HomeStack): Promise<void> {
+  const { origin, owner, model } = stack;
+  const body = JSON.stringify({ model, messages: [{ role: "user", content: "What can you do?" }] });
+  say(`${styled("bold", "Porchlight is on.")} Model ${styled("bold", model)} answers on this machine.`);
+  say();
+  say(`  Page     ${styled("cyan", await owner.signInUrl())}`);
+  say(`           ${styled("dim", "this link signs one browser in; run the command again for another")}`);
+  say(`  API      ${origin}/v1   ${styled("dim", `reference: ${origin}/docs`)}`);
+  say(`  Key      ${owner.apiKey}`);
+  say(`  At home  ${stack.localUrl}/v1   ${styled("dim", "the same API without the edge, on this machine only")}`);
+  say();
+  say(`  curl ${origin}/v1/chat/completions -H "Authorization: Bearer ${owner.apiKey}" \\`);
+  say(`    -H "Content-Type: application/json" -d '${body}'`);
+  say();
+  say(styled("dim", "Ctrl-C stops it. Conversations, key and pairing stay."));
+}
+
+/** Resolves at Ctrl-C or a polite kill. A second one does not wait: the children end with this process. */
+function interruption(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => resolve());
+  });
+}
