@@ -29,7 +29,9 @@ export class AgentSupervisor {
     return this.#child?.pid;
   }
 
+  /** Starts the agent, also again after `stop`. */
   start(): void {
+    this.#stopping = false;
     const startedAt = performance.now();
     const child = fork(ENTRY, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
     this.#child = child;

@@ -6,6 +6,7 @@ import { ask } from "./ask.ts";
 import { type HomeStack, startHomeStack } from "./home-stack.ts";
 import { ensureOwner, type OwnerClient } from "./owner.ts";
 import { findRunning, markRunning, type Running, unmarkRunning } from "./running.ts";
+import { interruption } from "./signals.ts";
 import { StatusLine, say, styled } from "./terminal.ts";
 
 export interface UpFlags {
@@ -89,11 +90,4 @@ async function banner(stack: HomeStack): Promise<void> {
   say(`    -H "Content-Type: application/json" -d '${body}'`);
   say();
   say(styled("dim", "Ctrl-C stops it. Conversations, key and pairing stay."));
-}
-
-/** Resolves at Ctrl-C or a polite kill. A second one does not wait: the children end with this process. */
-function interruption(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => resolve());
-  });
 }

@@ -1,0 +1,31 @@
+import { parseArgs } from "node:util";
+import type { Bench } from "./bench.ts";
+import { printResult } from "./print.ts";
+
+/** Each benchmark loads when it runs. */
+const BENCHES: Record<string, { summary: string; load(): Promise<Bench> }> = {
+  decode: {
+    summary: "tokens/s of the starter and of a synthetic 1.1B model, beside the machine's memory bandwidth",
+    load: async () => (await import("./decode.ts")).decode,
+  },
+  relay: {
+    summary: "what edge and tunnel add to a direct call: latency, and events/s with 1, 8 and 64 streams",
+    load: async () => (await import("./relay.ts")).relay,
+  },
+};
+
+const { values, positionals } = parseArgs({
+  options: { json: { type: "boolean", default: false }, quick: { type: "boolean", default: false } },
+  allowPositionals: true,
+});
+const chosen = positionals.length === 0 ? Object.keys(BENCHES) : positionals;
+const unknown = chosen.filter((name) => !Object.hasOwn(BENCHES, name));
+if (unknown.length > 0) {
+  const lines = Object.entries(BENCHES).map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`);
+  process.stderr.write(`There is no benchmark "${unknown[0]}". npm run bench -- NAME [--json] [--quick]\n${lines.join("\n")}\n`);
+  process.exit(2);
+}
+for (const name of chosen) {
+  const bench = await BENCHES[name]?.load();
+  if (bench) printResult(name, await bench.run(values), values.json);
+}
