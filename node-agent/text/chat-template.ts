@@ -1,0 +1,143 @@
+import { Template } from "@huggingface/jinja";
+import { z } from "zod";
+import { PorchlightError } from "../../shared/errors.ts";
+import type { Message, Tool, ToolCall } from "../../shared/inference/request.ts";
+import { createGuard, type Guard } from "./seam.ts";
+import type { Tokenizer } from "./tokenizer.ts";
+
+/** Renders a conversation into the prompt text that a model was trained on. */
+export interface ChatTemplate {
+  /**
+   * Prompt text up to where the assistant's answer begins, with seams (see seam.ts). Throws `invalid_request` when the model's
+   * template refuses the messages.
+   */
+  render(messages: readonly Message[], tools: readonly Tool[]): string;
+}
+
+const tokenSchema = z
+  .union([z.string(), z.looseObject({ content: z.string() }).transform((token) => token.content)])
+  .nullish()
+  .transform((token) => token ?? "");
+const templateConfigSchema = z.looseObject({
+  bos_token: tokenSchema,
+  eos_token: tokenSchema,
+  pad_token: tokenSchema,
+  unk_token: tokenSchema,
+  chat_template: z.union([z.string(), z.array(z.object({ name: z.string(), template: z.string() }))]).nullish(),
+});
+
+/**
+ * @param config contents of tokenizer_config.json, parsed JSON
+ * @param file contents of chat_template.jinja, which goes before the config's template
+ */
+export function createChatTemplate(config: object, file: string | undefined, added: Tokenizer["added"]): ChatTemplate {
+  const { chat_template: inConfig, ...rest } = templateConfigSchema.parse(config);
+  const source = file ?? inConfig;
+  if (source === undefined || source === null) {
+    throw new PorchlightError(
+      "model_load_failed",
+      "The model has no chat template (chat_template.jinja or tokenizer_config.json): choose a chat model, not a base model.",
+    );
+  }
+  const named = typeof source === "string" ? [{ name: "default", template: source }] : source;
+  const templates = new Map(named.map(({ name, template }) => [name, compile(template)]));
+  const variables = {
+    bos_token: rest.bos_token,
+    eos_token: rest.eos_token,
+    pad_token: rest.pad_token,
+    unk_token: rest.unk_token,
+    add_generation_prompt: true,
+  };
+  const guards = { control: createGuard(added.control), all: createGuard(added.all) };
+
+  return {
+    render: (messages, tools) => {
+      const template = (tools.length > 0 ? templates.get("tool_use") : undefined) ?? templates.get("default");
+      if (template === undefined) {
+        throw new PorchlightError("model_load_failed", "The model's chat templates lack one named 'default'.");
+      }
+      const items = {
+        ...variables,
+        messages: toTemplateMessages(messages, guards),
+        // Templates ask `if tools`; many also `tools is not none`.
+        tools: tools.length === 0 ? null : tools.map((tool) => toTemplateTool(tool, guards.control)),
+      };
+      try {
+        return template.render(items);
+      } catch (error) {
+        const said = error instanceof Error ? error.message : String(error);
+        throw new PorchlightError("invalid_request", `The model's chat template refused the messages: ${said}`, {
+          param: "messages",
+          cause: error,
+        });
+      }
+    },
+  };
+}
+
+function compile(source: string): Template {
+  try {
+    return new Template(source);
+  } catch (cause) {
+    const said = cause instanceof Error ? cause.message : String(cause);
+    throw new PorchlightError("model_load_failed", `The model's chat template cannot be read: ${said}`, { cause });
+  }
+}
+
+/**
+ * Messages as Hugging Face templates expect them. Text of users and tools never spells an added token. Text of the assistant
+ * and the operator (system messages, tool descriptions) may spell those that are not control tokens (`<tool_call>`,
+ * `</think>`): templates look for some of them, and the model wrote or was taught them.
+ */
+function toTemplateMessages(messages: readonly Message[], guards: { control: Guard; all: Guard }): object[] {
+  const toolNames = new Map<string, string>();
+  const byRole = {
+    system: ({ role, content }: MessageOf<"system">) => ({ role, content: guards.control(content) }),
+    user: ({ role, content }: MessageOf<"user">) => ({ role, content: guards.all(content) }),
+    tool: ({ role, content, toolCallId }: MessageOf<"tool">) => {
+      const name = toolNames.get(toolCallId);
+      return { role, tool_call_id: toolCallId, content: guards.all(content), ...(name === undefined ? {} : { name }) };
+    },
+    assistant: ({ role, content, toolCalls = [] }: MessageOf<"assistant">) => {
+      for (const call of toolCalls) toolNames.set(call.id, call.name);
+      const calls = toolCalls.map((call) => toTemplateCall(call, guards.control));
+      return { role, content: guards.control(content), ...(calls.length === 0 ? {} : { tool_calls: calls }) };
+    },
+  };
+  // The cast: TypeScript cannot see that the writer of a role takes exactly the messages of that role.
+  return messages.map((message) => (byRole[message.role] as (message: Message) => object)(message));
+}
+
+type MessageOf<Role extends Message["role"]> = Extract<Message, { role: Role }>;
+
+/** Templates take arguments as an object and write it as JSON themselves; what is not a JSON object goes in as text. */
+function toTemplateCall(call: ToolCall, guard: Guard): object {
+  const name = guard(call.name);
+  const text = guard(call.arguments);
+  let args: unknown = text;
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null) args = value;
+  } catch {
+    args = text; // The client sent back something that is not JSON: the model sees it as it is.
+  }
+  return { id: call.id, type: "function", function: { name, arguments: args } };
+}
+
+function toTemplateTool(tool: Tool, guard: Guard): object {
+  const { name, description, parameters } = tool;
+  const definition = {
+    name,
+    description: description ?? "",
+    parameters: parameters ?? { type: "object", properties: {} },
+  };
+  return { type: "function", function: guardStrings(definition, guard) };
+}
+
+/** A copy of a JSON value with every string and key guarded. Its depth is bounded where the request was parsed. */
+function guardStrings(value: unknown, guard: Guard): unknown {
+  if (typeof value === "string") return guard(value);
+  if (Array.isArray(value)) return value.map((item) => guardStrings(item, guard));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [guard(key), guardStrings(item, guard)]));
+}
