@@ -1,0 +1,95 @@
+import { PorchlightError } from "../../shared/errors.ts";
+import { type Candidates, type Cut, headOf, minP, topK, topP, weightOf } from "./candidates.ts";
+import { penaltiesOf } from "./penalties.ts";
+import { createRandom, type Random } from "./random.ts";
+import type { SamplingParams } from "./sampling-params.ts";
+
+/** Chooses the tokens of one sequence. */
+export interface Sampler {
+  /**
+   * The next token, given the logits of the last position, [vocabSize], which are left as they are. Throws `internal` when no
+   * logit is a finite number.
+   */
+  sample(logits: Float32Array): number;
+}
+
+/**
+ * Penalties, temperature, top-k, top-p, min-p, then a draw, each skipped where its parameter is neutral. It keeps count of the
+ * tokens itself; its draws depend on nothing but `params.seed` and the logits it is given.
+ */
+export function createSampler(params: SamplingParams, prompt: readonly number[]): Sampler {
+  const penalties = penaltiesOf(params);
+  const counts = { seen: new Set(penalties.length > 0 ? prompt : []), output: new Map<number, number>() };
+  const choose = params.temperature === 0 ? argmax : createDraw(params);
+  let scratch = new Float32Array(0);
+  return {
+    sample: (logits) => {
+      if (penalties.length === 0) return choose(logits);
+      if (scratch.length !== logits.length) scratch = new Float32Array(logits.length);
+      scratch.set(logits);
+      for (const penalize of penalties) penalize(scratch, counts);
+      const token = choose(scratch);
+      counts.seen.add(token);
+      counts.output.set(token, (counts.output.get(token) ?? 0) + 1);
+      return token;
+    },
+  };
+}
+
+/** The token with the largest logit, the first of equal ones. */
+export function argmax(logits: Float32Array): number {
+  let best = -1;
+  let bestLogit = Number.NEGATIVE_INFINITY;
+  for (let id = 0; id < logits.length; id++) {
+    const logit = logits[id] ?? Number.NaN;
+    if (logit > bestLogit) [best, bestLogit] = [id, logit];
+  }
+  if (best === -1 || bestLogit === Number.POSITIVE_INFINITY) {
+    throw new PorchlightError("internal", "The model computed something that is not a number. Try again.");
+  }
+  return best;
+}
+
+function createDraw(params: SamplingParams): (logits: Float32Array) => number {
+  const { temperature } = params;
+  const random = createRandom(params.seed);
+  const cuts: Cut[] = [
+    ...(params.topK === 0 ? [] : [topK(params.topK)]),
+    ...(params.topP === 1 ? [] : [topP(params.topP)]),
+    ...(params.minP === 0 ? [] : [minP(params.minP)]),
+  ];
+  const [firstCut] = cuts;
+  return (logits) => {
+    const bestId = argmax(logits);
+    const best = logits[bestId] ?? 0;
+    if (firstCut === undefined) return drawFromAll(logits, best, temperature, random) ?? bestId;
+    const head = headOf(logits, best, temperature, firstCut);
+    return (
+      draw(
+        cuts.reduce((candidates, cut) => cut.apply(candidates), head),
+        random,
+      ) ?? bestId
+    );
+  };
+}
+
+function draw({ ids, weights }: Candidates, random: Random): number | undefined {
+  const mass = weights.reduce((total, weight) => total + weight, 0);
+  let left = random() * mass;
+  return ids.find((_, i) => {
+    left -= weights[i] ?? 0;
+    return left < 0;
+  });
+}
+
+/** `draw` over the whole vocabulary, in order of ids: nothing has to be sorted. */
+function drawFromAll(logits: Float32Array, best: number, temperature: number, random: Random): number | undefined {
+  let mass = 0;
+  for (const logit of logits) mass += weightOf(logit, best, temperature);
+  let left = random() * mass;
+  for (let id = 0; id < logits.length; id++) {
+    left -= weightOf(logits[id] ?? 0, best, temperature);
+    if (left < 0) return id;
+  }
+  return undefined;
+}
