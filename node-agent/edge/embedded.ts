@@ -30,21 +30,24 @@ export async function startEmbeddedEdge(options: EmbeddedEdgeOptions): Promise<E
   const worker = JSON.parse(await readFile(EDGE_OPTIONS, "utf8")) as Parameters<typeof convertV4MiniflareOptions>[0] & {
     bindings?: Record<string, string>;
   };
-  const miniflare = new Miniflare({
-    ...convertV4MiniflareOptions({
-      ...worker,
-      name: "porchlight",
-      rootPath: ROOT,
-      modules: [{ type: "ESModule", path: EDGE_BUNDLE }],
-      modulesRoot: dirname(EDGE_BUNDLE),
-      bindings: { ...worker.bindings, SETUP_TOKEN: options.setupToken },
-      host: "127.0.0.1",
-      port: options.port,
-      cf: false,
-      log: new Log(LogLevel.ERROR),
-    }),
-    resourcePersistencePath: options.stateDir,
-  });
+  const miniflare = withoutSignalHandlers(
+    () =>
+      new Miniflare({
+        ...convertV4MiniflareOptions({
+          ...worker,
+          name: "porchlight",
+          rootPath: ROOT,
+          modules: [{ type: "ESModule", path: EDGE_BUNDLE }],
+          modulesRoot: dirname(EDGE_BUNDLE),
+          bindings: { ...worker.bindings, SETUP_TOKEN: options.setupToken },
+          host: "127.0.0.1",
+          port: options.port,
+          cf: false,
+          log: new Log(LogLevel.ERROR),
+        }),
+        resourcePersistencePath: options.stateDir,
+      }),
+  );
   try {
     await miniflare.ready;
     await migrate(await miniflare.getD1Database("DB"), join(ROOT, "migrations"));
@@ -53,6 +56,22 @@ export async function startEmbeddedEdge(options: EmbeddedEdgeOptions): Promise<E
     throw error;
   }
   return { origin: `http://localhost:${options.port}`, stop: () => miniflare.dispose() };
+}
+
+/**
+ * Miniflare ends the whole process at the first signal, in the middle of whatever else has to be put away. Whoever started the edge
+ * stops it; should this process end otherwise, Miniflare's `exit` hook, which stays, still takes workerd along.
+ */
+function withoutSignalHandlers<Result>(make: () => Result): Result {
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  const before = new Map(signals.map((signal) => [signal, process.listeners(signal)]));
+  const made = make();
+  for (const [signal, listeners] of before) {
+    for (const added of process.listeners(signal).filter((listener) => !listeners.includes(listener))) {
+      process.off(signal, added);
+    }
+  }
+  return made;
 }
 
 /** Fails before workerd is started: its own message for a taken port names neither the port nor the way out. */
