@@ -28,7 +28,10 @@ function parse(argv: readonly string[]): { name: CommandName | undefined; rest: 
     parsed = parseArgs({ args: [...argv], options: FLAGS, allowPositionals: true, strict: true });
   } catch (error) {
     // parseArgs' own sentences name the flag.
-    throw new CommandError("bad_usage", `${error instanceof Error ? error.message : String(error)} See 'porchlight --help'.`);
+    throw new CommandError(
+      "bad_usage",
+      `${error instanceof Error ? error.message : String(error)} See 'porchlight --help'.`,
+    );
   }
   const [word, ...rest] = parsed.positionals;
   if (word === undefined) return { name: undefined, rest, flags: parsed.values };

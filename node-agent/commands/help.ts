@@ -37,7 +37,9 @@ function overview(): string {
 
 function detail(name: CommandName): string {
   const { usage, summary, flags } = COMMANDS[name];
-  return [`${usage}\n  ${summary}`, "", ...columns([...flags, "help" as const].map((flag) => FLAG_HELP[flag]))].join("\n");
+  return [`${usage}\n  ${summary}`, "", ...columns([...flags, "help" as const].map((flag) => FLAG_HELP[flag]))].join(
+    "\n",
+  );
 }
 
 function columns(rows: [string, string][]): string[] {

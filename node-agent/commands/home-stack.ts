@@ -61,7 +61,8 @@ export async function startHomeStack(options: HomeStackOptions): Promise<HomeSta
     options.onProgress?.("Starting the agent");
     const started = await agent.started;
     const link = await connect(supervisor, agent, owner, started.paired);
-    if (link.state !== "online") throw new CommandError("not_ready", `The agent could not reach its edge: ${link.reason}`);
+    if (link.state !== "online")
+      throw new CommandError("not_ready", `The agent could not reach its edge: ${link.reason}`);
     return { origin: edge.origin, owner, model: started.model, localUrl: started.localUrl, supervisor, stop };
   } catch (error) {
     await stop();

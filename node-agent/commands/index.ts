@@ -35,7 +35,11 @@ export const COMMANDS = {
     run: async (flags, rest) => {
       takesNothing("up", rest);
       const { up } = await import("./up.ts");
-      return await up({ ...agentFlags(flags), port: port(flags, "port", 8787), ...optional("ask", nonEmpty(flags.ask, "--ask")) });
+      return await up({
+        ...agentFlags(flags),
+        port: port(flags, "port", 8787),
+        ...optional("ask", nonEmpty(flags.ask, "--ask")),
+      });
     },
   },
   connect: {
@@ -55,7 +59,11 @@ export const COMMANDS = {
     run: async (flags, rest) => {
       takesNothing("doctor", rest);
       const { doctor } = await import("./doctor.ts");
-      return await doctor({ json: flags.json ?? false, ...optional("data", flags.data), ...optional("model", wantedModel(flags)) });
+      return await doctor({
+        json: flags.json ?? false,
+        ...optional("data", flags.data),
+        ...optional("model", wantedModel(flags)),
+      });
     },
   },
 } as const satisfies Record<string, Command>;
@@ -65,7 +73,10 @@ export type CommandName = keyof typeof COMMANDS;
 function agentFlags(flags: Flags) {
   const quantization = quantizationSchema.optional().safeParse(flags.quantization);
   if (!quantization.success) {
-    throw new CommandError("bad_usage", `--quantization is one of ${quantizationSchema.options.join(", ")}, not "${flags.quantization}".`);
+    throw new CommandError(
+      "bad_usage",
+      `--quantization is one of ${quantizationSchema.options.join(", ")}, not "${flags.quantization}".`,
+    );
   }
   return {
     localPort: port(flags, "local-port", 8788),
@@ -88,12 +99,17 @@ function port(flags: Flags, name: "port" | "local-port", otherwise: number): num
 }
 
 function nonEmpty(text: string | undefined, flag: string): string | undefined {
-  if (text !== undefined && text.trim() === "") throw new CommandError("bad_usage", `${flag} takes a value that is not empty.`);
+  if (text !== undefined && text.trim() === "")
+    throw new CommandError("bad_usage", `${flag} takes a value that is not empty.`);
   return text;
 }
 
 function takesNothing(command: string, rest: string[]): void {
-  if (rest.length > 0) throw new CommandError("bad_usage", `'porchlight ${command}' takes no "${rest[0]}". See 'porchlight ${command} --help'.`);
+  if (rest.length > 0)
+    throw new CommandError(
+      "bad_usage",
+      `'porchlight ${command}' takes no "${rest[0]}". See 'porchlight ${command} --help'.`,
+    );
 }
 
 /** `{[key]: value}`, or nothing for undefined: exact optional properties have no undefined. */

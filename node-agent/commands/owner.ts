@@ -79,9 +79,13 @@ function parseOwner(text: string, file: string): z.infer<typeof ownerFileSchema>
   try {
     return ownerFileSchema.parse(JSON.parse(text));
   } catch (cause) {
-    throw new CommandError("not_ready", `${file} is damaged. Put back a copy, or start afresh with another --data folder.`, {
-      cause,
-    });
+    throw new CommandError(
+      "not_ready",
+      `${file} is damaged. Put back a copy, or start afresh with another --data folder.`,
+      {
+        cause,
+      },
+    );
   }
 }
 

@@ -12,7 +12,9 @@ export async function findRunning(file: string): Promise<Running | undefined> {
   if (text === undefined) return undefined;
   const parsed = runningSchema.safeParse(safeJson(text));
   if (!parsed.success || !isAlive(parsed.data.pid)) return undefined;
-  const health = await fetch(`${parsed.data.origin}/healthz`, { signal: AbortSignal.timeout(2_000) }).catch(() => undefined);
+  const health = await fetch(`${parsed.data.origin}/healthz`, { signal: AbortSignal.timeout(2_000) }).catch(
+    () => undefined,
+  );
   return health?.ok ? parsed.data : undefined;
 }
 

@@ -67,7 +67,13 @@ async function answer(
   interrupted: Promise<void>,
 ): Promise<number> {
   const asking = ask(
-    { origin: owner.origin, apiKey: owner.apiKey, model: model ?? (await owner.firstModel()), text, patienceMs: PATIENCE_MS },
+    {
+      origin: owner.origin,
+      apiKey: owner.apiKey,
+      model: model ?? (await owner.firstModel()),
+      text,
+      patienceMs: PATIENCE_MS,
+    },
     (piece) => process.stdout.write(piece),
   );
   const stopped = await Promise.race([asking, interrupted.then(() => true)]);

@@ -22,7 +22,9 @@ const chosen = positionals.length === 0 ? Object.keys(BENCHES) : positionals;
 const unknown = chosen.filter((name) => !Object.hasOwn(BENCHES, name));
 if (unknown.length > 0) {
   const lines = Object.entries(BENCHES).map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`);
-  process.stderr.write(`There is no benchmark "${unknown[0]}". npm run bench -- NAME [--json] [--quick]\n${lines.join("\n")}\n`);
+  process.stderr.write(
+    `There is no benchmark "${unknown[0]}". npm run bench -- NAME [--json] [--quick]\n${lines.join("\n")}\n`,
+  );
   process.exit(2);
 }
 for (const name of chosen) {

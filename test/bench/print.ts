@@ -9,9 +9,17 @@ export function printResult(name: string, result: BenchResult, json: boolean): v
   }
   const cells = [result.columns, ...result.rows.map((row) => row.map(format))];
   const widths = result.columns.map((_, column) => Math.max(...cells.map((row) => (row[column] ?? "").length)));
-  const line = (row: string[]) => row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join("  ");
+  const line = (row: string[]) =>
+    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join("  ");
   const [head, ...body] = cells;
-  const lines = [`\n${result.title}`, machine(), "", line(head ?? []), widths.map((width) => "-".repeat(width)).join("  "), ...body.map(line)];
+  const lines = [
+    `\n${result.title}`,
+    machine(),
+    "",
+    line(head ?? []),
+    widths.map((width) => "-".repeat(width)).join("  "),
+    ...body.map(line),
+  ];
   process.stdout.write(`${[...lines, "", ...result.notes.map((note) => `- ${note}`)].join("\n")}\n`);
 }
 
