@@ -15,7 +15,7 @@ export type Value = string;
 export interface NodeOptions {
   domain?: string;
   attributes?: Record<string, Attribute>;
-  /** How many outputs the node has, or their names; a node's first output is named after it by default. */
+  /** Names of the outputs; by default there is one, named after the node. An empty name is an output nobody wants. */
   outputs?: readonly Value[];
 }
 

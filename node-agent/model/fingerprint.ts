@@ -1,0 +1,32 @@
+import { createHash } from "node:crypto";
+import { open, readdir } from "node:fs/promises";
+import { join } from "node:path";
+
+/** Files up to this size are hashed whole: well under a tenth of a second. */
+const WHOLE_FILE_BYTES = 64 * 1024 * 1024;
+/** Of larger ones, evenly spread samples: any training or quantisation step changes all of them. */
+const SAMPLES = 256;
+const SAMPLE_BYTES = 64 * 1024;
+
+/**
+ * A short name for a model's content: two folders with the same weights and configuration have the same one. Weights of large
+ * files are sampled, together with their size and time of change.
+ */
+export async function fingerprintModel(folder: string): Promise<string> {
+  const hash = createHash("sha256");
+  const names = (await readdir(folder)).filter((name) => name === "config.json" || name.includes(".safetensors"));
+  for (const name of names.toSorted()) {
+    await using file = await open(join(folder, name));
+    const { size, mtimeMs } = await file.stat();
+    hash.update(JSON.stringify([name, size, size > WHOLE_FILE_BYTES ? mtimeMs : 0]));
+    const whole = size <= WHOLE_FILE_BYTES;
+    const [count, length] = whole ? [Math.ceil(size / SAMPLE_BYTES), SAMPLE_BYTES] : [SAMPLES, SAMPLE_BYTES];
+    const stride = whole ? length : (size - length) / (count - 1);
+    const buffer = new Uint8Array(length);
+    for (let i = 0; i < count; i++) {
+      const { bytesRead } = await file.read(buffer, 0, length, Math.floor(i * stride));
+      hash.update(buffer.subarray(0, bytesRead));
+    }
+  }
+  return hash.digest("hex");
+}

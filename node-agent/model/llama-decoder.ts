@@ -1,0 +1,168 @@
+import type { Decoder } from "../engine/decoder.ts";
+import { type Session, Tensor, type Tensors } from "../runtime/session.ts";
+import type { LlamaConfig } from "./config.ts";
+import { KvCache } from "./kv-cache.ts";
+import { LLAMA_VALUES as NAMES } from "./llama.ts";
+
+/** A step's inputs and outputs, made once per batch size and filled anew for each step. */
+interface Step {
+  tokens: Int32Array;
+  lastPositions: Int32Array;
+  totalLength: Int32Array;
+  logits: Float32Array;
+  feeds: Tensors;
+  fetches: Tensors;
+}
+
+/** A Llama session with its KV cache: the only place that knows how the graph's inputs are laid out. */
+export class LlamaDecoder implements Decoder {
+  readonly vocabSize: number;
+  readonly contextLength: number;
+  readonly slots: number;
+  readonly #session: Session;
+  readonly #layers: number;
+  readonly #cache: KvCache;
+  readonly #logits: Float32Array;
+  /** Cache feeds and fetches over one slot, for prefill. */
+  readonly #slotTensors: { feeds: Tensors; fetches: Tensors }[];
+  /** Whole steps over slots [0, n), by n - 1. */
+  readonly #steps: Step[];
+  #evaluation = new Float32Array(0);
+
+  constructor(session: Session, config: LlamaConfig, options: { slots: number; contextLength: number }) {
+    this.#session = session;
+    this.#layers = config.layers;
+    this.vocabSize = config.vocabSize;
+    this.contextLength = options.contextLength;
+    this.slots = options.slots;
+    const { layers, kvHeads, headDim } = config;
+    this.#cache = new KvCache({ layers, kvHeads, headDim, ...options });
+    this.#logits = new Float32Array(options.slots * config.vocabSize);
+    this.#slotTensors = Array.from({ length: options.slots }, (_, slot) => this.#cacheTensors(slot, 1));
+    this.#steps = Array.from({ length: options.slots }, (_, i) => this.#makeStep(i + 1));
+  }
+
+  async prefill(slot: number, tokens: readonly number[], past: number): Promise<Float32Array> {
+    const logits = this.#logits.subarray(0, this.vocabSize);
+    await this.#runSlot(slot, tokens, past, Int32Array.of(tokens.length - 1), logits);
+    return logits;
+  }
+
+  async evaluate(slot: number, tokens: readonly number[]): Promise<Float32Array> {
+    const elements = tokens.length * this.vocabSize;
+    if (this.#evaluation.length < elements) this.#evaluation = new Float32Array(elements);
+    const logits = this.#evaluation.subarray(0, elements);
+    await this.#runSlot(slot, tokens, 0, Int32Array.from(tokens.keys()), logits);
+    return logits;
+  }
+
+  async decode(tokens: readonly number[], pasts: readonly number[]): Promise<Float32Array> {
+    const step = this.#steps[tokens.length - 1];
+    if (step === undefined || pasts.length !== tokens.length) {
+      throw new RangeError(
+        `Cannot decode ${tokens.length} tokens at ${pasts.length} positions over ${this.slots} slots.`,
+      );
+    }
+    this.#checkTokens(tokens);
+    let longest = 0;
+    for (const past of pasts) {
+      this.#checkPositions(past, 1);
+      longest = Math.max(longest, past + 1);
+    }
+    step.tokens.set(tokens);
+    step.lastPositions.set(pasts);
+    step.totalLength[0] = longest;
+    await this.#session.run(step.feeds, step.fetches);
+    return step.logits;
+  }
+
+  copySlot(from: number, to: number, length: number): void {
+    this.#checkSlot(from);
+    this.#checkSlot(to);
+    this.#checkPositions(0, length);
+    this.#cache.copy(from, to, length);
+  }
+
+  async dispose(): Promise<void> {
+    await this.#session.dispose();
+  }
+
+  /** Runs tokens of one slot; `wanted` are the indices to give logits for, in rows of `logits`. */
+  async #runSlot(slot: number, tokens: readonly number[], past: number, wanted: Int32Array, logits: Float32Array) {
+    this.#checkSlot(slot);
+    this.#checkTokens(tokens);
+    if (tokens.length === 0) throw new RangeError("A run needs at least one token.");
+    this.#checkPositions(past, tokens.length);
+    const total = past + tokens.length;
+    const cache = this.#slotTensors[slot];
+    const feeds: Tensors = {
+      ...cache?.feeds,
+      [NAMES.tokens]: new Tensor("int32", Int32Array.from(tokens), [1, tokens.length]),
+      [NAMES.wanted]: new Tensor("int32", wanted, [wanted.length]),
+      [NAMES.lastPositions]: new Tensor("int32", Int32Array.of(total - 1), [1]),
+      [NAMES.totalLength]: new Tensor("int32", Int32Array.of(total), [1]),
+    };
+    const fetches: Tensors = {
+      ...cache?.fetches,
+      [NAMES.logits]: new Tensor("float32", logits, [wanted.length, this.vocabSize]),
+    };
+    await this.#session.run(feeds, fetches);
+  }
+
+  #makeStep(batch: number): Step {
+    const tokens = new Int32Array(batch);
+    const lastPositions = new Int32Array(batch);
+    const totalLength = new Int32Array(1);
+    const logits = this.#logits.subarray(0, batch * this.vocabSize);
+    const cache = this.#cacheTensors(0, batch);
+    return {
+      tokens,
+      lastPositions,
+      totalLength,
+      logits,
+      feeds: {
+        ...cache.feeds,
+        [NAMES.tokens]: new Tensor("int32", tokens, [batch, 1]),
+        [NAMES.wanted]: new Tensor(
+          "int32",
+          Int32Array.from({ length: batch }, (_, i) => i),
+          [batch],
+        ),
+        [NAMES.lastPositions]: new Tensor("int32", lastPositions, [batch]),
+        [NAMES.totalLength]: new Tensor("int32", totalLength, [1]),
+      },
+      fetches: { ...cache.fetches, [NAMES.logits]: new Tensor("float32", logits, [batch, this.vocabSize]) },
+    };
+  }
+
+  /** The same tensors under the names of the past and of the present: attention then appends to the cache in place. */
+  #cacheTensors(first: number, count: number): { feeds: Tensors; fetches: Tensors } {
+    const { keys, values } = this.#cache.tensors(first, count);
+    const feeds: Tensors = {};
+    const fetches: Tensors = {};
+    for (let layer = 0; layer < this.#layers; layer++) {
+      const key = keys[layer];
+      const value = values[layer];
+      if (key === undefined || value === undefined) throw new Error(`The cache has no layer ${layer}.`);
+      feeds[NAMES.pastKey(layer)] = fetches[NAMES.presentKey(layer)] = key;
+      feeds[NAMES.pastValue(layer)] = fetches[NAMES.presentValue(layer)] = value;
+    }
+    return { feeds, fetches };
+  }
+
+  #checkSlot(slot: number): void {
+    if (!Number.isInteger(slot) || slot < 0 || slot >= this.slots) throw new RangeError(`There is no slot ${slot}.`);
+  }
+
+  #checkPositions(past: number, count: number): void {
+    if (!Number.isInteger(past) || past < 0 || past + count > this.contextLength) {
+      throw new RangeError(`Positions [${past}, ${past + count}) are outside of the ${this.contextLength} a slot has.`);
+    }
+  }
+
+  /** The native kernels trust their indices. */
+  #checkTokens(tokens: readonly number[]): void {
+    const bad = tokens.find((token) => !Number.isInteger(token) || token < 0 || token >= this.vocabSize);
+    if (bad !== undefined) throw new RangeError(`${bad} is not a token of this model.`);
+  }
+}

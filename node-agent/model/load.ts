@@ -1,0 +1,115 @@
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { PorchlightError } from "../../shared/errors.ts";
+import type { Decoder, DecoderOptions } from "../engine/decoder.ts";
+import { type Hardware, mixedSignsAreExact, probeHardware } from "../hardware/probe.ts";
+import { GraphBuilder } from "../runtime/graph-builder.ts";
+import { compileModel, openSession, runtimeVersion, type SessionOptions } from "../runtime/session.ts";
+import { type CacheEntry, CompiledCache } from "./compiled-cache.ts";
+import { type LlamaConfig, readConfig } from "./config.ts";
+import { fingerprintModel } from "./fingerprint.ts";
+import { buildLlama, llamaPrecisions, llamaWeightCount } from "./llama.ts";
+import { LlamaDecoder } from "./llama-decoder.ts";
+import { modelError } from "./model-error.ts";
+import { openSafetensors } from "./safetensors.ts";
+import { WeightFile } from "./weight-file.ts";
+
+/** Raise it when the graph or the layout of weights changes: what was compiled before is then compiled anew. */
+const BUILDER_VERSION = 1;
+
+const MODEL_FILE = "model.onnx";
+const WEIGHTS_FILE = "model.weights";
+
+/**
+ * Loads a Hugging Face folder as a decoder. The first time, the weights are converted and compiled for this CPU (seconds for a
+ * small model, a minute for billions of parameters); later loads map the compiled file. Throws PorchlightError `model_load_failed`
+ * with what is wrong with the folder.
+ */
+export async function loadDecoder(options: DecoderOptions): Promise<Decoder> {
+  const folder = resolve(options.folder);
+  const config = await readConfig(folder);
+  const hardware = probeHardware();
+  const session: SessionOptions = {
+    provider: "cpu",
+    threads: options.threads ?? hardware.cpu.cores,
+    exactMixedSigns: mixedSignsAreExact(hardware),
+  };
+  await mkdir(options.cacheDir, { recursive: true });
+  const cache = new CompiledCache(options.cacheDir);
+  const entry = await cacheEntry(folder, options, hardware);
+  const contextLength = Math.min(options.contextLength ?? config.maxPositions, config.maxPositions);
+  const open = async (compiled: string) => {
+    options.onProgress?.("loading", 0);
+    const opened = await openSession(join(compiled, MODEL_FILE), session);
+    options.onProgress?.("loading", 1);
+    return new LlamaDecoder(opened, config, { slots: options.slots, contextLength });
+  };
+  const build = () => cache.build(entry, (target) => convert(folder, config, options, session, target));
+
+  const found = await cache.find(entry);
+  try {
+    if (found === undefined) return await open(await build());
+    return await open(found).catch(async () => {
+      // Whole by its sizes and yet not loadable: its bytes were damaged.
+      await cache.discard(entry);
+      return await open(await build());
+    });
+  } catch (error) {
+    if (error instanceof PorchlightError) throw error;
+    throw modelError(`${folder} could not be loaded: ${error instanceof Error ? error.message : String(error)}`, error);
+  }
+}
+
+async function cacheEntry(folder: string, options: DecoderOptions, hardware: Hardware): Promise<CacheEntry> {
+  return {
+    source: JSON.stringify([folder, options.quantization]),
+    // Neither slots nor context are here: the compiled graph takes any.
+    key: {
+      model: await fingerprintModel(folder),
+      quantization: options.quantization,
+      cpu: [hardware.os, hardware.arch, hardware.cpu.model, ...hardware.cpu.features],
+      runtime: runtimeVersion,
+      builder: BUILDER_VERSION,
+    },
+  };
+}
+
+/** Writes the compiled model of a folder into `target`. Weights pass through in pieces; only the quantised model is held at once. */
+async function convert(
+  folder: string,
+  config: LlamaConfig,
+  options: DecoderOptions,
+  session: SessionOptions,
+  target: string,
+): Promise<void> {
+  const { onProgress } = options;
+  onProgress?.("reading", 0);
+  const converted = join(target, "converted");
+  await mkdir(converted);
+  const source = await openSafetensors(folder);
+  onProgress?.("reading", 1);
+  const graph = new GraphBuilder();
+  try {
+    const file = await WeightFile.create(join(converted, WEIGHTS_FILE));
+    const total = llamaWeightCount(config);
+    let done = 0;
+    const onConverted = (elements: number) => {
+      done += elements;
+      onProgress?.("quantizing", Math.min(1, done / total));
+    };
+    try {
+      const weights = { graph, source, file, onConverted };
+      await buildLlama(config, weights, llamaPrecisions(options.quantization));
+    } finally {
+      await file.close();
+    }
+  } finally {
+    await source.close();
+  }
+  await writeFile(join(converted, MODEL_FILE), graph.encode());
+  onProgress?.("compiling", 0);
+  const output = { model: join(target, MODEL_FILE), weights: join(target, WEIGHTS_FILE) };
+  await compileModel(join(converted, MODEL_FILE), output, converted, session);
+  onProgress?.("compiling", 1);
+  await rm(converted, { recursive: true });
+}

@@ -1,0 +1,135 @@
+/**
+ * Round-to-nearest quantisation of weight matrices, in the layouts of ONNX Runtime's kernels. A matrix is row-major
+ * [rows, columns] with one row per output channel, as Hugging Face files have it.
+ */
+
+/** Weights of a 4-bit row: the middle of the unsigned range stands for zero (the kernel's default zero point). */
+const INT4_ZERO = 8;
+const INT4_PAIR_OF_ZEROS = (INT4_ZERO << 4) | INT4_ZERO;
+
+export interface Int4Rows {
+  /** [rows, blocks, block / 2]: two weights a byte, the earlier in the low half; weight = (q - 8) x scale. */
+  packed: Uint8Array;
+  /** [rows, blocks]. */
+  scales: Float32Array;
+}
+
+/** Blocks that a row of `columns` weights takes; the last one may be padded. */
+export function blockCount(columns: number, block: number): number {
+  return Math.ceil(columns / block);
+}
+
+/**
+ * 4 bits per weight with one scale per `block` weights of a row, for MatMulNBits. The weight of largest magnitude maps to -8, so
+ * all 16 levels are used (the scheme of GGML's Q4_0). Padding is zero.
+ */
+export function quantizeInt4(values: Float32Array, columns: number, block: number): Int4Rows {
+  const rows = values.length / columns;
+  const blocks = blockCount(columns, block);
+  const packed = new Uint8Array((rows * blocks * block) / 2).fill(INT4_PAIR_OF_ZEROS);
+  const scales = new Float32Array(rows * blocks);
+  for (let index = 0; index < rows * blocks; index++) {
+    const row = Math.floor(index / blocks);
+    const first = row * columns + (index % blocks) * block;
+    const last = Math.min(first + block, (row + 1) * columns);
+    scales[index] = packInt4Block(values, first, last, packed, (index * block) / 2);
+  }
+  return { packed, scales };
+}
+
+function packInt4Block(values: Float32Array, first: number, last: number, packed: Uint8Array, byte: number): number {
+  const scale = extreme(values, first, last) / -INT4_ZERO;
+  const inverse = scale === 0 ? 0 : 1 / scale;
+  for (let i = first; i < last; i += 2) {
+    const low = toInt4(values[i] ?? 0, inverse);
+    const high = i + 1 < last ? toInt4(values[i + 1] ?? 0, inverse) : INT4_ZERO;
+    packed[byte++] = low | (high << 4);
+  }
+  return scale;
+}
+
+function toInt4(value: number, inverse: number): number {
+  // Positive before the cast: adding a half and truncating rounds to nearest.
+  return Math.min(15, Math.trunc(value * inverse + INT4_ZERO + 0.5));
+}
+
+/** The value of largest magnitude, with its sign. */
+function extreme(values: Float32Array, first: number, last: number): number {
+  let result = 0;
+  let magnitude = 0;
+  for (let i = first; i < last; i++) {
+    const value = values[i] ?? 0;
+    const size = Math.abs(value);
+    if (size > magnitude) {
+      magnitude = size;
+      result = value;
+    }
+  }
+  return result;
+}
+
+/**
+ * 8 bits per weight with one scale per row, written transposed into `target` [columns, rowsTotal] from row `firstRow` on, for
+ * DynamicQuantizeMatMul. Symmetric: weight = q x scale, q in [-127, 127]. Returns the scales of these rows.
+ */
+export function quantizeInt8Transposed(
+  values: Float32Array,
+  columns: number,
+  target: Int8Array,
+  rowsTotal: number,
+  firstRow: number,
+): Float32Array {
+  const rows = values.length / columns;
+  const scales = new Float32Array(rows);
+  for (let row = 0; row < rows; row++) {
+    const first = row * columns;
+    const scale = Math.abs(extreme(values, first, first + columns)) / 127;
+    const inverse = scale === 0 ? 0 : 1 / scale;
+    for (let column = 0; column < columns; column++) {
+      target[column * rowsTotal + firstRow + row] = Math.round((values[first + column] ?? 0) * inverse);
+    }
+    scales[row] = scale;
+  }
+  return scales;
+}
+
+/** The middle of the unsigned 8-bit range: the zero of GatherBlockQuantized's uint8 data. */
+const UINT8_ZERO = 128;
+
+/** 8 bits per weight with one scale per `block` weights of a row: weight = (q - 128) x scale, for GatherBlockQuantized. */
+export function quantizeUint8Blocks(
+  values: Float32Array,
+  columns: number,
+  block: number,
+): { data: Uint8Array; scales: Float32Array } {
+  const rows = values.length / columns;
+  const blocks = blockCount(columns, block);
+  const data = new Uint8Array(values.length);
+  const scales = new Float32Array(rows * blocks);
+  for (let index = 0; index < rows * blocks; index++) {
+    const row = Math.floor(index / blocks);
+    const first = row * columns + (index % blocks) * block;
+    const last = Math.min(first + block, (row + 1) * columns);
+    const scale = Math.abs(extreme(values, first, last)) / 127;
+    const inverse = scale === 0 ? 0 : 1 / scale;
+    for (let i = first; i < last; i++) data[i] = Math.round((values[i] ?? 0) * inverse) + UINT8_ZERO;
+    scales[index] = scale;
+  }
+  return { data, scales };
+}
+
+/** Rows [firstRow, ...) of a matrix written transposed into `target` [columns, rowsTotal]. */
+export function transposeInto(
+  values: Float32Array,
+  columns: number,
+  target: Float32Array,
+  rowsTotal: number,
+  firstRow: number,
+): void {
+  const rows = values.length / columns;
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      target[column * rowsTotal + firstRow + row] = values[row * columns + column] ?? 0;
+    }
+  }
+}

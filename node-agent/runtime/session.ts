@@ -1,0 +1,100 @@
+import { basename, join } from "node:path";
+import { env, InferenceSession, Tensor } from "onnxruntime-node";
+import { PROVIDERS, type ProviderName } from "./providers.ts";
+import { repackWeights } from "./repack-weights.ts";
+
+export { Tensor };
+
+/** Named tensors that go into a run, or buffers that its results are written to. */
+export type Tensors = Record<string, Tensor>;
+
+/** Version of the native library: compiled files are good for this one only. */
+export const runtimeVersion: string = env.versions.node ?? env.versions.common;
+
+export interface SessionOptions {
+  provider: ProviderName;
+  /** Intra-op threads. */
+  threads: number;
+  /** Whether this CPU multiplies unsigned by signed bytes without saturating: see `mixedSignsAreExact` of the hardware probe. */
+  exactMixedSigns: boolean;
+}
+
+/** An ONNX graph ready to run. Runs do not overlap. */
+export interface Session {
+  /**
+   * Runs the graph. Results are written into the buffers of `fetches`, which may be the very buffers of `feeds` (how a KV cache
+   * grows in place). Blocks the event loop while it computes.
+   */
+  run(feeds: Tensors, fetches: Tensors): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+/** Only what no user can act on is worth a line of the native log: errors come as exceptions. */
+const LOG_ERRORS_ONLY = 3;
+
+/** Loads a compiled model file; its weights are mapped from the file beside it, not read. */
+export async function openSession(modelPath: string, options: SessionOptions): Promise<Session> {
+  // The file is already optimized for this machine.
+  const session = await InferenceSession.create(modelPath, {
+    ...baseOptions(options),
+    graphOptimizationLevel: "disabled",
+    extra: { session: sessionEntries },
+  });
+  return {
+    async run(feeds, fetches) {
+      await session.run(feeds, fetches);
+    },
+    dispose: () => session.release(),
+  };
+}
+
+export interface ModelFiles {
+  model: string;
+  /** Its external weights; in the same folder. */
+  weights: string;
+}
+
+/**
+ * Optimizes a model for this CPU and writes it with its weights packed the way the kernels want them. `scratch` takes what ONNX
+ * Runtime itself writes, and can be removed afterwards.
+ */
+export async function compileModel(
+  modelPath: string,
+  output: ModelFiles,
+  scratch: string,
+  options: SessionOptions,
+): Promise<void> {
+  const saved = { model: join(scratch, "saved.onnx"), weights: join(scratch, "saved.weights") };
+  const session = await InferenceSession.create(modelPath, {
+    ...baseOptions(options),
+    graphOptimizationLevel: "all",
+    optimizedModelFilePath: saved.model,
+    extra: {
+      session: {
+        ...sessionEntries,
+        // With VNNI the products of unsigned and signed bytes are exact; without, they can saturate, and the slower kernels of
+        // unsigned bytes only have to be asked for.
+        x64quantprecision: options.exactMixedSigns ? "0" : "1",
+        optimized_model_external_initializers_file_name: basename(saved.weights),
+        save_external_prepacked_constant_initializers: "1",
+      },
+    },
+  });
+  await session.release();
+  await repackWeights(saved, output);
+}
+
+/** Keys of onnxruntime_session_options_config_keys.h, without their `session.` prefix. */
+const sessionEntries = {
+  set_denormal_as_zero: "1",
+};
+
+function baseOptions(options: SessionOptions): InferenceSession.SessionOptions {
+  return {
+    executionProviders: PROVIDERS[options.provider].executionProviders,
+    intraOpNumThreads: options.threads,
+    interOpNumThreads: 1,
+    executionMode: "sequential",
+    logSeverityLevel: LOG_ERRORS_ONLY,
+  };
+}
