@@ -2,7 +2,10 @@ import type { Sampling } from "../../shared/inference/request.ts";
 import type { GenerationDefaults } from "../model/config.ts";
 
 /** Sampling parameters with nothing left open, but for the seed: absent means one from the system's entropy. */
-export type SamplingParams = Required<Omit<Sampling, "seed">> & Pick<Sampling, "seed">;
+export type SamplingParams = { [Key in Exclude<keyof Sampling, "seed">]-?: NonNullable<Sampling[Key]> } & Pick<
+  Sampling,
+  "seed"
+>;
 
 /** The values that change nothing. */
 export const NEUTRAL_SAMPLING: SamplingParams = {

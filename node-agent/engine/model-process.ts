@@ -1,0 +1,185 @@
+import { type ErrorCode, PorchlightError, type WireError } from "../../shared/errors.ts";
+import type { GenerateEvent } from "../../shared/inference/event.ts";
+import type { GenerateRequest } from "../../shared/inference/request.ts";
+import { createEventQueue, type EventQueue } from "./event-queue.ts";
+import type { LoadOptions } from "./load-runner.ts";
+import { type ModelChild, type ModelExit, spawnModelChild } from "./model-child.ts";
+import type { FromModel } from "./process-messages.ts";
+import type { SchedulerStats } from "./scheduler-stats.ts";
+
+export interface ModelProcessOptions {
+  load: LoadOptions;
+  /** Loaded or unloaded. */
+  onChange?: (() => void) | undefined;
+  /** The process ended by itself: for the log, `stderr` may hold what a client should not see. */
+  onCrash?: ((exit: ModelExit) => void) | undefined;
+}
+
+/** One life of the process. `loaded` settles once. */
+interface Life {
+  child: ModelChild;
+  isReady: boolean;
+  loaded: PromiseWithResolvers<void>;
+  fraction: number;
+}
+
+/** The parent's side of one model: starts its process on demand, passes requests through, starts it anew after a crash. */
+export class ModelProcess {
+  readonly #options: ModelProcessOptions;
+  #life: Life | null = null;
+  /** Processes on their way out. */
+  readonly #ending = new Set<Promise<unknown>>();
+  #isStopped = false;
+  #nextId = 0;
+  readonly #requests = new Map<number, { request: GenerateRequest; queue: EventQueue }>();
+  readonly #statsWanted = new Map<number, (stats: SchedulerStats | null) => void>();
+
+  constructor(options: ModelProcessOptions) {
+    this.#options = options;
+  }
+
+  get isLoaded(): boolean {
+    return this.#life?.isReady ?? false;
+  }
+
+  get pid(): number | undefined {
+    return this.#life?.child.pid;
+  }
+
+  /** As InferenceBackend.generate. The generation starts with the first event asked for. */
+  async *generate(request: GenerateRequest, signal: AbortSignal): AsyncGenerator<GenerateEvent, void, undefined> {
+    if (signal.aborted) return;
+    const id = this.#nextId++;
+    const queue = createEventQueue();
+    const leave = (): void => {
+      if (this.#requests.delete(id)) this.#life?.child.send({ type: "cancel", id });
+    };
+    signal.addEventListener("abort", leave, { once: true });
+    this.#requests.set(id, { request, queue });
+    const life = this.#start();
+    if (life?.isReady === true) life.child.send({ type: "generate", id, request });
+    else if (life !== null) queue.push({ type: "progress", stage: "loading", fraction: life.fraction });
+    try {
+      yield* queue.read(signal);
+    } finally {
+      signal.removeEventListener("abort", leave);
+      leave();
+    }
+  }
+
+  /** Loads the model if it is not loaded. Rejects with `model_load_failed`. */
+  async load(): Promise<void> {
+    await this.#start()?.loaded.promise;
+  }
+
+  /** Counters of the engine; null when the model is not loaded. */
+  async stats(): Promise<SchedulerStats | null> {
+    const life = this.#life;
+    if (life?.isReady !== true) return null;
+    const id = this.#nextId++;
+    return new Promise((resolve) => {
+      this.#statsWanted.set(id, resolve);
+      life.child.send({ type: "stats", id });
+    });
+  }
+
+  /** Ends the process, and every request with an error; nothing starts any more. Resolves when the process is gone. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    const life = this.#life;
+    if (life !== null) this.#end(life, wire("engine_crashed", "The model was stopped while it was answering."));
+    await Promise.all(this.#ending);
+  }
+
+  /** The life there is or a new one; null when stopped, and then every request has its error. */
+  #start(): Life | null {
+    if (this.#isStopped) {
+      this.#failRequests(wire("engine_crashed", "The engine has stopped. Start it again with 'porchlight up'."));
+      return null;
+    }
+    if (this.#life !== null) return this.#life;
+    const child = spawnModelChild((message) => {
+      if (this.#life === life) this.#receive(life, message);
+    });
+    const life: Life = { child, isReady: false, loaded: Promise.withResolvers(), fraction: 0 };
+    // Whoever asked for the load hears of its failure; requests have their own error event.
+    life.loaded.promise.catch(() => {});
+    this.#life = life;
+    void this.#watch(life);
+    child.send({ type: "load", options: this.#options.load });
+    return life;
+  }
+
+  #receive(life: Life, message: FromModel): void {
+    switch (message.type) {
+      case "loading":
+        life.fraction = message.fraction;
+        for (const { queue } of this.#requests.values()) {
+          queue.push({ type: "progress", stage: "loading", fraction: message.fraction });
+        }
+        break;
+      case "ready":
+        life.isReady = true;
+        for (const [id, { request }] of this.#requests) life.child.send({ type: "generate", id, request });
+        life.loaded.resolve();
+        this.#options.onChange?.();
+        break;
+      case "failed":
+        this.#end(life, message.error);
+        break;
+      case "events":
+        for (const { id, event } of message.events) this.#deliver(id, event);
+        break;
+      case "stats":
+        this.#statsWanted.get(message.id)?.(message.stats);
+        this.#statsWanted.delete(message.id);
+        break;
+    }
+  }
+
+  #deliver(id: number, event: GenerateEvent): void {
+    const pending = this.#requests.get(id);
+    if (event.type === "finish" || event.type === "error") this.#requests.delete(id);
+    pending?.queue.push(event);
+  }
+
+  /** Turns an exit that nobody asked for into errors. */
+  async #watch(life: Life): Promise<void> {
+    const exit = await life.child.exited;
+    if (this.#life !== life) return;
+    const how = exit.signal === null ? `exit code ${exit.code}` : `signal ${exit.signal}`;
+    this.#options.onCrash?.(exit);
+    this.#end(
+      life,
+      life.isReady
+        ? wire(
+            "engine_crashed",
+            `The model's process ended while it was answering (${how}). Try again: it restarts by itself.`,
+          )
+        : wire(
+            "model_load_failed",
+            `The model's process ended while it was loading (${how}). The machine may be short of memory: try a smaller model.`,
+          ),
+    );
+  }
+
+  /** Gives up a life: its requests end with `error`, its process goes away by itself. */
+  #end(life: Life, error: WireError): void {
+    this.#life = null;
+    life.loaded.reject(PorchlightError.fromWire(error));
+    this.#failRequests(error);
+    for (const resolve of this.#statsWanted.values()) resolve(null);
+    this.#statsWanted.clear();
+    const gone = life.child.stop().finally(() => this.#ending.delete(gone));
+    this.#ending.add(gone);
+    if (life.isReady) this.#options.onChange?.();
+  }
+
+  #failRequests(error: WireError): void {
+    for (const id of this.#requests.keys()) this.#deliver(id, { type: "error", error });
+  }
+}
+
+function wire(code: ErrorCode, message: string): WireError {
+  return { code, message };
+}

@@ -1,0 +1,106 @@
+import { PorchlightError } from "../../shared/errors.ts";
+import type { GenerateEvent } from "../../shared/inference/event.ts";
+import type { GenerateRequest } from "../../shared/inference/request.ts";
+import type { GenerationDefaults } from "../model/config.ts";
+import type { TextTools } from "../text/load.ts";
+import { createOutput } from "../text/output.ts";
+import type { OutputPiece } from "../text/tool-call-parser.ts";
+import type { Decoder } from "./decoder.ts";
+import { createSampler } from "./sampler.ts";
+import { resolveSampling } from "./sampling-params.ts";
+import { Scheduler, type SchedulerOptions } from "./scheduler.ts";
+import type { SchedulerStats } from "./scheduler-stats.ts";
+import type { SequenceListener } from "./sequence.ts";
+
+/** One loaded model: canonical requests in, events out. */
+export interface Runner {
+  /**
+   * Starts a generation; `emit` hears its events in the order stated at GenerateEvent, never before this returns. Never throws:
+   * what goes wrong is an `error` event. After `cancel` the slot is free before the next step and `emit` hears nothing more.
+   */
+  start(request: GenerateRequest, emit: (event: GenerateEvent) => void): { cancel(): void };
+  stats(): SchedulerStats;
+  /** Ends what runs with `engine_crashed` and releases the model. */
+  stop(): Promise<void>;
+}
+
+export interface RunnerOptions extends TextTools, SchedulerOptions {
+  decoder: Decoder;
+  defaults: GenerationDefaults;
+  /** Tokens that end an answer. */
+  stopTokens: ReadonlySet<number>;
+}
+
+export function createRunner(options: RunnerOptions): Runner {
+  const { decoder, tokenizer, template, defaults, stopTokens } = options;
+  const scheduler = new Scheduler(decoder, options);
+  return {
+    start: (request, emit) => {
+      let isCancelled = false;
+      const emitLive = (event: GenerateEvent): void => {
+        if (!isCancelled) emit(event);
+      };
+      let handle: { cancel(): void } | null = null;
+      try {
+        const prompt = tokenizer.encode(template.render(request.messages, request.tools ?? []));
+        const sampler = createSampler(resolveSampling(request.sampling, defaults), prompt);
+        const output = createOutput({
+          tokenizer,
+          stop: request.stop ?? [],
+          tools: request.tools !== undefined && request.tools.length > 0,
+        });
+        const listener = createListener(output, prompt.length, emitLive);
+        const maxTokens = request.maxTokens ?? defaults.maxTokens;
+        handle = scheduler.submit({ prompt, maxTokens, stopTokens, sampler, listener });
+        queueMicrotask(() => emitLive({ type: "progress", stage: "queued" }));
+      } catch (error) {
+        queueMicrotask(() => emitLive({ type: "error", error: PorchlightError.from(error).toWire() }));
+      }
+      return {
+        cancel: () => {
+          isCancelled = true;
+          handle?.cancel();
+        },
+      };
+    },
+    stats: () => scheduler.stats(),
+    stop: async () => {
+      await scheduler.stop(
+        new PorchlightError(
+          "engine_crashed",
+          "The model was unloaded while it was answering. Try again: it loads again.",
+        ),
+      );
+      await decoder.dispose();
+    },
+  };
+}
+
+/** Turns what a sequence does into events. */
+function createListener(
+  output: ReturnType<typeof createOutput>,
+  promptTokens: number,
+  emit: (event: GenerateEvent) => void,
+): SequenceListener {
+  let calls = 0;
+  const emitPieces = (pieces: readonly OutputPiece[]): void => {
+    for (const piece of pieces) {
+      emit(piece.type === "text" ? piece : { type: "tool_call", index: calls++, call: piece.call });
+    }
+  };
+  return {
+    onPrefill: (done, total) => {
+      if (done < total) emit({ type: "progress", stage: "prefill", fraction: done / total });
+    },
+    onToken: (token) => {
+      emitPieces(output.push(token));
+      return output.stopped;
+    },
+    onFinish: ({ reason, completionTokens, cachedTokens }) => {
+      emitPieces(output.end());
+      emit({ type: "usage", promptTokens, completionTokens, cachedTokens });
+      emit({ type: "finish", reason: calls > 0 ? "tool_calls" : reason });
+    },
+    onError: (error) => emit({ type: "error", error: error.toWire() }),
+  };
+}
