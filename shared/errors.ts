@@ -22,7 +22,24 @@ export const ERRORS = {
   forbidden: { status: 403, retryable: false, message: "This key or session may not do that." },
   not_found: { status: 404, retryable: false, message: "There is nothing at this address. See /docs for the routes." },
   model_not_found: { status: 404, retryable: false, message: "No such model. GET /v1/models lists those there are." },
+  agent_unknown: {
+    status: 401,
+    retryable: false,
+    message:
+      "This machine is not paired with that edge. Make a pairing link there and run 'porchlight connect LINK' here.",
+  },
+  agent_revoked: {
+    status: 403,
+    retryable: false,
+    message:
+      "The owner removed this machine. To bring it back, make a pairing link and run 'porchlight connect LINK' here.",
+  },
   method_not_allowed: { status: 405, retryable: false, message: "This address does not take that method." },
+  agent_replaced: {
+    status: 409,
+    retryable: false,
+    message: "This machine's identity connected from another process. Stop one of the two, then start this one again.",
+  },
   code_used_or_expired: {
     status: 410,
     retryable: false,
@@ -33,6 +50,11 @@ export const ERRORS = {
     status: 415,
     retryable: false,
     message: "Send the body as 'Content-Type: application/json'.",
+  },
+  protocol_unsupported: {
+    status: 426,
+    retryable: false,
+    message: "Agent and edge speak no common version of the tunnel's protocol. Update the older of the two.",
   },
   headers_too_large: { status: 431, retryable: false, message: "The request's headers are larger than 32 KiB in all." },
   rate_limited: { status: 429, retryable: true, message: "Too many requests. Wait a little and try again." },
@@ -50,6 +72,16 @@ export const ERRORS = {
     status: 500,
     retryable: false,
     message: "The model could not be loaded. Run 'porchlight doctor' on the home machine.",
+  },
+  identity_broken: {
+    status: 500,
+    retryable: false,
+    message: "This machine's identity file cannot be used. Delete it and pair the machine again.",
+  },
+  edge_unreachable: {
+    status: 502,
+    retryable: true,
+    message: "The edge could not be reached. Check the address and the network, then try again.",
   },
   agent_offline: {
     status: 503,
