@@ -14,7 +14,7 @@ export interface ModelServerOptions {
  */
 export function createModelServer({ load, send }: ModelServerOptions): (message: unknown) => void {
   let runner: Runner | null = null;
-  const running = new Map<number, { cancel(): void }>();
+  const running = new Map<number, { cancel: () => void }>();
   let outbox: Extract<FromModel, { type: "events" }>["events"] = [];
 
   function flush(): void {

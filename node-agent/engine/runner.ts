@@ -18,7 +18,7 @@ export interface Runner {
    * Starts a generation; `emit` hears its events in the order stated at GenerateEvent, never before this returns. Never throws:
    * what goes wrong is an `error` event. After `cancel` the slot is free before the next step and `emit` hears nothing more.
    */
-  start(request: GenerateRequest, emit: (event: GenerateEvent) => void): { cancel(): void };
+  start(request: GenerateRequest, emit: (event: GenerateEvent) => void): { cancel: () => void };
   stats(): SchedulerStats;
   /** Ends what runs with `engine_crashed` and releases the model. */
   stop(): Promise<void>;
@@ -40,7 +40,7 @@ export function createRunner(options: RunnerOptions): Runner {
       const emitLive = (event: GenerateEvent): void => {
         if (!isCancelled) emit(event);
       };
-      let handle: { cancel(): void } | null = null;
+      let handle: { cancel: () => void } | null = null;
       try {
         const prompt = tokenizer.encode(template.render(request.messages, request.tools ?? []));
         const sampler = createSampler(resolveSampling(request.sampling, defaults), prompt);

@@ -53,7 +53,7 @@ export class Scheduler {
    * Queues a sequence, first come first served. Throws `context_length_exceeded` when the prompt leaves no room for an answer,
    * `overloaded` when too many wait. `cancel` frees the slot before the next step; the listener hears nothing after it.
    */
-  submit(spec: SequenceSpec): { cancel(): void } {
+  submit(spec: SequenceSpec): { cancel: () => void } {
     const { contextLength } = this.#decoder;
     if (spec.prompt.length === 0) throw new PorchlightError("invalid_request", "The prompt is empty. Send a message.");
     if (spec.prompt.length >= contextLength) {

@@ -1,0 +1,111 @@
+import type { Decoder } from "../../node-agent/engine/decoder.ts";
+
+export interface ToyDecoderOptions {
+  slots?: number;
+  contextLength?: number;
+  vocabSize?: number;
+  /** Runs before every call of the decoder, with what it is; a throw makes the call fail. */
+  onCall?: (call: { kind: "prefill" | "decode"; slots: number[] }) => void | Promise<void>;
+}
+
+/**
+ * A decoder whose logits are a hash of all tokens its cache holds before and at a position, so that a mix-up of slots, positions or
+ * rows changes the output. It checks what a real one would get wrong silently: positions that were never written, overlapping
+ * calls, logits read after the next call.
+ */
+export class ToyDecoder implements Decoder {
+  readonly slots: number;
+  readonly contextLength: number;
+  readonly vocabSize: number;
+  isDisposed = false;
+  readonly #cache: number[][];
+  readonly #logits: Float32Array;
+  readonly #onCall: ToyDecoderOptions["onCall"];
+  #isBusy = false;
+
+  constructor({ slots = 4, contextLength = 64, vocabSize = 32, onCall }: ToyDecoderOptions = {}) {
+    this.slots = slots;
+    this.contextLength = contextLength;
+    this.vocabSize = vocabSize;
+    this.#cache = Array.from({ length: slots }, () => []);
+    this.#logits = new Float32Array(slots * vocabSize);
+    this.#onCall = onCall;
+  }
+
+  async prefill(slot: number, tokens: readonly number[], past: number): Promise<Float32Array> {
+    await this.#enter({ kind: "prefill", slots: [slot] });
+    if (tokens.length === 0) throw new RangeError("no tokens");
+    for (const [i, token] of tokens.entries()) this.#write(slot, past + i, token);
+    this.#fill(0, slot, past + tokens.length);
+    this.#isBusy = false;
+    return this.#logits.subarray(0, this.vocabSize);
+  }
+
+  async decode(tokens: readonly number[], pasts: readonly number[]): Promise<Float32Array> {
+    await this.#enter({ kind: "decode", slots: [...tokens.keys()] });
+    if (tokens.length === 0 || tokens.length !== pasts.length) throw new RangeError("bad batch");
+    for (const [slot, token] of tokens.entries()) {
+      const past = pasts[slot] ?? 0;
+      this.#write(slot, past, token);
+      this.#fill(slot, slot, past + 1);
+    }
+    this.#isBusy = false;
+    return this.#logits.subarray(0, tokens.length * this.vocabSize);
+  }
+
+  copySlot(from: number, to: number, length: number): void {
+    if (this.#isBusy) throw new Error("copySlot during a call");
+    const tokens = this.#slot(from).slice(0, length);
+    if (tokens.length !== length) throw new RangeError("copy of positions that were never written");
+    this.#cache[to] = [...tokens, ...this.#slot(to).slice(length)];
+  }
+
+  async evaluate(): Promise<Float32Array> {
+    throw new Error("not used by the engine");
+  }
+
+  async dispose(): Promise<void> {
+    this.isDisposed = true;
+  }
+
+  async #enter(call: { kind: "prefill" | "decode"; slots: number[] }): Promise<void> {
+    if (this.#isBusy) throw new Error("calls overlap");
+    this.#isBusy = true;
+    this.#logits.fill(Number.NaN);
+    try {
+      await this.#onCall?.(call);
+    } catch (error) {
+      this.#isBusy = false;
+      throw error;
+    }
+  }
+
+  #slot(slot: number): number[] {
+    const tokens = this.#cache[slot];
+    if (tokens === undefined) throw new RangeError(`no slot ${slot}`);
+    return tokens;
+  }
+
+  #write(slot: number, position: number, token: number): void {
+    const tokens = this.#slot(slot);
+    if (position >= this.contextLength) throw new RangeError("beyond the context");
+    if (position > tokens.length) throw new RangeError("a gap in the cache");
+    tokens[position] = token;
+  }
+
+  #fill(row: number, slot: number, length: number): void {
+    const logits = toyLogits(this.#slot(slot).slice(0, length), this.vocabSize);
+    this.#logits.set(logits, row * this.vocabSize);
+  }
+}
+
+/** Logits after `tokens`: FNV-1a of the history, spread over the vocabulary. */
+export function toyLogits(tokens: readonly number[], vocabSize: number): Float32Array {
+  let hash = 0x811c9dc5;
+  for (const token of tokens) hash = Math.imul(hash ^ (token + 1), 0x01000193);
+  return Float32Array.from({ length: vocabSize }, (_, id) => {
+    let mixed = Math.imul(hash ^ (id * 0x9e3779b1), 0x85ebca6b);
+    mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+    return ((mixed ^ (mixed >>> 16)) >>> 8) / 2 ** 22;
+  });
+}
