@@ -27,6 +27,8 @@ export interface HomeStack {
   model: string;
   localUrl: string;
   supervisor: AgentSupervisor;
+  /** Ends workerd and starts it again on the same port and state; the agent finds back by itself. */
+  restartEdge(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -56,14 +58,20 @@ export async function startHomeStack(options: HomeStackOptions): Promise<HomeSta
     supervisor.start();
     options.onProgress?.("Starting the edge");
     const setupToken = randomBytes(24).toString("base64url");
-    edge = await startEmbeddedEdge({ stateDir: folder.edge, port: options.port, setupToken });
+    const startEdge = () => startEmbeddedEdge({ stateDir: folder.edge, port: options.port, setupToken });
+    edge = await startEdge();
     const owner = await ensureOwner(edge.origin, setupToken, folder.owner);
     options.onProgress?.("Starting the agent");
     const started = await agent.started;
     const link = await connect(supervisor, agent, owner, started.paired);
     if (link.state !== "online")
       throw new CommandError("not_ready", `The agent could not reach its edge: ${link.reason}`);
-    return { origin: edge.origin, owner, model: started.model, localUrl: started.localUrl, supervisor, stop };
+    const restartEdge = async () => {
+      await edge?.stop();
+      edge = await startEdge();
+    };
+    const { origin } = edge;
+    return { origin, owner, model: started.model, localUrl: started.localUrl, supervisor, restartEdge, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -1,0 +1,43 @@
+import { PorchlightError } from "../../shared/errors.ts";
+import { type Agent, startAgent } from "./agent.ts";
+import { type FromAgent, type ToAgent, toAgentSchema } from "./messages.ts";
+
+/** The agent as a child of `porchlight up`: driven over IPC, gone when its supervisor is. */
+
+process.title = "porchlight-agent";
+// Ctrl-C reaches the whole process group; the supervisor says when to stop.
+for (const signal of ["SIGINT", "SIGHUP"] as const) process.on(signal, () => undefined);
+process.on("SIGTERM", () => void exit());
+process.once("disconnect", () => void exit());
+process.on("message", (raw) => void take(toAgentSchema.parse(raw)));
+
+let agent: Promise<Agent> | undefined;
+tell({ type: "up" });
+
+async function take(message: ToAgent): Promise<void> {
+  try {
+    switch (message.type) {
+      case "start": {
+        agent ??= startAgent(message.options, (link) => tell({ type: "link", ...link }));
+        const { paired, localUrl, model } = await agent;
+        return tell({ type: "started", paired, localUrl, model });
+      }
+      case "dial":
+        return await (await agent)?.dial(message.origin, message.enrolUrl);
+      case "stop":
+        return await exit();
+    }
+  } catch (error) {
+    const { code, message: sentence } = PorchlightError.from(error);
+    tell({ type: "failed", code, message: sentence });
+  }
+}
+
+async function exit(): Promise<never> {
+  await agent?.then((running) => running.stop()).catch(() => undefined); // a failed start was reported when it happened
+  process.exit(0);
+}
+
+function tell(message: FromAgent): void {
+  if (process.connected) process.send?.(message);
+}

@@ -1,0 +1,85 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import OpenAI from "openai";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { agentOnline, startStack, type TestStack } from "../support/stack.ts";
+
+const model = "starter";
+const hello = [{ role: "user" as const, content: "Hello! Who are you?" }];
+
+/** Processes killed for real while a client is being answered. */
+describe("faults", () => {
+  let stack: TestStack;
+  let client: OpenAI;
+
+  beforeAll(async () => {
+    stack = await startStack();
+    client = new OpenAI({ baseURL: `${stack.origin}/v1`, apiKey: stack.apiKey, maxRetries: 0 });
+  });
+  afterAll(async () => {
+    await stack?.stop();
+  });
+
+  /** Starts a long answer, breaks something after its first piece, and returns how the stream ended. */
+  async function breakMidStream(fault: () => unknown): Promise<unknown> {
+    // Noise: a flat distribution goes on for hundreds of tokens.
+    const body = { model, messages: hello, stream: true as const, temperature: 2, seed: 5, max_tokens: 950 };
+    let pieces = 0;
+    try {
+      for await (const chunk of await client.chat.completions.create(body)) {
+        if (chunk.choices[0]?.delta.content && pieces++ === 0) await fault();
+        if (chunk.choices[0]?.finish_reason) return chunk.choices[0].finish_reason;
+      }
+      return "closed without a finish";
+    } catch (error) {
+      return error;
+    }
+  }
+
+  async function answers(): Promise<string | null | undefined> {
+    return (await client.chat.completions.create({ model, messages: hello })).choices[0]?.message.content;
+  }
+
+  it("tells the client when the model's process is killed, and answers the next request", async () => {
+    const ended = await breakMidStream(async () => {
+      const [child] = await childrenOf(stack.stack.supervisor.pid);
+      if (child === undefined) throw new Error("the agent has no model process");
+      process.kill(child, "SIGKILL");
+    });
+    expect(ended).toMatchObject({ code: "engine_crashed" });
+    expect(await answers()).toMatch(/starter model/i);
+  });
+
+  it("says agent_offline while the agent is gone, and works again by itself", async () => {
+    const ended = await breakMidStream(() => stack.killAgent());
+    expect(ended).toMatchObject({ code: "agent_disconnected" });
+    const refused = await client.chat.completions.create({ model, messages: hello }).catch((error: unknown) => error);
+    expect(refused).toMatchObject({ status: 503, code: "agent_offline" });
+    expect((refused as { headers: Headers }).headers.get("retry-after")).toMatch(/^\d+$/); // an APIError, by the line above
+    await stack.startAgent();
+    expect(await answers()).toMatch(/starter model/i);
+  });
+
+  it("restarts an agent that was killed", async () => {
+    const before = stack.stack.supervisor.pid;
+    if (before !== undefined) process.kill(before, "SIGKILL");
+    await agentOnline(stack.origin, stack.apiKey, false);
+    await agentOnline(stack.origin, stack.apiKey, true);
+    expect(stack.stack.supervisor.pid).not.toBe(before);
+    expect(await answers()).toMatch(/starter model/i);
+  });
+
+  it("reconnects by itself when the edge restarts in the middle of an answer", async () => {
+    const agent = stack.stack.supervisor.pid;
+    const ended = await breakMidStream(() => stack.stack.restartEdge());
+    expect(ended).toBeInstanceOf(Error);
+    await agentOnline(stack.origin, stack.apiKey, true);
+    expect(stack.stack.supervisor.pid).toBe(agent);
+    expect(await answers()).toMatch(/starter model/i);
+  });
+});
+
+async function childrenOf(pid: number | undefined): Promise<number[]> {
+  const { stdout } = await promisify(execFile)("pgrep", ["-P", String(pid)]);
+  return stdout.trim().split("\n").map(Number);
+}

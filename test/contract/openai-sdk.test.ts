@@ -1,0 +1,130 @@
+import OpenAI from "openai";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startStack, type TestStack } from "../support/stack.ts";
+
+/** The `openai` package against the edge, with the real Worker, tunnel, agent and starter model behind it. */
+describe("the openai SDK, through the edge", () => {
+  let stack: TestStack;
+  let client: OpenAI;
+  const model = "starter";
+  const hello = [{ role: "user" as const, content: "Hello! Who are you?" }];
+
+  beforeAll(async () => {
+    stack = await startStack();
+    client = new OpenAI({ baseURL: `${stack.origin}/v1`, apiKey: stack.apiKey, maxRetries: 0 });
+  });
+  afterAll(async () => {
+    await stack?.stop();
+  });
+
+  it("lists the models and retrieves one", async () => {
+    const page = await client.models.list();
+    expect(page.data.map(({ id, object }) => ({ id, object }))).toContainEqual({ id: model, object: "model" });
+    expect((await client.models.retrieve(model)).id).toBe(model);
+  });
+
+  it("answers a chat with usage", async () => {
+    const completion = await client.chat.completions.create({ model, messages: hello });
+    expect(completion.object).toBe("chat.completion");
+    expect(completion.choices[0]?.message.content).toMatch(/starter model/i);
+    expect(completion.choices[0]?.finish_reason).toBe("stop");
+    expect(completion.usage?.prompt_tokens).toBe(15);
+    expect(completion.usage?.total_tokens).toBe(15 + (completion.usage?.completion_tokens ?? 0));
+  });
+
+  it("streams the same answer piece by piece, with usage when asked for", async () => {
+    const whole = await client.chat.completions.create({ model, messages: hello });
+    const stream = await client.chat.completions.create({
+      model,
+      messages: hello,
+      stream: true,
+      stream_options: { include_usage: true },
+    });
+    const pieces: string[] = [];
+    let usage: OpenAI.CompletionUsage | null | undefined;
+    let reason: string | null | undefined;
+    for await (const chunk of stream) {
+      const [choice] = chunk.choices;
+      if (choice?.delta.content) pieces.push(choice.delta.content);
+      if (choice?.finish_reason) reason = choice.finish_reason;
+      if (chunk.usage) usage = chunk.usage;
+    }
+    expect(pieces.length).toBeGreaterThan(3);
+    expect(pieces.join("")).toBe(whole.choices[0]?.message.content);
+    expect(reason).toBe("stop");
+    expect(usage).toEqual(whole.usage);
+  });
+
+  it("cuts at max_completion_tokens and at a stop string", async () => {
+    const short = await client.chat.completions.create({ model, messages: hello, max_completion_tokens: 3 });
+    expect(short.choices[0]?.finish_reason).toBe("length");
+    expect(short.usage?.completion_tokens).toBe(3);
+    const stopped = await client.chat.completions.create({ model, messages: hello, stop: ["starter"] });
+    expect(stopped.choices[0]?.finish_reason).toBe("stop");
+    expect(stopped.choices[0]?.message.content).toBe("I'm the ");
+  });
+
+  it("repeats itself with a seed", async () => {
+    const ask = async (seed: number) =>
+      (await client.chat.completions.create({ model, messages: hello, temperature: 1.5, seed })).choices[0]?.message.content;
+    const [first, again, other] = [await ask(7), await ask(7), await ask(8)];
+    expect(again).toBe(first);
+    expect(other).not.toBe(first);
+  });
+
+  it("makes a round trip through a tool", async () => {
+    const tools: OpenAI.ChatCompletionTool[] = [
+      {
+        type: "function",
+        function: {
+          name: "get_weather",
+          description: "Get the current weather for a city.",
+          parameters: { type: "object", properties: { city: { type: "string" } }, required: ["city"] },
+        },
+      },
+    ];
+    const question = { role: "user" as const, content: "What is the weather in Paris?" };
+    const first = await client.chat.completions.create({ model, messages: [question], tools });
+    const message = first.choices[0]?.message;
+    const call = message?.tool_calls?.[0];
+    expect(first.choices[0]?.finish_reason).toBe("tool_calls");
+    if (!message || call?.type !== "function") throw new Error("no function call came back");
+    expect(call.function.name).toBe("get_weather");
+    expect(JSON.parse(call.function.arguments)).toEqual({ city: "Paris" });
+    const result = { role: "tool" as const, tool_call_id: call.id, content: '{"temperature": 21, "condition": "sunny"}' };
+    const second = await client.chat.completions.create({ model, messages: [question, message, result], tools });
+    expect(second.choices[0]?.finish_reason).toBe("stop");
+    expect(second.choices[0]?.message.content).toContain("21");
+  });
+
+  it("names what is wrong: key, model, body, prompt length", async () => {
+    const stranger = new OpenAI({ baseURL: `${stack.origin}/v1`, apiKey: `${stack.apiKey.slice(0, -1)}!`, maxRetries: 0 });
+    await expect(stranger.models.list()).rejects.toMatchObject({ status: 401, code: "invalid_api_key" });
+    await expect(client.chat.completions.create({ model: "gpt-none", messages: hello })).rejects.toMatchObject({
+      status: 404,
+      code: "model_not_found",
+    });
+    const malformed = { model, messages: "hello" } as unknown as OpenAI.ChatCompletionCreateParamsNonStreaming; // on purpose
+    await expect(client.chat.completions.create(malformed)).rejects.toMatchObject({ status: 400, param: "messages" });
+    const long = [{ role: "user" as const, content: "word ".repeat(5000) }];
+    const refusal = await client.chat.completions.create({ model, messages: long }).catch((error: unknown) => error);
+    expect(refusal).toMatchObject({ status: 400, code: "context_length_exceeded" });
+    expect(String(refusal)).toMatch(/\b1024\b/);
+    expect(String(refusal)).toMatch(/\b\d{4,5}\b tokens/);
+  });
+
+  it("stops the engine when a stream is aborted", async () => {
+    const stream = await client.chat.completions.create({
+      model,
+      messages: [{ role: "user", content: "Count from 1 to 20." }],
+      stream: true,
+      temperature: 2,
+      seed: 1,
+      max_tokens: 900,
+    });
+    for await (const chunk of stream) if (chunk.choices[0]?.delta.content) break; // leaving the loop aborts
+    stream.controller.abort();
+    const after = await client.chat.completions.create({ model, messages: hello });
+    expect(after.choices[0]?.finish_reason).toBe("stop");
+  });
+});
