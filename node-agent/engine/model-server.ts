@@ -70,7 +70,9 @@ export function createModelServer({ load, send }: ModelServerOptions): (message:
 
 /** Loading reads files of all kinds: whatever is wrong with them, the owner learns what it was. */
 function toLoadError(cause: unknown): PorchlightError {
-  if (cause instanceof PorchlightError && cause.code === "model_load_failed") return cause;
   const said = cause instanceof Error ? cause.message : String(cause);
-  return new PorchlightError("model_load_failed", `The model could not be loaded: ${said}`.slice(0, 4096), { cause });
+  const isOurs = cause instanceof PorchlightError && cause.code === "model_load_failed";
+  const sentence = isOurs ? said : `The model could not be loaded: ${said}`;
+  // A runtime's message may quote a whole graph; the wire takes 4096 characters.
+  return new PorchlightError("model_load_failed", sentence.slice(0, 4096), { cause });
 }

@@ -66,10 +66,14 @@ export function createChatTemplate(config: object, file: string | undefined, add
         return template.render(items);
       } catch (error) {
         const said = error instanceof Error ? error.message : String(error);
-        throw new PorchlightError("invalid_request", `The model's chat template refused the messages: ${said}`, {
-          param: "messages",
-          cause: error,
-        });
+        throw new PorchlightError(
+          "invalid_request",
+          `The model's chat template refused the messages: ${said.slice(0, 1024)}`,
+          {
+            param: "messages",
+            cause: error,
+          },
+        );
       }
     },
   };
