@@ -21,7 +21,7 @@ export function blockCount(columns: number, block: number): number {
 
 /**
  * 4 bits per weight with one scale per `block` weights of a row, for MatMulNBits. The weight of largest magnitude maps to -8, so
- * all 16 levels are used (the scheme of GGML's Q4_0). Padding is zero.
+ * all 16 levels are used (the scheme of GGML's Q4_0); the scale is then fitted to the chosen levels. Padding is zero.
  */
 export function quantizeInt4(values: Float32Array, columns: number, block: number): Int4Rows {
   const rows = values.length / columns;
@@ -38,14 +38,20 @@ export function quantizeInt4(values: Float32Array, columns: number, block: numbe
 }
 
 function packInt4Block(values: Float32Array, first: number, last: number, packed: Uint8Array, byte: number): number {
-  const scale = extreme(values, first, last) / -INT4_ZERO;
-  const inverse = scale === 0 ? 0 : 1 / scale;
-  for (let i = first; i < last; i += 2) {
-    const low = toInt4(values[i] ?? 0, inverse);
-    const high = i + 1 < last ? toInt4(values[i + 1] ?? 0, inverse) : INT4_ZERO;
-    packed[byte++] = low | (high << 4);
+  const inverse = -INT4_ZERO / extreme(values, first, last);
+  if (!Number.isFinite(inverse)) return 0;
+  let dot = 0;
+  let squares = 0;
+  for (let i = first; i < last; i++) {
+    const value = values[i] ?? 0;
+    const level = toInt4(value, inverse);
+    dot += value * (level - INT4_ZERO);
+    squares += (level - INT4_ZERO) ** 2;
+    const at = byte + ((i - first) >> 1);
+    packed[at] = (i - first) % 2 === 0 ? (INT4_ZERO << 4) | level : (level << 4) | ((packed[at] ?? 0) & 0xf);
   }
-  return scale;
+  // The scale that fits these levels best in the least squares sense.
+  return dot / squares;
 }
 
 function toInt4(value: number, inverse: number): number {

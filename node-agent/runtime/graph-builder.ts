@@ -48,6 +48,13 @@ export class GraphBuilder {
     return this.initializer(name, "int64", [dims.length], { kind: "inline", bytes });
   }
 
+  /** A float32 number that is part of the graph itself. */
+  scalar(name: string, value: number): Value {
+    if (this.#initializers.has(name)) return name;
+    const bytes = new Uint8Array(Float32Array.of(value).buffer);
+    return this.initializer(name, "float32", [], { kind: "inline", bytes });
+  }
+
   /** Adds a node and returns its first output. */
   node(name: string, op: string, inputs: readonly Value[], options: NodeOptions = {}): Value {
     const outputs = options.outputs ?? [name];
