@@ -1,0 +1,32 @@
+import { Button, ButtonLink } from "../components/button.tsx";
+import { Brand, Preferences, SignOut } from "../components/shell.tsx";
+import type { PageProps } from "../page-props.ts";
+
+/** Conversations and what belongs to the whole place. A column on a wide screen, a drawer on a narrow one. */
+export function Sidebar({ page }: { page: PageProps }) {
+  const { chat, shell } = page.strings;
+  return (
+    <aside class="sidebar" id="sidebar" data-part="sidebar" aria-label={chat.conversations}>
+      <div class="sidebar-head">
+        <Brand page={page} />
+        <span class="narrow-only">
+          <Button kind="quiet" icon="close" iconOnly label={chat.closeMenu} action="close-menu" />
+        </span>
+      </div>
+      <Button icon="plus" label={chat.newConversation} action="new-conversation">
+        <kbd class="wide-only" data-part="new-key">
+          Ctrl K
+        </kbd>
+      </Button>
+      <nav class="conversations" aria-label={chat.conversations}>
+        <ul data-part="conversations" />
+      </nav>
+      <p class="sidebar-note">{chat.localOnly}</p>
+      <div class="sidebar-foot">
+        <ButtonLink href="/docs" kind="quiet" icon="book" label={shell.docs} />
+        <SignOut page={page} />
+        <Preferences page={page} />
+      </div>
+    </aside>
+  );
+}

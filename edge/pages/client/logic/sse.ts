@@ -1,0 +1,32 @@
+/** A longer line is no event of ours: parsing stops before memory does. */
+const MAX_LINE_CHARS = 1024 * 1024;
+
+/**
+ * Splits a server-sent event stream into the `data` of its events (WHATWG HTML, "Parsing an event stream"): comments and other
+ * fields are skipped, several data lines are joined by a newline, an event without its final blank line is dropped.
+ */
+export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  const reader = body.getReader();
+  let rest = "";
+  let data: string[] = [];
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      const lines = (rest + decoder.decode(value, { stream: true })).split(/\r\n|\n|\r(?!$)/);
+      rest = lines.pop() ?? "";
+      if (rest.length > MAX_LINE_CHARS) throw new RangeError("A line of the event stream is too long.");
+      for (const line of lines) {
+        if (line === "") {
+          if (data.length > 0) yield data.join("\n");
+          data = [];
+        } else if (line.startsWith("data:")) {
+          data.push(line.slice(line.startsWith("data: ") ? 6 : 5));
+        }
+      }
+    }
+  } finally {
+    await reader.cancel().catch(() => undefined);
+  }
+}

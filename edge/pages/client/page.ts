@@ -1,0 +1,3 @@
+import { startShell } from "./ui/shell.ts";
+
+startShell(() => undefined);
