@@ -67,9 +67,11 @@ export class ModelProcess {
     }
   }
 
-  /** Loads the model if it is not loaded. Rejects with `model_load_failed`. */
+  /** Loads the model if it is not loaded. Rejects with `model_load_failed`, or `engine_crashed` when stopped. */
   async load(): Promise<void> {
-    await this.#start()?.loaded.promise;
+    const life = this.#start();
+    if (life === null) throw PorchlightError.fromWire(STOPPED);
+    await life.loaded.promise;
   }
 
   /** Counters of the engine; null when the model is not loaded. */
@@ -94,7 +96,7 @@ export class ModelProcess {
   /** The life there is or a new one; null when stopped, and then every request has its error. */
   #start(): Life | null {
     if (this.#isStopped) {
-      this.#failRequests(wire("engine_crashed", "The engine has stopped. Start it again with 'porchlight up'."));
+      this.#failRequests(STOPPED);
       return null;
     }
     if (this.#life !== null) return this.#life;
@@ -179,6 +181,8 @@ export class ModelProcess {
     for (const id of this.#requests.keys()) this.#deliver(id, { type: "error", error });
   }
 }
+
+const STOPPED = wire("engine_crashed", "The engine has stopped. Start it again with 'porchlight up'.");
 
 function wire(code: ErrorCode, message: string): WireError {
   return { code, message };

@@ -93,7 +93,7 @@ export class Scheduler {
 
   #live(): Sequence[] {
     const running = this.#prefilling === null ? this.#decoding : [...this.#decoding, this.#prefilling];
-    return [...running, ...this.#waiting].filter((sequence) => !sequence.isCancelled);
+    return [...running, ...this.#waiting].filter((sequence) => !isGone(sequence));
   }
 
   #cancel(sequence: Sequence): void {

@@ -23,7 +23,7 @@ const loading: number[] = [];
 
 beforeAll(async () => {
   cacheDir = await mkdtemp(join(tmpdir(), "porchlight-runner-"));
-  const options = { folder: STARTER, quantization: "fp32", cacheDir, slots: 4 } as const;
+  const options = { folder: STARTER, quantization: "fp32", cacheDir, slots: 4, threads: 1 } as const;
   runner = await loadRunner(options, (fraction) => loading.push(fraction));
 });
 
@@ -194,7 +194,7 @@ describe("a runner of the starter model", () => {
 
   it("takes the model author's limit when the request has none", async () => {
     // Rewarded for repeating itself, the model does not come to an end.
-    const { usage, finish } = await generate(ask("Hello", { sampling: { frequencyPenalty: -2 } }));
+    const { usage, finish } = await generate(ask(`Repeat: ${"7".repeat(100)}`, { sampling: { frequencyPenalty: -2 } }));
     expect(usage?.completionTokens).toBe(256);
     expect(finish).toBe("length");
   });

@@ -218,4 +218,16 @@ describe("Scheduler", () => {
     for (const { error } of sequences) expect(error).toMatchObject({ code: "engine_crashed" });
     expect(scheduler.stats()).toMatchObject({ running: 0, waiting: 0 });
   });
+
+  it("tells a sequence that has just finished nothing more when stopped", async () => {
+    const { scheduler } = createScheduler();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const sequence = submitCollecting(scheduler, spec([1], 1), () => {
+      queueMicrotask(() => resolve(scheduler.stop(new PorchlightError("engine_crashed"))));
+      return false;
+    });
+    await promise;
+    expect(sequence.end).toMatchObject({ completionTokens: 1 });
+    expect(sequence.error).toBeNull();
+  });
 });
