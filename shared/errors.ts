@@ -13,11 +13,22 @@ export const ERRORS = {
     message: "The JSON body is nested too deeply. Flatten it and try again.",
   },
   unsupported_parameter: { status: 400, retryable: false, message: "A parameter of this request is not supported." },
+  unknown_parameter: { status: 400, retryable: false, message: "The request has a parameter that is not known here." },
   context_length_exceeded: { status: 400, retryable: false, message: "The prompt is longer than the model's context." },
   invalid_api_key: {
     status: 401,
     retryable: false,
     message: "The API key is missing or not valid. Send it as 'Authorization: Bearer plk_live_...'.",
+  },
+  setup_disabled: {
+    status: 403,
+    retryable: false,
+    message: "This edge has no SETUP_TOKEN. Set one ('wrangler secret put SETUP_TOKEN'), then try again.",
+  },
+  invalid_setup_token: {
+    status: 403,
+    retryable: false,
+    message: "The set-up token is wrong. Use the SETUP_TOKEN that this edge was started with.",
   },
   forbidden: { status: 403, retryable: false, message: "This key or session may not do that." },
   not_found: { status: 404, retryable: false, message: "There is nothing at this address. See /docs for the routes." },
@@ -40,6 +51,12 @@ export const ERRORS = {
     retryable: false,
     message: "This machine's identity connected from another process. Stop one of the two, then start this one again.",
   },
+  already_set_up: {
+    status: 409,
+    retryable: false,
+    message: "This edge has an owner already. Ask the owner for access.",
+  },
+  cancelled: { status: 408, retryable: false, message: "The client ended the request." },
   code_used_or_expired: {
     status: 410,
     retryable: false,
@@ -55,6 +72,11 @@ export const ERRORS = {
     status: 426,
     retryable: false,
     message: "Agent and edge speak no common version of the tunnel's protocol. Update the older of the two.",
+  },
+  upgrade_required: {
+    status: 426,
+    retryable: false,
+    message: "This address takes WebSocket connections of paired machines only. Use 'porchlight connect'.",
   },
   headers_too_large: { status: 431, retryable: false, message: "The request's headers are larger than 32 KiB in all." },
   rate_limited: { status: 429, retryable: true, message: "Too many requests. Wait a little and try again." },

@@ -1,0 +1,33 @@
+import { OpenAPIHono } from "@hono/zod-openapi";
+import type { Context, Env, MiddlewareHandler } from "hono";
+import type { InferenceBackend } from "../inference/backend.ts";
+import { registerSecurity } from "./document.ts";
+import { onApiError, onApiNotFound } from "./errors.ts";
+import { identifyRequest, limitHeaders } from "./headers.ts";
+import { refuseOtherMethods } from "./methods.ts";
+import { mountChat } from "./openai/chat-route.ts";
+import { mountModels } from "./openai/models-route.ts";
+
+export interface InferenceApiOptions<E extends Env> {
+  /** What answers this request. */
+  backend: (c: Context<E>) => InferenceBackend;
+  /** Runs before every route under /v1; refuses by throwing PorchlightError. */
+  authorize?: MiddlewareHandler<E>;
+}
+
+/**
+ * The inference API: complete in itself (ids, limits, errors in OpenAI's shape), and mountable in a larger app with
+ * `app.route("/", api)`, whose onError it does not need.
+ */
+export function createInferenceApi<E extends Env = Env>(options: InferenceApiOptions<E>): OpenAPIHono<E> {
+  const api = new OpenAPIHono<E>();
+  api.onError(onApiError);
+  api.notFound(onApiNotFound);
+  registerSecurity(api);
+  api.use("/v1/*", identifyRequest, limitHeaders);
+  if (options.authorize) api.use("/v1/*", options.authorize);
+  mountModels(api, options.backend);
+  mountChat(api, options.backend);
+  refuseOtherMethods(api);
+  return api;
+}

@@ -1,0 +1,70 @@
+import type { z } from "@hono/zod-openapi";
+import { PorchlightError } from "../errors.ts";
+import { isDeeperThan } from "./json-depth.ts";
+import { API_LIMITS } from "./limits.ts";
+import { parseWith } from "./validation.ts";
+
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
+
+/**
+ * The request's JSON body as the schema reads it: the only way a body enters. It is read, counted and parsed exactly once, so no
+ * two parts of the program can understand it differently. Throws PorchlightError 400, 413 or 415. `optional`: no body is `{}`.
+ */
+export async function readJsonBody<Schema extends z.ZodType>(
+  request: Request,
+  schema: Schema,
+  options: { optional?: boolean } = {},
+): Promise<z.output<Schema>> {
+  if (options.optional === true && request.body === null) return parseWith(schema, {});
+  requireJsonType(request.headers.get("content-type"));
+  const bytes = await readBytes(request, API_LIMITS.bodyBytes);
+  if (options.optional === true && bytes.length === 0) return parseWith(schema, {});
+  if (isDeeperThan(bytes, API_LIMITS.jsonDepth)) {
+    throw new PorchlightError(
+      "json_too_deep",
+      `The JSON body is nested more than ${API_LIMITS.jsonDepth} levels deep. Flatten it and try again.`,
+    );
+  }
+  return parseWith(schema, parseJson(bytes));
+}
+
+function requireJsonType(contentType: string | null): void {
+  if (!/^application\/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i.test(contentType ?? "")) {
+    throw new PorchlightError("unsupported_media_type");
+  }
+}
+
+async function readBytes(request: Request, limitBytes: number): Promise<Uint8Array> {
+  if (Number(request.headers.get("content-length") ?? 0) > limitBytes) throw tooLarge(limitBytes);
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of request.body ?? []) {
+    length += chunk.byteLength;
+    if (length > limitBytes) throw tooLarge(limitBytes); // Leaving the loop cancels the body.
+    chunks.push(chunk);
+  }
+  const [only] = chunks;
+  if (only && chunks.length === 1) return only;
+  const bytes = new Uint8Array(length);
+  let offset = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, offset);
+    offset += chunk.byteLength;
+  }
+  return bytes;
+}
+
+function tooLarge(limitBytes: number): PorchlightError {
+  return new PorchlightError(
+    "body_too_large",
+    `The body is larger than ${limitBytes / 1024 / 1024} MiB. Shorten it and try again.`,
+  );
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(decoder.decode(bytes));
+  } catch (cause) {
+    throw new PorchlightError("invalid_json", undefined, { cause });
+  }
+}

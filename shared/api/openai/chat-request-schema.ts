@@ -1,0 +1,130 @@
+import { z } from "@hono/zod-openapi";
+import { samplingSchema, toolSchema } from "../../inference/request.ts";
+import { supported } from "../validation.ts";
+import { chatMessageSchema } from "./chat-message-schema.ts";
+
+const sampling = samplingSchema.shape;
+
+const functionToolSchema = z
+  .strictObject({
+    type: z.literal("function"),
+    function: z.strictObject({
+      ...toolSchema.shape,
+      description: toolSchema.shape.description.nullable(),
+      parameters: toolSchema.shape.parameters.nullable(),
+      strict: supported(z.boolean().nullish(), (strict) => strict !== true, "strict schemas are not supported yet"),
+    }),
+  })
+  .openapi("Tool");
+
+const toolChoiceSchema = supported(
+  z.union([
+    z.enum(["none", "auto", "required"]),
+    z.looseObject({ type: z.enum(["function", "allowed_tools", "custom"]) }),
+  ]),
+  (choice) => choice === "auto" || choice === "none",
+  "only 'auto' and 'none' are supported",
+);
+
+const tokens = z.number().int().min(1).max(1_000_000).nullish();
+const text = z.string().max(512).nullish();
+const off = <Schema extends z.ZodType>(schema: Schema, sentence = "it is not supported") =>
+  supported(schema.nullish(), (value) => value === null || value === undefined, sentence);
+
+/** What changes the answer, and is honoured. */
+const honoured = {
+  model: z.string().min(1).max(256).openapi({ description: "A name of GET /v1/models.", example: "starter" }),
+  messages: z.array(chatMessageSchema).min(1).max(2048),
+  stream: z.boolean().nullish().openapi({ description: "Send the answer as server-sent events while it is made." }),
+  stream_options: z
+    .strictObject({
+      include_usage: z.boolean().nullish().openapi({ description: "One more chunk at the end, with the usage." }),
+      include_obfuscation: z.boolean().nullish().openapi({ description: "Accepted and not used." }),
+    })
+    .nullish(),
+  tools: z.array(functionToolSchema).max(128).nullish(),
+  tool_choice: toolChoiceSchema.nullish(),
+  max_tokens: tokens.openapi({ description: "The older name of `max_completion_tokens`." }),
+  max_completion_tokens: tokens.openapi({ description: "Most tokens to generate." }),
+  stop: z
+    .union([z.string().min(1).max(256), z.array(z.string().min(1).max(256)).max(4)])
+    .nullish()
+    .openapi({ description: "Generation ends before the first of these." }),
+  seed: sampling.seed.nullable().openapi({ description: "The same seed and request give the same answer." }),
+  temperature: sampling.temperature.nullable().openapi({ description: "0 is greedy." }),
+  top_p: sampling.topP.nullable(),
+  frequency_penalty: sampling.frequencyPenalty.nullable(),
+  presence_penalty: sampling.presencePenalty.nullable(),
+  top_k: z.number().int().min(-1).max(100_000).nullish().openapi({ description: "0 or -1 turns it off." }),
+  min_p: sampling.minP.nullable(),
+  repetition_penalty: sampling.repetitionPenalty.nullable().openapi({ description: "1 is neutral." }),
+};
+
+/** Accepted because leaving them out changes nothing that the client would see. */
+const harmless = {
+  user: text,
+  safety_identifier: text,
+  prompt_cache_key: text,
+  prompt_cache_retention: text,
+  metadata: z.record(z.string().max(64), z.string().max(512)).nullish(),
+  store: z.boolean().nullish(),
+  service_tier: z.enum(["auto", "default", "flex", "scale", "priority"]).nullish(),
+};
+
+/** Known to OpenAI's API: only the value that means what happens here anyway is taken. */
+const refused = {
+  n: supported(z.number().int().min(1).max(128).nullish(), (n) => (n ?? 1) === 1, "only 1 is supported"),
+  parallel_tool_calls: supported(z.boolean().nullish(), (on) => on !== false, "calls cannot be limited to one"),
+  response_format: supported(
+    z.looseObject({ type: z.enum(["text", "json_object", "json_schema"]) }).nullish(),
+    (format) => (format?.type ?? "text") === "text",
+    "only the type 'text' is supported",
+  ),
+  logprobs: supported(z.boolean().nullish(), (on) => on !== true, "log probabilities are not supported"),
+  top_logprobs: supported(
+    z.number().int().min(0).max(20).nullish(),
+    (count) => (count ?? 0) === 0,
+    "log probabilities are not supported",
+  ),
+  logit_bias: supported(
+    z.record(z.string(), z.number()).nullish(),
+    (bias) => Object.keys(bias ?? {}).length === 0,
+    "biases are not supported",
+  ),
+  modalities: supported(
+    z.array(z.enum(["text", "audio"])).nullish(),
+    (list) => (list ?? []).every((modality) => modality === "text"),
+    "only 'text' is supported",
+  ),
+  verbosity: supported(
+    z.enum(["low", "medium", "high"]).nullish(),
+    (value) => (value ?? "medium") === "medium",
+    "only 'medium' is supported",
+  ),
+  reasoning_effort: supported(
+    z.enum(["none", "minimal", "low", "medium", "high", "xhigh"]).nullish(),
+    (effort) => (effort ?? "none") === "none",
+    "only 'none' is supported",
+  ),
+  audio: off(z.looseObject({})),
+  prediction: off(z.looseObject({})),
+  web_search_options: off(z.looseObject({})),
+  functions: off(z.array(z.unknown()), "use 'tools'"),
+  function_call: off(z.unknown(), "use 'tool_choice'"),
+};
+
+/** The body of POST /v1/chat/completions. A field that is not here is refused by name, as OpenAI does. */
+export const chatRequestSchema = z
+  .strictObject({ ...honoured, ...harmless, ...refused })
+  .refine((body) => typeof body.max_tokens !== "number" || typeof body.max_completion_tokens !== "number", {
+    path: ["max_tokens"],
+    error: "give either 'max_tokens' or 'max_completion_tokens', not both",
+  })
+  .refine((body) => !body.stream_options || body.stream === true, {
+    path: ["stream_options"],
+    error: "it is only allowed when 'stream' is true",
+  })
+  .openapi("ChatCompletionRequest", {
+    example: { model: "starter", messages: [{ role: "user", content: "What can you do?" }] },
+  });
+export type ChatRequest = z.infer<typeof chatRequestSchema>;

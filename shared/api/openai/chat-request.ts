@@ -1,0 +1,73 @@
+import { PorchlightError } from "../../errors.ts";
+import type { GenerateRequest, Message, Sampling, Tool } from "../../inference/request.ts";
+import type { ChatContent, ChatMessage } from "./chat-message-schema.ts";
+import type { ChatRequest } from "./chat-request-schema.ts";
+
+/** The canonical request that a chat body means. Throws PorchlightError 400 for what only the whole history shows. */
+export function toGenerateRequest(body: ChatRequest): GenerateRequest {
+  const maxTokens = body.max_completion_tokens ?? body.max_tokens ?? undefined;
+  const stop = typeof body.stop === "string" ? [body.stop] : (body.stop ?? []);
+  const tools = body.tool_choice === "none" ? [] : toTools(body.tools ?? []);
+  return {
+    model: body.model,
+    messages: toMessages(body.messages),
+    ...(tools.length === 0 ? {} : { tools }),
+    sampling: toSampling(body),
+    ...(maxTokens === undefined ? {} : { maxTokens }),
+    ...(stop.length === 0 ? {} : { stop }),
+  };
+}
+
+function toMessages(messages: ChatMessage[]): Message[] {
+  const calls = new Set<string>();
+  return messages.map((message, index) => {
+    if (message.role === "assistant") for (const call of message.tool_calls ?? []) calls.add(call.id);
+    if (message.role === "tool" && !calls.has(message.tool_call_id)) {
+      const param = `messages[${index}].tool_call_id`;
+      throw new PorchlightError(
+        "invalid_request",
+        `Invalid value for '${param}': no message before this one has a tool call with this id.`,
+        { param },
+      );
+    }
+    return toMessage(message);
+  });
+}
+
+function toMessage(message: ChatMessage): Message {
+  const content = toText(message.content ?? "");
+  if (message.role === "tool") return { role: "tool", toolCallId: message.tool_call_id, content };
+  if (message.role !== "assistant") return { role: message.role === "user" ? "user" : "system", content };
+  const toolCalls = (message.tool_calls ?? []).map((call) => ({ id: call.id, ...call.function }));
+  return { role: "assistant", content, ...(toolCalls.length === 0 ? {} : { toolCalls }) };
+}
+
+/** Parts are one text: the schema has refused every other kind. */
+function toText(content: ChatContent): string {
+  if (typeof content === "string") return content;
+  return content.map((part) => (part.type === "text" ? part.text : "")).join("");
+}
+
+function toTools(tools: NonNullable<ChatRequest["tools"]>): Tool[] {
+  return tools.map(({ function: { name, description, parameters } }) => ({
+    name,
+    ...(typeof description === "string" ? { description } : {}),
+    ...(parameters ? { parameters } : {}),
+  }));
+}
+
+function toSampling(body: ChatRequest): Sampling {
+  const topK = typeof body.top_k === "number" ? Math.max(0, body.top_k) : undefined;
+  const sampling = {
+    temperature: body.temperature,
+    topK,
+    topP: body.top_p,
+    minP: body.min_p,
+    repetitionPenalty: body.repetition_penalty,
+    frequencyPenalty: body.frequency_penalty,
+    presencePenalty: body.presence_penalty,
+    seed: body.seed,
+  };
+  const given = Object.entries(sampling).filter(([, value]) => typeof value === "number");
+  return Object.fromEntries(given);
+}

@@ -1,0 +1,66 @@
+import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
+import type { Context, Env } from "hono";
+import type { InferenceBackend } from "../../inference/backend.ts";
+import { orAborted } from "../abort.ts";
+import { errorResponses, jsonBody, registerRoute } from "../document.ts";
+import { awaitFirstEvent } from "../first-event.ts";
+import { readJsonBody } from "../json-body.ts";
+import { API_LIMITS } from "../limits.ts";
+import { eventStream, SSE_HEADERS } from "../sse.ts";
+import { chatRequestSchema } from "./chat-request-schema.ts";
+import { toGenerateRequest } from "./chat-request.ts";
+import {
+  answerHead,
+  ChatChunkEncoder,
+  chatChunkSchema,
+  chatCompletionSchema,
+  collectCompletion,
+} from "./chat-response.ts";
+
+const route = createRoute({
+  method: "post",
+  path: "/v1/chat/completions",
+  operationId: "createChatCompletion",
+  tags: ["Chat"],
+  summary: "Answer a conversation",
+  description:
+    "OpenAI's chat completions, answered by a model on a home machine. With `stream` the answer comes as server-sent events; " +
+    'an error after the first token comes as a `data: {"error": ...}` event before `data: [DONE]`.',
+  request: { body: jsonBody(chatRequestSchema) },
+  responses: {
+    200: {
+      description: "The answer.",
+      content: {
+        "application/json": { schema: chatCompletionSchema },
+        "text/event-stream": { schema: chatChunkSchema },
+      },
+    },
+    ...errorResponses("invalid_request", "invalid_api_key", "model_not_found", "body_too_large", "agent_offline"),
+  },
+});
+
+/** `POST /v1/chat/completions`. */
+export function mountChat<E extends Env>(app: OpenAPIHono<E>, backend: (c: Context<E>) => InferenceBackend): void {
+  registerRoute(app, route);
+  app.post(route.path, async (c) => {
+    const body = await readJsonBody(c.req.raw, chatRequestSchema);
+    const request = toGenerateRequest(body);
+    const left = new AbortController();
+    const signal = AbortSignal.any([c.req.raw.signal, left.signal]);
+    const generation = backend(c).generate(request, signal);
+    const head = answerHead(request.model);
+    if (body.stream !== true) {
+      return c.json(await orAborted(collectCompletion(head, generation), signal), 200);
+    }
+    const events = await awaitFirstEvent(generation, { waitMs: API_LIMITS.headersAfterMs, signal });
+    const encoder = new ChatChunkEncoder(head, { includeUsage: body.stream_options?.include_usage === true });
+    const stream = eventStream(events, {
+      encode: (event) => encoder.encode(event),
+      fail: (error) => encoder.fail(error),
+      end: () => encoder.end(),
+      keepAliveMs: API_LIMITS.keepAliveMs,
+      onCancel: () => left.abort(),
+    });
+    return c.body(stream, 200, SSE_HEADERS);
+  });
+}
