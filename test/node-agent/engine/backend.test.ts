@@ -182,6 +182,8 @@ describe("the engine's backend", () => {
   it("ends every request with an error when the process is killed, and serves the next one", async () => {
     const crashes: ModelExit[] = [];
     const backend = createBackend([STARTER_MODEL], crashes);
+    const loaded: boolean[] = [];
+    backend.onChange(() => void backend.listModels().then(([model]) => loaded.push(model?.loaded ?? false)));
     const bystander = readAnswer(backend.generate(LONG, never));
     const reader = createAnswerReader();
     let killed = 0;
@@ -199,6 +201,7 @@ describe("the engine's backend", () => {
     expect(backend.processes()).toEqual([]);
     const next = await readAnswer(backend.generate(HELLO, never));
     expect(next.finish).toBe("stop");
+    expect(loaded).toEqual([true, false, true]);
     expect(pidOf(backend)).not.toBe(killed);
   });
 
