@@ -1,0 +1,70 @@
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import { getRequestListener } from "@hono/node-server";
+import { PorchlightError } from "../../shared/errors.ts";
+import type { InferenceBackend } from "../../shared/inference/backend.ts";
+import { bearerToken } from "../../shared/api/headers.ts";
+import { createInferenceApi } from "../../shared/api/inference-api.ts";
+import { writePrivateFile } from "../data-folder.ts";
+
+/** Hosts a browser page may have used to get here; any other name was made to point at this machine (DNS rebinding). */
+const HOSTS = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/;
+
+export interface LocalApi {
+  url: string;
+  stop(): Promise<void>;
+}
+
+/** The inference API on loopback, for programs on this machine: same app as at the edge, always with the key. */
+export async function startLocalApi(options: { port: number; key: string; backend: InferenceBackend }): Promise<LocalApi> {
+  const app = createInferenceApi({
+    backend: () => options.backend,
+    authorize: async (c, next) => {
+      if (!HOSTS.test(c.req.header("host") ?? "")) {
+        throw new PorchlightError("forbidden", "This address answers to localhost and 127.0.0.1 only.");
+      }
+      if (!sameSecret(bearerToken(c) ?? "", options.key)) throw new PorchlightError("invalid_api_key");
+      await next();
+    },
+  });
+  const server = createServer(getRequestListener(app.fetch));
+  const port = await listen(server, options.port);
+  return {
+    url: `http://127.0.0.1:${port}`,
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+/** The key in `file`; made at the first start. */
+export async function loadLocalKey(file: string): Promise<string> {
+  const text = await readFile(file, "utf8").catch(() => "");
+  if (/^plk_home_\S{32,}$/.test(text.trim())) return text.trim();
+  const key = `plk_home_${randomBytes(24).toString("base64url")}`;
+  await writePrivateFile(file, `${key}\n`);
+  return key;
+}
+
+/** Compares hashes: their length is fixed, so neither length nor content can be told from the time. */
+function sameSecret(given: string, wanted: string): boolean {
+  const digest = (text: string) => createHash("sha256").update(text).digest();
+  return timingSafeEqual(digest(given), digest(wanted));
+}
+
+/** Takes `port`, or any free one when it is taken: the agent must not fail because another program came first. */
+async function listen(server: Server, port: number): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "EADDRINUSE" && port !== 0) server.listen(0, "127.0.0.1");
+      else reject(error);
+    });
+    server.listen(port, "127.0.0.1", () => resolve());
+  });
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("a TCP server has an address");
+  return address.port;
+}

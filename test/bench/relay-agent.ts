@@ -1,0 +1,39 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { z } from "zod";
+import { startLocalApi } from "../../node-agent/agent/local-api.ts";
+import { enrol } from "../../node-agent/link/enrol.ts";
+import { loadIdentity } from "../../node-agent/link/identity.ts";
+import { createLink } from "../../node-agent/link/link.ts";
+import type { InferenceBackend } from "../../shared/inference/backend.ts";
+
+/** An agent with the real link and local API but no model: it says as many small words as the question asks for, at once. */
+
+const MODEL = {
+  name: "words",
+  contextLength: 1_000_000,
+  architecture: "none",
+  quantization: "fp32",
+  parameters: 1,
+  createdAt: 0,
+  loaded: true,
+} as const;
+/** Events between two turns of the event loop, as an engine's steps would leave it. */
+const BURST = 16;
+
+const words: InferenceBackend = {
+  listModels: async () => [{ ...MODEL, online: true }],
+  async *generate(request, signal) {
+    const count = Number(request.messages.at(-1)?.content);
+    for (let i = 0; i < count && !signal.aborted; i++) {
+      yield { type: "text", text: " word" };
+      if (i % BURST === BURST - 1) await nextTurn();
+    }
+    yield { type: "usage", promptTokens: 1, completionTokens: count };
+    yield { type: "finish", reason: "stop" };
+  },
+};
+
+process.once("disconnect", () => process.exit(0));
+const { enrolUrl, identityFile, key } = z
+  .object({ enrolUrl: z.url(), identityFile: z.string(), key: z.string() })
+  .parse(JSON.parse(process.argv[2] ?? "{}"));
