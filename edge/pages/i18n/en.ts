@@ -30,9 +30,9 @@ export const en = {
     suggestions: "Suggestions",
     suggestionList: [
       "What can you do?",
-      "Hello! Who are you?",
       "Are my messages private?",
-      "What is the capital of France?",
+      "Tell me a joke",
+      "Turn this into a list: eggs, milk, bread",
     ],
     you: "You",
     assistant: "Porchlight",

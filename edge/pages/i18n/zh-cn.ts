@@ -30,7 +30,7 @@ export const zhCn: Strings = {
     emptyTitle: "灯亮着。",
     emptyText: "问点什么吧，由你自己机器上的模型来回答。",
     suggestions: "试试这些",
-    suggestionList: ["What can you do?", "你好！", "Are my messages private?", "What is the capital of France?"],
+    suggestionList: ["你能做什么？", "你是谁？", "你好！"],
     you: "你",
     assistant: "Porchlight",
     copy: "复制",

@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import type { Fetcher } from "./fetcher.ts";
 import { readEvents } from "./sse.ts";
 import type { ChatMessage } from "./turns.ts";
 
@@ -44,7 +45,10 @@ const chunkSchema = z.object({
 export type CompletionRequest = { model: string; messages: ChatMessage[]; signal: AbortSignal };
 
 /** Asks for an answer with the session's cookie. Throws AnswerError; an abort rejects with the signal's reason. */
-export async function* streamCompletion(request: CompletionRequest, fetcher = fetch): AsyncGenerator<CompletionEvent> {
+export async function* streamCompletion(
+  request: CompletionRequest,
+  fetcher: Fetcher = fetch,
+): AsyncGenerator<CompletionEvent> {
   const { model, messages, signal } = request;
   const response = await connect({ model, messages, stream: true, stream_options: { include_usage: true } });
   if (!response.ok) throw await errorOf(response);

@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import type { Fetcher } from "./fetcher.ts";
 
 const modelsSchema = z.object({
   data: z.array(
@@ -23,7 +24,7 @@ export type HomeState = {
 };
 
 /** Asks the edge which machines are online and which models they have. Never rejects. */
-export async function readHome(fetcher = fetch): Promise<HomeState> {
+export async function readHome(fetcher: Fetcher = fetch): Promise<HomeState> {
   try {
     const [agentsResponse, modelsResponse] = await Promise.all([
       fetcher("/api/agents", { credentials: "same-origin" }),

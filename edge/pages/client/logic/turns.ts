@@ -11,20 +11,17 @@ const TOKENS_PER_MESSAGE = 8;
 const ANSWER_SHARE = 0.25;
 const ANSWER_TOKENS_MAX = 2048;
 
+/** Tokens of an ASCII letter or space in ordinary text, for a vocabulary as small as 4096; larger ones need fewer. */
+const TOKENS_PER_LETTER = 0.4;
+
 /**
- * An estimate that errs on the high side, for byte-level vocabularies down to 4096 tokens: a letter or space counts a third,
- * any other ASCII character (digits never merge in small vocabularies) one, a character beyond ASCII one per UTF-8 byte less one.
+ * An estimate that errs on the high side for ordinary text and byte-level vocabularies: digits and signs count one each (small
+ * vocabularies do not merge them), anything beyond ASCII one per UTF-8 byte.
  */
 export function estimateTokens(text: string): number {
-  let thirds = 0;
-  for (const character of text) {
-    const code = character.codePointAt(0) ?? 0;
-    if (code > 0xffff) thirds += 9;
-    else if (code > 0x7ff) thirds += 6;
-    else if (code > 0x7f) thirds += 3;
-    else thirds += /[a-zA-Z ]/.test(character) ? 1 : 3;
-  }
-  return Math.ceil(thirds / 3);
+  const letters = text.match(/[a-zA-Z ]/g)?.length ?? 0;
+  const bytes = new TextEncoder().encode(text).length;
+  return Math.ceil(letters * TOKENS_PER_LETTER + (bytes - letters));
 }
 
 /** Groups messages into turns: each starts with a question. Questions that never got an answer are left out, but the last. */

@@ -1,0 +1,110 @@
+import { describe, expect, it } from "vitest";
+import { type CompletionEvent, streamCompletion } from "../../../edge/pages/client/logic/completion.ts";
+import type { Fetcher } from "../../../edge/pages/client/logic/fetcher.ts";
+import { errorSentence } from "../../../edge/pages/client/ui/sentences.ts";
+import { stringsFor } from "../../../edge/pages/i18n/index.ts";
+
+const request = { model: "starter", messages: [{ role: "user" as const, content: "hello" }] };
+const chunk = (value: unknown): string => `data: ${JSON.stringify(value)}\n\n`;
+const text = (content: string): string => chunk({ choices: [{ index: 0, delta: { content } }] });
+const finish = (reason: string): string => chunk({ choices: [{ index: 0, delta: {}, finish_reason: reason }] });
+
+/** Runs the client against one fixed response. */
+async function run(response: Response | Error, signal = new AbortController().signal): Promise<CompletionEvent[]> {
+  const events: CompletionEvent[] = [];
+  const fetcher = async (): Promise<Response> => {
+    if (response instanceof Error) throw response;
+    return response;
+  };
+  for await (const event of streamCompletion({ ...request, signal }, fetcher)) events.push(event);
+  return events;
+}
+
+describe("streamCompletion", () => {
+  it("asks for a stream with usage, with the cookie", async () => {
+    let seen: Parameters<Fetcher> | undefined;
+    const fetcher: Fetcher = async (...parameters) => {
+      seen = parameters;
+      return new Response(finish("stop"));
+    };
+    const { signal } = new AbortController();
+    for await (const event of streamCompletion({ ...request, signal }, fetcher)) expect(event.type).toBe("finish");
+    expect(seen?.[0]).toBe("/v1/chat/completions");
+    expect(seen?.[1]).toMatchObject({ method: "POST", credentials: "same-origin", signal });
+    expect(JSON.parse(seen?.[1].body ?? "")).toEqual({
+      ...request,
+      stream: true,
+      stream_options: { include_usage: true },
+    });
+  });
+
+  it("yields text, finish and usage", async () => {
+    const usage = chunk({ choices: [], usage: { prompt_tokens: 5, completion_tokens: 2, total_tokens: 7 } });
+    const body = `: keep-alive\n\n${text("Hel")}${text("lo")}${finish("stop")}${usage}data: [DONE]\n\n`;
+    expect(await run(new Response(body))).toEqual([
+      { type: "text", text: "Hel" },
+      { type: "text", text: "lo" },
+      { type: "finish", reason: "stop" },
+      { type: "usage", promptTokens: 5, completionTokens: 2 },
+    ]);
+  });
+
+  it("throws the API's error with its code and sentence", async () => {
+    const error = { message: "No home machine is online.", type: "server_error", code: "agent_offline", param: null };
+    await expect(run(Response.json({ error }, { status: 503 }))).rejects.toMatchObject({
+      code: "agent_offline",
+      message: "No home machine is online.",
+      status: 503,
+    });
+  });
+
+  it("throws an error that comes in the middle of the stream", async () => {
+    const body = text("Hel") + chunk({ error: { message: "It crashed.", code: "engine_crashed" } });
+    await expect(run(new Response(body))).rejects.toMatchObject({ code: "engine_crashed", message: "It crashed." });
+  });
+
+  it.each([
+    ["a stream that ends early", new Response(text("Hel")), "cut_off"],
+    ["no connection", new TypeError("fetch failed"), "network"],
+    ["an answer that is no JSON", new Response("data: <html>\n\n"), "bad_answer"],
+    ["a chunk of another shape", new Response(chunk({ choices: "?" })), "bad_answer"],
+    ["an error page of a proxy", new Response("<h1>502</h1>", { status: 502 }), "bad_answer"],
+  ])("names %s", async (_, response, code) => {
+    await expect(run(response)).rejects.toMatchObject({ code });
+  });
+
+  it("names a connection that breaks in the middle", async () => {
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) => controller.enqueue(new TextEncoder().encode(text("Hel"))),
+      pull: (controller) => controller.error(new TypeError("network error")),
+    });
+    await expect(run(new Response(body))).rejects.toMatchObject({ code: "cut_off" });
+  });
+
+  it("rejects with the abort's reason when stopped", async () => {
+    const abort = new AbortController();
+    abort.abort();
+    await expect(run(new DOMException("Aborted", "AbortError"), abort.signal)).rejects.toMatchObject({
+      name: "AbortError",
+    });
+  });
+});
+
+describe("errorSentence", () => {
+  const english = { ...stringsFor("en").client, errors: stringsFor("en").errors };
+  const chinese = { ...stringsFor("zh-CN").client, errors: stringsFor("zh-CN").errors };
+
+  it("keeps the API's sentence in English and translates it in Chinese", () => {
+    const error = { code: "overloaded", message: "Too much work." };
+    expect(errorSentence(error, english)).toBe("Too much work.");
+    expect(errorSentence(error, chinese)).toBe(stringsFor("zh-CN").errors?.overloaded);
+  });
+
+  it("has its own sentence for what never reached the API", () => {
+    expect(errorSentence({ code: "network", message: "" }, english)).toBe(english.network);
+  });
+
+  it("shows the API's sentence for a code it does not know", () => {
+    expect(errorSentence({ code: "new_code", message: "Something new." }, chinese)).toBe("Something new.");
+  });
+});
