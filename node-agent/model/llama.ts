@@ -55,6 +55,7 @@ export async function buildLlama(config: LlamaConfig, weights: Weights, precisio
   const { graph } = weights;
   const { hiddenSize, vocabSize } = config;
   const names = LLAMA_VALUES;
+  graph.withoutResult();
   const tokens = graph.input(names.tokens, "int32", ["batch", "length"]);
   const wanted = graph.input(names.wanted, "int32", ["rows"]);
   const shared = {

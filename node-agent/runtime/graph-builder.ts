@@ -4,6 +4,9 @@ import { encodeOnnxModel } from "./onnx-proto.ts";
 /** Operators of ONNX Runtime's own domain, as against those of the ONNX standard. */
 export const CONTRIB = "com.microsoft";
 
+/** An output that is no tensor: see `withoutResult`. */
+export const NO_RESULT = "no_result";
+
 const OPSETS = [
   { domain: "", version: 21 },
   { domain: CONTRIB, version: 1 },
@@ -33,6 +36,15 @@ export class GraphBuilder {
 
   output(name: Value, type: ElementType, dims: readonly (number | string)[]): void {
     this.#outputs.push({ name, type, dims });
+  }
+
+  /**
+   * Adds an output that makes a run return nothing, so that `openSession` can leave the results in the buffers they were written
+   * to. It comes before all others.
+   */
+  withoutResult(): void {
+    this.node(NO_RESULT, "SequenceEmpty", []);
+    this.#outputs.unshift({ name: NO_RESULT, type: "sequence" });
   }
 
   initializer(name: string, type: ElementType, dims: readonly number[], data: InitializerData): Value {

@@ -33,12 +33,10 @@ export interface OnnxInitializer {
   data: InitializerData;
 }
 
-/** A graph input or output; a string is a symbolic dimension. */
-export interface OnnxValue {
-  name: string;
-  type: ElementType;
-  dims: readonly (number | string)[];
-}
+/** A graph input or output: a tensor (a string is a symbolic dimension), or a sequence of float32 tensors. */
+export type OnnxValue =
+  | { name: string; type: ElementType; dims: readonly (number | string)[] }
+  | { name: string; type: "sequence" };
 
 export interface OnnxModel {
   nodes: readonly OnnxNode[];
@@ -128,15 +126,20 @@ function writeValueInfo(value: OnnxValue, pbf: PbfWriter): void {
 }
 
 function writeType(value: OnnxValue, pbf: PbfWriter): void {
-  pbf.writeMessage(1, writeTensorType, value);
+  if (value.type === "sequence") pbf.writeMessage(4, writeSequenceType, null);
+  else pbf.writeMessage(1, writeTensorType, value);
 }
 
-function writeTensorType(value: OnnxValue, pbf: PbfWriter): void {
+function writeSequenceType(_: null, pbf: PbfWriter): void {
+  pbf.writeMessage(1, writeType, { name: "", type: "float32", dims: [] });
+}
+
+function writeTensorType(value: Exclude<OnnxValue, { type: "sequence" }>, pbf: PbfWriter): void {
   pbf.writeVarintField(1, ELEMENT_TYPES[value.type]);
   pbf.writeMessage(2, writeShape, value.dims);
 }
 
-function writeShape(dims: OnnxValue["dims"], pbf: PbfWriter): void {
+function writeShape(dims: readonly (number | string)[], pbf: PbfWriter): void {
   for (const dim of dims) pbf.writeMessage(1, writeDimension, dim);
 }
 

@@ -1,5 +1,6 @@
 import { basename, join } from "node:path";
 import { env, InferenceSession, Tensor } from "onnxruntime-node";
+import { NO_RESULT } from "./graph-builder.ts";
 import { PROVIDERS, type ProviderName } from "./providers.ts";
 import { repackWeights } from "./repack-weights.ts";
 
@@ -32,7 +33,10 @@ export interface Session {
 /** Only what no user can act on is worth a line of the native log: errors come as exceptions. */
 const LOG_ERRORS_ONLY = 3;
 
-/** Loads a compiled model file; its weights are mapped from the file beside it, not read. */
+/**
+ * Loads a compiled model file; its weights are mapped from the file beside it, not read. The graph has to be one `withoutResult`
+ * (see GraphBuilder).
+ */
 export async function openSession(modelPath: string, options: SessionOptions): Promise<Session> {
   // The file is already optimized for this machine.
   const session = await InferenceSession.create(modelPath, {
@@ -41,11 +45,27 @@ export async function openSession(modelPath: string, options: SessionOptions): P
     extra: { session: sessionEntries },
   });
   return {
-    async run(feeds, fetches) {
-      await session.run(feeds, fetches);
-    },
+    run: (feeds, fetches) => runInPlace(session, feeds, fetches),
     dispose: () => session.release(),
   };
+}
+
+/** What onnxruntime-node throws, after the run, when it comes to turn a sequence into a JavaScript value. */
+const NOT_A_TENSOR = "Non tensor type is temporarily not supported";
+
+/**
+ * Runs a graph whose first output is a sequence, and leaves the results where they were written.
+ *
+ * onnxruntime-node 1.30 copies every output into a new ArrayBuffer after the run, also those that were written into a buffer of the
+ * caller's: for a KV cache that is the whole cache, at every token. Outputs are copied in order, and a sequence stops it with
+ * an error before the first of them. (microsoft/onnxruntime pull request 32346 makes this unnecessary.)
+ */
+async function runInPlace(session: InferenceSession, feeds: Tensors, fetches: Tensors): Promise<void> {
+  try {
+    await session.run(feeds, { [NO_RESULT]: null, ...fetches });
+  } catch (error) {
+    if (!(error instanceof Error && error.message.includes(NOT_A_TENSOR))) throw error;
+  }
 }
 
 export interface ModelFiles {

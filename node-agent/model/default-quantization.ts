@@ -1,0 +1,20 @@
+import type { Quantization } from "../../shared/inference/model.ts";
+
+/** Up to here exact weights are fast enough: 200 MB a token, a hundred tokens a second on any machine. */
+const FP32_PARAMETERS = 50_000_000;
+/** Up to here 8 bits still are; small models have no redundancy that 4 bits could take. */
+const INT8_PARAMETERS = 400_000_000;
+
+/** The quantisation of a model when nobody chose one: as exact as its size lets it be without making it slow. */
+export function defaultQuantization(model: { parameters: number }): Quantization {
+  if (model.parameters < FP32_PARAMETERS) return "fp32";
+  return model.parameters < INT8_PARAMETERS ? "int8" : "int4";
+}
+
+/** Bits that a weight takes with its scales, the 8-bit output projection of int4 included. */
+const BITS: Record<Quantization, number> = { fp32: 32, int8: 8.1, int4: 4.7 };
+
+/** About how much memory a model's weights take, in bytes. */
+export function weightBytes(parameters: number, quantization: Quantization): number {
+  return Math.ceil((parameters * BITS[quantization]) / 8);
+}

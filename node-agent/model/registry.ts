@@ -1,0 +1,118 @@
+import { readdir, stat } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
+import { PorchlightError } from "../../shared/errors.ts";
+import type { ModelInfo } from "../../shared/inference/model.ts";
+import { readConfig } from "./config.ts";
+import { defaultQuantization, weightBytes } from "./default-quantization.ts";
+import { modelError } from "./model-error.ts";
+import { nearNames } from "./near-names.ts";
+import { readSafetensorsHeaders } from "./safetensors.ts";
+
+/** A model folder on this disk: one that can be loaded, or what is wrong with it. */
+export type LocalModel =
+  | { name: string; folder: string; usable: true; info: ModelInfo }
+  | { name: string; folder: string; usable: false; problem: string };
+
+export type UsableModel = Extract<LocalModel, { usable: true }>;
+
+/** Name of the model that comes with Porchlight. */
+export const BUNDLED_MODEL = "starter";
+
+/**
+ * The models in `folders`: every subfolder with a config.json. One that cannot be used says why, instead of being left out. Where two
+ * folders hold the same name, the earlier folder's model is taken. A folder that does not exist has no models.
+ */
+export async function listLocalModels(options: { folders: readonly string[] }): Promise<LocalModel[]> {
+  const models = new Map<string, LocalModel>();
+  for (const parent of options.folders) {
+    for (const name of await subfolders(parent)) {
+      const folder = join(parent, name);
+      if (!models.has(name) && (await exists(join(folder, "config.json")))) models.set(name, await readModel(folder));
+    }
+  }
+  return [...models.values()];
+}
+
+/** Looks at one model folder. Never throws for what is in it: see `LocalModel`. */
+export async function readModel(folder: string): Promise<LocalModel> {
+  const name = basename(folder);
+  try {
+    return { name, folder, usable: true, info: await readInfo(name, folder) };
+  } catch (error) {
+    const { message } = PorchlightError.from(error);
+    return { name, folder, usable: false, problem: message };
+  }
+}
+
+async function readInfo(name: string, folder: string): Promise<ModelInfo> {
+  const config = await readConfig(folder);
+  if (!(await exists(join(folder, "tokenizer.json")))) throw modelError(`${folder} holds no tokenizer.json.`);
+  const shards = await readSafetensorsHeaders(folder);
+  const tensors = shards.flatMap((shard) => [...shard.tensors.values()]);
+  const parameters = tensors.reduce((sum, tensor) => sum + tensor.elements, 0);
+  if (parameters === 0) throw modelError(`${folder}: the model's files hold no weights.`);
+  const { birthtimeMs, mtimeMs } = await stat(folder);
+  return {
+    name,
+    contextLength: config.maxPositions,
+    architecture: config.architecture,
+    quantization: defaultQuantization({ parameters }),
+    parameters,
+    // Not every file system knows when a folder was made.
+    createdAt: Math.floor((birthtimeMs > 0 ? birthtimeMs : mtimeMs) / 1000),
+    loaded: false,
+  };
+}
+
+/**
+ * The model that a user means: the folder at a path (anything with a separator, or an existing absolute or relative model folder), or
+ * one of `models` by its name. Throws `model_not_found`, with names that are near, and `model_load_failed` for one that is broken.
+ */
+export async function resolveModel(nameOrFolder: string, models: readonly LocalModel[]): Promise<UsableModel> {
+  const listed = models.find((model) => model.name === nameOrFolder);
+  const found = listed ?? (await readFolder(nameOrFolder));
+  if (found === undefined) throw notFound(nameOrFolder, models);
+  if (!found.usable) throw modelError(`The model ${found.name} cannot be used: ${found.problem}`);
+  return found;
+}
+
+async function readFolder(path: string): Promise<LocalModel | undefined> {
+  const folder = resolve(path);
+  return (await exists(join(folder, "config.json"))) ? await readModel(folder) : undefined;
+}
+
+function notFound(name: string, models: readonly LocalModel[]): PorchlightError {
+  const names = models.map((model) => model.name);
+  const near = nearNames(name, names);
+  const hint = near.length > 0 ? `Did you mean ${near.join(" or ")}?` : `There are: ${names.join(", ") || "none"}.`;
+  return new PorchlightError(
+    "model_not_found",
+    `There is no model ${JSON.stringify(name.slice(0, 200))} here. ${hint}`,
+    {
+      param: "model",
+    },
+  );
+}
+
+/**
+ * The model to run when nobody chose one: the one with most parameters whose weights fit in half of `memoryBytes`, and the bundled one
+ * when no other does. Undefined if there are no usable models at all.
+ */
+export function chooseDefault(models: readonly LocalModel[], memoryBytes: number): UsableModel | undefined {
+  const usable = models.filter((model) => model.usable);
+  const fitting = usable.filter(({ info }) => weightBytes(info.parameters, info.quantization) <= memoryBytes / 2);
+  const largest = fitting.toSorted((a, b) => b.info.parameters - a.info.parameters)[0];
+  return largest ?? usable.find((model) => model.name === BUNDLED_MODEL);
+}
+
+async function subfolders(parent: string): Promise<string[]> {
+  const entries = await readdir(parent).catch(() => []);
+  return entries.filter((name) => !name.startsWith(".")).toSorted();
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await stat(path).then(
+    () => true,
+    () => false,
+  );
+}
