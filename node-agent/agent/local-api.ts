@@ -17,7 +17,11 @@ export interface LocalApi {
 }
 
 /** The inference API on loopback, for programs on this machine: same app as at the edge, always with the key. */
-export async function startLocalApi(options: { port: number; key: string; backend: InferenceBackend }): Promise<LocalApi> {
+export async function startLocalApi(options: {
+  port: number;
+  key: string;
+  backend: InferenceBackend;
+}): Promise<LocalApi> {
   const app = createInferenceApi({
     backend: () => options.backend,
     authorize: async (c, next) => {

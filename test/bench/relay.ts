@@ -29,7 +29,11 @@ export const relay: Bench = {
     const folder = dataFolder(root);
     const edge = await startEmbeddedEdge({ stateDir: folder.edge, port: await freePort(), setupToken: SETUP_TOKEN });
     const owner = await ensureOwner(edge.origin, SETUP_TOKEN, folder.owner);
-    const agent = await startAgent({ enrolUrl: await owner.pairingUrl(), identityFile: folder.localIdentity, key: "bench" });
+    const agent = await startAgent({
+      enrolUrl: await owner.pairingUrl(),
+      identityFile: folder.localIdentity,
+      key: "bench",
+    });
     try {
       const targets = { edge: { url: edge.origin, key: owner.apiKey }, direct: { url: agent.url, key: "bench" } };
       return report(await latencies(targets, quick ? 100 : 500), await throughputs(targets, quick ? 1 : 5));
@@ -56,7 +60,10 @@ async function latencies(targets: Targets, rounds: number): Promise<Samples> {
 }
 
 /** Events/s of all streams together, per number of streams; the median of the rounds. */
-async function throughputs(targets: Targets, rounds: number): Promise<Record<number, Record<"edge" | "direct", number>>> {
+async function throughputs(
+  targets: Targets,
+  rounds: number,
+): Promise<Record<number, Record<"edge" | "direct", number>>> {
   const result: Record<number, Record<"edge" | "direct", number>> = {};
   for (const streams of STREAMS) {
     const samples: Samples = { edge: [], direct: [] };
@@ -123,7 +130,12 @@ function report(latency: Samples, events: Awaited<ReturnType<typeof throughputs>
   for (const streams of STREAMS) {
     const pair = events[streams];
     if (!pair) continue;
-    rows.push([`events/s, ${streams} stream${streams > 1 ? "s" : ""}`, pair.direct, pair.edge, `x ${(pair.edge / pair.direct).toFixed(2)}`]);
+    rows.push([
+      `events/s, ${streams} stream${streams > 1 ? "s" : ""}`,
+      pair.direct,
+      pair.edge,
+      `x ${(pair.edge / pair.direct).toFixed(2)}`,
+    ]);
     figures[`events.direct.streams${streams}.per_second`] = pair.direct;
     figures[`events.edge.streams${streams}.per_second`] = pair.edge;
   }

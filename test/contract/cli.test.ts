@@ -88,7 +88,9 @@ describe("porchlight up", () => {
     const { code, stderr } = await run(up());
     server.close();
     expect(code).toBe(1);
-    expect(stderr).toBe(`porchlight: Port ${port} is taken by another program. Choose another: npm start -- --port ${port + 1}\n`);
+    expect(stderr).toBe(
+      `porchlight: Port ${port} is taken by another program. Choose another: npm start -- --port ${port + 1}\n`,
+    );
   });
 
   it("says which models there are when the wanted one is not", async () => {
@@ -140,7 +142,8 @@ async function descendants(pid: number | undefined): Promise<number[]> {
     .trim()
     .split("\n")
     .map((line) => line.trim().split(/\s+/).map(Number) as [number, number]); // two numeric columns
-  const below = (parent: number): number[] => rows.filter(([, ppid]) => ppid === parent).flatMap(([child]) => [child, ...below(child)]);
+  const below = (parent: number): number[] =>
+    rows.filter(([, ppid]) => ppid === parent).flatMap(([child]) => [child, ...below(child)]);
   return pid === undefined ? [] : below(pid);
 }
 

@@ -66,7 +66,8 @@ describe("the openai SDK, through the edge", () => {
 
   it("repeats itself with a seed", async () => {
     const ask = async (seed: number) =>
-      (await client.chat.completions.create({ model, messages: hello, temperature: 1.5, seed })).choices[0]?.message.content;
+      (await client.chat.completions.create({ model, messages: hello, temperature: 1.5, seed })).choices[0]?.message
+        .content;
     const [first, again, other] = [await ask(7), await ask(7), await ask(8)];
     expect(again).toBe(first);
     expect(other).not.toBe(first);
@@ -91,14 +92,22 @@ describe("the openai SDK, through the edge", () => {
     if (!message || call?.type !== "function") throw new Error("no function call came back");
     expect(call.function.name).toBe("get_weather");
     expect(JSON.parse(call.function.arguments)).toEqual({ city: "Paris" });
-    const result = { role: "tool" as const, tool_call_id: call.id, content: '{"temperature": 21, "condition": "sunny"}' };
+    const result = {
+      role: "tool" as const,
+      tool_call_id: call.id,
+      content: '{"temperature": 21, "condition": "sunny"}',
+    };
     const second = await client.chat.completions.create({ model, messages: [question, message, result], tools });
     expect(second.choices[0]?.finish_reason).toBe("stop");
     expect(second.choices[0]?.message.content).toContain("21");
   });
 
   it("names what is wrong: key, model, body, prompt length", async () => {
-    const stranger = new OpenAI({ baseURL: `${stack.origin}/v1`, apiKey: `${stack.apiKey.slice(0, -1)}!`, maxRetries: 0 });
+    const stranger = new OpenAI({
+      baseURL: `${stack.origin}/v1`,
+      apiKey: `${stack.apiKey.slice(0, -1)}!`,
+      maxRetries: 0,
+    });
     await expect(stranger.models.list()).rejects.toMatchObject({ status: 401, code: "invalid_api_key" });
     await expect(client.chat.completions.create({ model: "gpt-none", messages: hello })).rejects.toMatchObject({
       status: 404,

@@ -1,0 +1,169 @@
+import { access, constants, mkdir, readdir, stat } from "node:fs/promises";
+import { createServer } from "node:net";
+import { BUNDLED_MODELS, type DataFolder, dataFolder } from "../data-folder.ts";
+import { EDGE_OPTIONS } from "../edge/build.ts";
+import { type Hardware, probeHardware } from "../hardware/probe.ts";
+import { chooseDefault, listLocalModels, resolveModel } from "../model/registry.ts";
+import { VERSION } from "../version.ts";
+import { findRunning } from "./running.ts";
+import { styled } from "./terminal.ts";
+
+/** One thing that was looked at. `fix` says what to do about it. */
+export interface Finding {
+  topic: string;
+  state: "ok" | "note" | "bad";
+  found: string;
+  fix?: string;
+}
+
+export interface DoctorFlags {
+  json: boolean;
+  data?: string;
+  model?: string;
+}
+
+/** `porchlight doctor`: 0 when nothing keeps Porchlight from running, 1 otherwise. */
+export async function doctor(flags: DoctorFlags): Promise<number> {
+  const folder = dataFolder(flags.data);
+  const hardware = probeHardware();
+  const findings = [
+    node(),
+    ...machine(hardware),
+    await runtime(),
+    await data(folder),
+    await edge(folder),
+    ...(await models(folder, hardware, flags.model)),
+  ];
+  const healthy = findings.every(({ state }) => state !== "bad");
+  if (flags.json) process.stdout.write(`${JSON.stringify({ version: VERSION, healthy, hardware, findings })}\n`);
+  else process.stdout.write(`${text(findings, healthy)}\n`);
+  return healthy ? 0 : 1;
+}
+
+function text(findings: Finding[], healthy: boolean): string {
+  const width = Math.max(...findings.map(({ topic }) => topic.length)) + 2;
+  const marks = { ok: styled("green", "✓"), note: styled("yellow", "•"), bad: styled("red", "✗") };
+  const lines = findings.flatMap(({ topic, state, found, fix }) => [
+    `  ${marks[state]} ${topic.padEnd(width)}${found}`,
+    ...(fix === undefined ? [] : [`    ${" ".repeat(width)}${styled("dim", `→ ${fix}`)}`]),
+  ]);
+  const verdict = healthy ? "Nothing keeps Porchlight from running here." : "Mend what is marked ✗, then look again.";
+  return [`Porchlight ${VERSION}`, "", ...lines, "", verdict].join("\n");
+}
+
+function node(): Finding {
+  const found = `Node ${process.versions.node}`;
+  if (Number(process.versions.node.split(".")[0]) >= 24) return { topic: "Node", state: "ok", found };
+  return {
+    topic: "Node",
+    state: "bad",
+    found,
+    fix: "Start through 'npm start' or 'npx porchlight': they use the packaged Node 24.",
+  };
+}
+
+function machine({ cpu, memory, os, arch }: Hardware): Finding[] {
+  const cores = `${cpu.cores} core${cpu.cores === 1 ? "" : "s"}`;
+  const small = memory.totalBytes < 2 * 1024 ** 3;
+  return [
+    {
+      topic: "Processor",
+      state: "ok",
+      found: [`${cpu.model} (${os}, ${arch}), ${cores}`, cpu.features.join(" ")].filter(Boolean).join("; "),
+    },
+    {
+      topic: "Memory",
+      state: small ? "note" : "ok",
+      found: `${gib(memory.totalBytes)}, ${gib(memory.freeBytes)} free`,
+      ...(small ? { fix: "Keep to models under 1 billion parameters." } : {}),
+    },
+  ];
+}
+
+async function runtime(): Promise<Finding> {
+  try {
+    const { runtimeVersion } = await import("../runtime/session.ts");
+    return { topic: "Runtime", state: "ok", found: `ONNX Runtime ${runtimeVersion}, provider cpu` };
+  } catch (error) {
+    const why = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
+    return {
+      topic: "Runtime",
+      state: "bad",
+      found: `ONNX Runtime does not load: ${why}`,
+      fix: "Run 'npm install' again.",
+    };
+  }
+}
+
+async function data(folder: DataFolder): Promise<Finding> {
+  try {
+    await mkdir(folder.root, { recursive: true, mode: 0o700 });
+    await access(folder.root, constants.W_OK);
+    return { topic: "Data", state: "ok", found: folder.root };
+  } catch {
+    return {
+      topic: "Data",
+      state: "bad",
+      found: `${folder.root} cannot be written`,
+      fix: "Give another folder with --data.",
+    };
+  }
+}
+
+async function edge(folder: DataFolder): Promise<Finding> {
+  const topic = "Edge";
+  const running = await findRunning(folder.running);
+  if (running) return { topic, state: "ok", found: `running at ${running.origin} (process ${running.pid})` };
+  const built = await stat(EDGE_OPTIONS).then(
+    () => "built",
+    () => "not built yet; 'porchlight up' builds it",
+  );
+  if (await isFree(8787)) return { topic, state: "ok", found: `${built}, port 8787 is free` };
+  return {
+    topic,
+    state: "note",
+    found: `${built}, port 8787 is taken by another program`,
+    fix: "Start with another: porchlight up --port 8790",
+  };
+}
+
+async function models(folder: DataFolder, hardware: Hardware, wanted: string | undefined): Promise<Finding[]> {
+  const local = await listLocalModels({ folders: [folder.models, BUNDLED_MODELS] });
+  const preferred =
+    wanted === undefined
+      ? chooseDefault(local, hardware.memory.totalBytes)
+      : await resolveModel(wanted, local).catch((error: Error) => error);
+  const topic = "Model";
+  const listed = local.map((model): Finding => {
+    if (!model.usable)
+      return { topic, state: "note", found: `${model.name}: ${model.problem}`, fix: `Mend or remove ${model.folder}.` };
+    const { parameters, quantization, contextLength } = model.info;
+    const mark = preferred !== undefined && "name" in preferred && preferred.name === model.name ? ", the default" : "";
+    return {
+      topic,
+      state: "ok",
+      found: `${model.name}: ${millions(parameters)} parameters, ${quantization}, context ${contextLength}${mark}`,
+    };
+  });
+  if (preferred instanceof Error) return [...listed, { topic, state: "bad", found: preferred.message }];
+  const own = await readdir(folder.models).catch(() => []);
+  if (own.length > 0) return listed;
+  const fix = `Put a Hugging Face folder (config.json, *.safetensors, tokenizer.json) into ${folder.models}.`;
+  return [...listed, { topic, state: "note", found: "only the small starter model is here", fix }];
+}
+
+function gib(bytes: number): string {
+  return `${(bytes / 1024 ** 3).toFixed(1)} GiB`;
+}
+
+function millions(count: number): string {
+  return count >= 1e9 ? `${(count / 1e9).toFixed(1)} billion` : `${(count / 1e6).toFixed(1)} million`;
+}
+
+async function isFree(port: number): Promise<boolean> {
+  return await new Promise((resolve) => {
+    const probe = createServer();
+    probe.once("error", () => resolve(false));
+    probe.listen(port, "127.0.0.1", () => probe.close(() => resolve(true)));
+  });
+}
