@@ -9,8 +9,6 @@ export interface KvSlots {
   findPrefix(tokens: readonly number[], from: number): { slot: number; length: number };
   /** The slot holds exactly these tokens' keys and values. */
   keep(slot: number, tokens: readonly number[]): void;
-  /** What the slot holds is not known any more. */
-  forget(slot: number): void;
   /** Copies the keys and values of `tokens` from one slot to another. */
   copy(from: number, to: number, tokens: readonly number[]): void;
 }
@@ -28,9 +26,6 @@ export function createKvSlots(decoder: Pick<Decoder, "slots" | "copySlot">): KvS
     },
     keep: (slot, tokens) => {
       held[slot] = tokens;
-    },
-    forget: (slot) => {
-      held[slot] = [];
     },
     copy: (from, to, tokens) => {
       held[to] = [];

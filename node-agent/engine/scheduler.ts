@@ -147,7 +147,6 @@ export class Scheduler {
   async #prefill(sequence: Sequence): Promise<void> {
     const total = sequence.tokens.length;
     const chunk = sequence.tokens.slice(sequence.stored, sequence.stored + this.#prefillTokens);
-    this.#slots.forget(sequence.slot);
     const logits = await this.#decoder.prefill(sequence.slot, chunk, sequence.stored);
     sequence.stored += chunk.length;
     this.#counters.prefillSteps++;

@@ -4,7 +4,7 @@ export interface ToyDecoderOptions {
   slots?: number;
   contextLength?: number;
   vocabSize?: number;
-  /** Runs before every call of the decoder, with what it is; a throw makes the call fail. */
+  /** Runs before every call of the decoder, with what it is; a throw makes the call fail and its slots lose what they hold. */
   onCall?: (call: { kind: "prefill" | "decode"; slots: number[] }) => void | Promise<void>;
 }
 
@@ -76,6 +76,7 @@ export class ToyDecoder implements Decoder {
       await this.#onCall?.(call);
     } catch (error) {
       this.#isBusy = false;
+      for (const slot of call.slots) this.#cache[slot] = [];
       throw error;
     }
   }

@@ -29,14 +29,14 @@ describe("createStopFilter", () => {
       const word = (minLength: number, maxLength: number) =>
         listOf(constantFrom(...letters), { minLength, maxLength }).map((parts) => parts.join(""));
       assert(
-        property(word(0, 24), listOf(word(1, 5), { maxLength: 4 }), splits, (text, stops, lengths) => {
+        property(word(0, 40), listOf(word(1, 8), { maxLength: 4 }), splits, (text, stops, lengths) => {
           const expected = cutAtStop(text, stops);
           const { out, stopped } = run(splitAt(text, lengths), stops);
           expect(out.join("")).toBe(expected);
           expect(stopped).toBe(stops.some((stop) => text.includes(stop)));
           for (const piece of out) expect(piece.isWellFormed()).toBe(true);
         }),
-        { numRuns: 2000, seed: 5 },
+        { numRuns: 3000, seed: 5 },
       );
     },
   );
@@ -47,6 +47,11 @@ describe("createStopFilter", () => {
       stopped: true,
     });
     expect(run(["one E", "N"], ["END"]).out).toEqual(["one ", "", "EN"]);
+  });
+
+  it("finds a stop string that begins inside of a failed attempt at it", () => {
+    expect(run(Array.from("aabaaabaaac"), ["aabaaac"])).toMatchObject({ stopped: true });
+    expect(run(["aabaaabaaac"], ["aabaaac"]).out).toEqual(["aaba", ""]);
   });
 
   it("lets the first complete one win", () => {

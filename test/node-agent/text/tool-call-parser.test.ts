@@ -77,6 +77,7 @@ describe("createToolCallParser", () => {
         (parts, lengths) => {
           const text = parts.join("");
           expect(run(splitAt(text, lengths))).toEqual(parseWhole(text));
+          expect(run(Array.from(text))).toEqual(parseWhole(text));
         },
       ),
       { numRuns: 3000, seed: 9 },
