@@ -17,7 +17,8 @@ export const pageHeaders = secureHeaders({
     requireTrustedTypesFor: ["'script'"],
     trustedTypes: ["dompurify"],
   },
-  referrerPolicy: "no-referrer",
+  // With "no-referrer" a form would be sent with `Origin: null`, which cookie routes refuse.
+  referrerPolicy: "same-origin",
   xFrameOptions: "DENY",
   crossOriginResourcePolicy: "same-origin",
   crossOriginOpenerPolicy: "same-origin",

@@ -1,7 +1,10 @@
 import { type Context, Hono } from "hono";
 import { PorchlightError } from "../../shared/errors.ts";
 import { ChatPage } from "./chat/page.tsx";
+import { documentSchema } from "./docs/openapi.ts";
+import { DocsPage } from "./docs/page.tsx";
 import type { AppEnv } from "../env.ts";
+import { originOf } from "../origin.ts";
 import { pageHeaders } from "./headers.ts";
 import { ProblemPage, SignInNeededPage } from "./message-pages.tsx";
 import { pageProps } from "./page-props.ts";
@@ -12,7 +15,6 @@ import { renderPage } from "./render.ts";
 export const pagesApp = new Hono<AppEnv>();
 
 pagesApp.use("/", pageHeaders, switchLanguage, detectLocale);
-pagesApp.use("/docs", pageHeaders, switchLanguage, detectLocale);
 
 pagesApp.get("/", (c) => {
   const account = c.var.account;
@@ -26,6 +28,18 @@ pagesApp.get("/assets/*", async (c) => {
   if (response.status === 404) throw new PorchlightError("not_found");
   return response;
 });
+
+/** `/docs`, made from the OpenAPI document that `read` gives: its caller knows all routes, the pages do not. */
+export function docsApp(read: (c: Context<AppEnv>) => unknown): Hono<AppEnv> {
+  const app = new Hono<AppEnv>();
+  app.get("/docs", pageHeaders, switchLanguage, detectLocale, (c) => {
+    const document = documentSchema.parse(read(c));
+    const origin = originOf(c);
+    const page = pageProps(c, c.var.account !== undefined);
+    return renderPage(c, <DocsPage page={page} document={document} origin={origin} />);
+  });
+  return app;
+}
 
 /** Whether this request is a person's browser asking for a page, not a program using the API. */
 export function wantsPage(c: Context): boolean {

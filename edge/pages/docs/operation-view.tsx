@@ -2,7 +2,7 @@ import { CodeBlock } from "../components/code-block.tsx";
 import { Inline } from "../components/inline.tsx";
 import type { Strings } from "../i18n/index.ts";
 import { bodyExample, curlOf } from "./example.ts";
-import type { OpenApiDocument, Operation, Parameter } from "./openapi.ts";
+import { type OpenApiDocument, type Operation, type Parameter, resolve } from "./openapi.ts";
 import { SchemaView, TypeText } from "./schema-view.tsx";
 
 type OperationProps = {
@@ -43,7 +43,7 @@ export function OperationView({ operation, document, origin, strings, copyLabel 
           </p>
         )}
         <Parameters parameters={operation.parameters ?? []} strings={strings} />
-        <RequestBody operation={operation} strings={strings} />
+        <RequestBody operation={operation} document={document} strings={strings} />
         <Responses operation={operation} document={document} strings={strings} copyLabel={copyLabel} />
       </div>
       <div class="operation-example">
@@ -76,14 +76,14 @@ function Parameters({ parameters, strings }: { parameters: Parameter[]; strings:
   );
 }
 
-function RequestBody({ operation, strings }: { operation: Operation; strings: Strings["docs"] }) {
+function RequestBody({ operation, document, strings }: Omit<OperationProps, "origin" | "copyLabel">) {
   const contents = Object.entries(operation.requestBody?.content ?? {});
   return contents.map(([mediaType, content]) => (
     <>
       <h4>
         {strings.requestBody} <span class="media-type">{mediaType}</span>
       </h4>
-      <SchemaView schema={content.schema ?? {}} strings={strings} />
+      <SchemaView schema={resolve(content.schema ?? {}, document)} strings={strings} />
     </>
   ));
 }
@@ -100,7 +100,13 @@ function Responses({ operation, document, strings, copyLabel }: Omit<OperationPr
                 <code class="response-status" data-class={status.slice(0, 1)}>
                   {status}
                 </code>
-                <span>{response.description}</span>
+                <span>
+                  {response.description.split("\n\n").map((line) => (
+                    <span class="response-line">
+                      <Inline text={line} />
+                    </span>
+                  ))}
+                </span>
               </summary>
               <ResponseBody content={response.content} document={document} strings={strings} copyLabel={copyLabel} />
             </details>

@@ -1,3 +1,4 @@
+import { Inline } from "../components/inline.tsx";
 import { ReadingShell } from "../components/shell.tsx";
 import type { PageProps } from "../page-props.ts";
 import { type OpenApiDocument, operationsOf } from "./openapi.ts";
@@ -46,7 +47,11 @@ export function DocsPage({ page, document, origin }: DocsProps) {
               <h3>
                 <a href={`#schema-${name}`}>{name}</a>
               </h3>
-              {schema.description === undefined ? null : <p>{schema.description}</p>}
+              {schema.description === undefined ? null : (
+                <p>
+                  <Inline text={schema.description} />
+                </p>
+              )}
               <SchemaView schema={schema} strings={docs} />
             </section>
           ))}

@@ -24,8 +24,9 @@ export function TypeText({ schema }: { schema: Schema }): Child {
       </>
     ));
   }
-  const base = (Array.isArray(schema.type) ? schema.type.join(" | ") : schema.type) ?? "any";
-  const nullable = schema.nullable === true ? " | null" : "";
+  const types = Array.isArray(schema.type) ? schema.type : [schema.type ?? "any"];
+  const nullable = schema.nullable === true || types.includes("null") ? " | null" : "";
+  const base = types.filter((type) => type !== "null").join(" | ") || "null";
   if (base === "array" && schema.items !== undefined) {
     return (
       <>
@@ -35,7 +36,7 @@ export function TypeText({ schema }: { schema: Schema }): Child {
       </>
     );
   }
-  return `${base}${nullable}${rangeText(schema)}`;
+  return `${base}${base === "null" ? "" : nullable}${rangeText(schema)}`;
 }
 
 function rangeText(schema: Schema): string {
@@ -48,7 +49,7 @@ function rangeText(schema: Schema): string {
 /** The objects directly inside a schema that have fields of their own to show. */
 function innerObjects(schema: Schema): Schema[] {
   const candidates = [schema, schema.items, ...(schema.oneOf ?? schema.anyOf ?? schema.allOf ?? [])];
-  return candidates.filter((inner): inner is Schema => inner?.properties !== undefined);
+  return candidates.filter((inner): inner is Schema => Object.keys(inner?.properties ?? {}).length > 0);
 }
 
 /** The fields of an object schema as a list; objects inside it nest. */

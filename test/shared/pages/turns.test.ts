@@ -52,7 +52,7 @@ describe("windowTurns", () => {
     expect(window.limitedBy).toBe("context");
     expect(window.turns).toBeGreaterThan(1);
     expect(window.turns).toBeLessThan(6);
-    const estimated = window.messages.reduce((sum, message) => sum + estimateTokens(message.content), 0);
+    const estimated = sum(window.messages.map(({ content }) => estimateTokens(content)));
     expect(estimated).toBeLessThanOrEqual(768);
   });
 
