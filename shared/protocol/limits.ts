@@ -2,6 +2,8 @@
 export const PROTOCOL_LIMITS = {
   /** Payload bytes of one frame: small enough that 64 streams take turns fairly, large enough that headers cost nothing. */
   frameBytes: 64 * 1024,
+  /** One WebSocket message, which may hold many frames: well over what either side merges, well under workerd's own limit. */
+  messageBytes: 1024 * 1024,
   /** Bytes one side may send on a stream before the other has consumed them: bounds memory per slow reader. Negotiable. */
   streamCreditBytes: 256 * 1024,
   /** The same over all streams of a connection: bounds memory per tunnel. Negotiable. */
@@ -18,6 +20,8 @@ export const PROTOCOL_LIMITS = {
   pongTimeoutMs: 10_000,
   /** How long the agent may hold a token back for company once a stream is fast; the first token never waits. */
   coalesceMs: 25,
+  /** This many events within `coalesceMs` make a stream fast; below it nothing is ever held back. */
+  coalesceAfterEvents: 8,
   /** Reconnect: first wait, longest wait; the wait starts over after this much health. */
   reconnectMinMs: 1_000,
   reconnectMaxMs: 60_000,

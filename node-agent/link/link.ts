@@ -1,0 +1,129 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { InferenceBackend } from "../../shared/inference/backend.ts";
+import { isRetriedClose } from "../../shared/protocol/close-codes.ts";
+import { PROTOCOL_LIMITS } from "../../shared/protocol/limits.ts";
+import type { StatusMessage } from "../../shared/protocol/messages.ts";
+import type { ProtocolStream, Session } from "../../shared/protocol/types.ts";
+import { Backoff, type BackoffTiming } from "./backoff.ts";
+import { Connection } from "./connection.ts";
+import type { HeartbeatTiming } from "./heartbeat.ts";
+import type { PairedIdentity } from "./identity.ts";
+import { serveGenerate } from "./serve.ts";
+import { fitStatus } from "./status.ts";
+
+/** How the link stands. `offline` dials again by itself; `refused` does not, and `reason` says what a person has to do. */
+export interface LinkState {
+  state: "offline" | "online" | "refused";
+  reason: string;
+}
+
+export type LinkTiming = BackoffTiming & HeartbeatTiming & { handshakeTimeoutMs: number };
+
+export interface LinkOptions {
+  /** Where to dial and which origin to sign for: those of the pairing, or of the edge that runs on this machine. */
+  tunnelUrl: string;
+  origin: string;
+  identity: PairedIdentity;
+  backend: InferenceBackend;
+  /** What to announce, asked for each time. */
+  status(): StatusMessage;
+  /** Called on every change. Must not throw. */
+  onState(state: LinkState): void;
+  /** In place of the protocol's times. */
+  timing?: Partial<LinkTiming>;
+}
+
+/** What the agent's features are beyond the protocol's first version. */
+const FEATURES: readonly string[] = [];
+/** What a stop leaves to answers that are nearly done. */
+const DRAIN_MS = 250;
+
+export function createLink(options: LinkOptions): Link {
+  return new Link(options);
+}
+
+/** Keeps one tunnel to the edge: dials, serves what the edge asks, dials again when it breaks. */
+export class Link {
+  readonly #options: LinkOptions;
+  readonly #timing: LinkTiming;
+  readonly #backoff: Backoff;
+  readonly #stopping = new AbortController();
+  readonly #serving = new Set<Promise<void>>();
+  #connection: Connection | undefined;
+  #session: Session | undefined;
+  #running: Promise<void> | undefined;
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+    this.#timing = { ...PROTOCOL_LIMITS, ...options.timing };
+    this.#backoff = new Backoff(this.#timing);
+  }
+
+  /** Begins to dial. A link starts once. */
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** Lets answers that are nearly done finish, closes with 1000, and resolves when nothing of the link is left. */
+  async stop(): Promise<void> {
+    if (!this.#stopping.signal.aborted) {
+      this.#session?.goAway("The agent stops.");
+      await Promise.race([Promise.all(this.#serving), sleep(DRAIN_MS, undefined, { ref: false })]);
+      this.#stopping.abort();
+      this.#connection?.close();
+    }
+    await this.#running;
+  }
+
+  /** Tells the edge the status again; does nothing while offline (it is told anyway on coming back). */
+  announce(): void {
+    this.#session?.control(fitStatus(this.#options.status()));
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      this.#connection = this.#dial();
+      const { code, reason, healthyMs } = await this.#connection.ended;
+      this.#session = undefined;
+      if (signal.aborted) {
+        this.#options.onState({ state: "offline", reason: "The agent stops." });
+        return;
+      }
+      if (!isRetriedClose(code)) {
+        this.#options.onState({ state: "refused", reason });
+        return;
+      }
+      this.#options.onState({ state: "offline", reason });
+      // An aborted wait is a stop, which the loop's condition sees.
+      await sleep(this.#backoff.nextMs(code, healthyMs), undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  #dial(): Connection {
+    const { tunnelUrl, origin, identity } = this.#options;
+    const { agentVersion } = this.#options.status();
+    return new Connection({
+      tunnelUrl,
+      claims: {
+        agentId: identity.pairing.agentId,
+        origin,
+        privateKey: identity.privateKey,
+        features: FEATURES,
+        agentVersion,
+      },
+      timing: this.#timing,
+      onStream: (stream) => this.#serve(stream),
+      onWelcome: (session) => {
+        this.#session = session;
+        this.announce();
+        this.#options.onState({ state: "online", reason: `Connected to ${origin}.` });
+      },
+    });
+  }
+
+  #serve(stream: ProtocolStream): void {
+    const served = serveGenerate(stream, this.#options.backend).finally(() => this.#serving.delete(served));
+    this.#serving.add(served);
+  }
+}
