@@ -1,9 +1,37 @@
-import { OpenAPIHono } from "@hono/zod-openapi";
+import { Hono } from "hono";
+import { errorResponse, logUnexpected, toPorchlightError } from "../shared/api/errors.ts";
+import { identifyRequest, limitHeaders } from "../shared/api/headers.ts";
+import { refuseOtherMethods } from "../shared/api/methods.ts";
+import { PorchlightError } from "../shared/errors.ts";
+import { api } from "./api.ts";
 import type { AppEnv } from "./env.ts";
-import { pagesApp } from "./pages/index.tsx";
-import { healthz } from "./routes/healthz.ts";
+import { authenticate } from "./middleware/authenticate.ts";
+import { preferLocalhost } from "./middleware/localhost.ts";
+import { securityHeaders } from "./middleware/security-headers.ts";
+import { edgeDocument } from "./openapi.ts";
+import { originOf } from "./origin.ts";
+import { docsApp, pagesApp, problemPage, wantsPage } from "./pages/index.tsx";
 
-export const app = new OpenAPIHono<AppEnv>();
+/** The whole edge: what comes before every route, the routes, the pages, and the one place where errors become answers. */
+export const app = new Hono<AppEnv>();
 
-app.route("/", healthz);
+app.use(identifyRequest, limitHeaders);
+for (const path of ["/v1/*", "/api/*", "/j/*", "/enter/*", "/healthz", "/openapi.json"]) app.use(path, securityHeaders);
+for (const path of ["/", "/docs", "/enter/*"]) app.use(path, preferLocalhost);
+for (const path of ["/", "/docs", "/v1/*", "/api/*"]) app.use(path, authenticate);
+
+app.get("/openapi.json", (c) => c.json(edgeDocument(new URL(c.req.url).origin)));
+app.route("/", api);
 app.route("/", pagesApp);
+app.route("/", docsApp((c) => edgeDocument(originOf(c))));
+refuseOtherMethods(app);
+
+app.onError(async (thrown, c) => {
+  const error = toPorchlightError(thrown);
+  logUnexpected(error, c);
+  return wantsPage(c) ? await problemPage(c, error) : errorResponse(c, error);
+});
+app.notFound(async (c) => {
+  const error = new PorchlightError("not_found");
+  return wantsPage(c) ? await problemPage(c, error) : errorResponse(c, error);
+});

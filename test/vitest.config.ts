@@ -21,7 +21,12 @@ export default defineConfig({
         plugins: [
           cloudflareTest(async () => ({
             wrangler: { configPath: "./wrangler.toml" },
-            miniflare: { bindings: { TEST_MIGRATIONS: await readD1Migrations(`${root}migrations`) } },
+            miniflare: {
+              bindings: {
+                TEST_MIGRATIONS: await readD1Migrations(`${root}migrations`),
+                SETUP_TOKEN: "set-up token of the tests",
+              },
+            },
           })),
         ],
         test: { name: "edge", include: ["test/edge/**/*.test.{ts,tsx}"], setupFiles: ["test/edge/setup.ts"] },

@@ -1,5 +1,157 @@
 import { DurableObject } from "cloudflare:workers";
+import type { ModelInfo } from "../../shared/inference/model.ts";
+import { CLOSE_CODES } from "../../shared/protocol/close-codes.ts";
+import { encodeWelcome } from "../../shared/protocol/edge-handshake.ts";
+import type { Machine } from "../../shared/protocol/messages.ts";
+import type { ProtocolStream } from "../../shared/protocol/types.ts";
 import type { EdgeBindings } from "../env.ts";
+import { touchAgent } from "../store/agents.ts";
+import { database } from "../store/database.ts";
+import { VERSION } from "../version.ts";
+import { AgentTable } from "./agent-table.ts";
+import { readAttachment } from "./attachment.ts";
+import { decodeDial } from "./dial.ts";
+import { tunnelsFor } from "./dispatch.ts";
+import { decodeJob, encodeRefusal, isJob } from "./generate-job.ts";
+import { challenge, closeOverdue, handshakeDeadlineMs, takeProof } from "./handshakes.ts";
+import { relayEvents } from "./relay.ts";
+import { sendBytes } from "./sockets.ts";
+import { SESSION_LIMITS, Tunnels } from "./tunnels.ts";
 
-/** One household: the one writer of an account's tunnels and running generations. */
-export class Home extends DurableObject<EdgeBindings> {}
+/** `last_seen` in D1 is for people: finer than this only costs writes. */
+const LAST_SEEN_EVERY_MS = 60_000;
+
+export interface AgentStatus {
+  id: string;
+  online: boolean;
+  machine: Machine | undefined;
+  models: ModelInfo[];
+}
+
+/**
+ * One household: the one writer of an account's tunnels and running generations. It may be evicted whenever nothing runs: all it
+ * needs afterwards is in its SQLite and in its sockets' attachments.
+ */
+export class Home extends DurableObject<EdgeBindings> {
+  readonly #agents: AgentTable;
+  readonly #tunnels: Tunnels;
+
+  constructor(ctx: DurableObjectState, env: EdgeBindings) {
+    super(ctx, env);
+    // Answered without waking the object.
+    ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
+    this.#agents = new AgentTable(ctx.storage.sql);
+    this.#tunnels = new Tunnels(ctx.getWebSockets(), {
+      onControl: (agentId, status) => {
+        this.#agents.setStatus(agentId, status);
+        this.#noteSeen(agentId, LAST_SEEN_EVERY_MS);
+      },
+      onClosed: (agentId) => this.#noteSeen(agentId, 0),
+    });
+  }
+
+  /** A machine that dials (`encodeDial`), or a generation to start (`encodeJob`). Only the Worker can call it. */
+  override async fetch(request: Request): Promise<Response> {
+    return isJob(request) ? await this.#generate(request) : await this.#accept(request);
+  }
+
+  async #accept(request: Request): Promise<Response> {
+    const dial = decodeDial(request);
+    const { 0: client, 1: server } = new WebSocketPair();
+    this.ctx.acceptWebSocket(server, [dial.agentId]);
+    challenge(server, dial);
+    if ((await this.ctx.storage.getAlarm()) === null) {
+      await this.ctx.storage.setAlarm(handshakeDeadlineMs(Date.now()));
+    }
+    return new Response(null, { status: 101, webSocket: client });
+  }
+
+  /** Closes sockets that have not proved who they are in time. */
+  override async alarm(): Promise<void> {
+    const nextMs = closeOverdue(this.ctx.getWebSockets(), Date.now());
+    if (nextMs !== undefined) await this.ctx.storage.setAlarm(nextMs);
+  }
+
+  override async webSocketMessage(socket: WebSocket, message: ArrayBuffer | string): Promise<void> {
+    const tunnel = this.#tunnels.of(socket);
+    if (tunnel) {
+      if (typeof message === "string") this.#tunnels.close(socket, CLOSE_CODES.protocol, "bad_message");
+      else tunnel.session.receive(new Uint8Array(message));
+      return;
+    }
+    const attachment = readAttachment(socket);
+    if (attachment.phase !== "handshake") return;
+    const protocol = await takeProof(socket, attachment, message);
+    if (protocol === undefined) return;
+    const { agentId } = attachment.handshake;
+    const generation = this.#agents.nextGeneration(agentId);
+    this.#tunnels.open(socket, agentId, generation);
+    sendBytes(socket, encodeWelcome({ protocol, limits: SESSION_LIMITS, generation, serverVersion: VERSION }));
+    this.#noteSeen(agentId, LAST_SEEN_EVERY_MS);
+  }
+
+  override webSocketClose(socket: WebSocket): void {
+    this.#tunnels.lost(socket);
+  }
+
+  override webSocketError(socket: WebSocket): void {
+    this.#tunnels.lost(socket);
+  }
+
+  /** Every agent that ever connected, with what it last said of itself. */
+  agents(): AgentStatus[] {
+    const online = new Set(this.#tunnels.all.map(({ agentId }) => agentId));
+    return [...this.#agents.all()].map(({ id, status }) => ({
+      id,
+      online: online.has(id),
+      machine: status?.machine,
+      models: status?.models ?? [],
+    }));
+  }
+
+  /** Shuts an agent out: its sockets are closed, what it said of itself is forgotten. */
+  revoke(agentId: string): void {
+    for (const socket of this.ctx.getWebSockets(agentId)) {
+      this.#tunnels.close(socket, CLOSE_CODES.revoked, "agent_revoked");
+    }
+    this.#agents.remove(agentId);
+  }
+
+  /** Starts a generation on an agent that has the model. It ends at once when the request's signal aborts. */
+  async #generate(request: Request): Promise<Response> {
+    try {
+      const { requestId, model, body } = await decodeJob(request);
+      const stream = this.#openStream(model, requestId);
+      // A write fails when the stream is lost, and then its reader has the error already.
+      stream.write(body).then(
+        () => stream.end(),
+        () => undefined,
+      );
+      return new Response(relayEvents(stream, request.signal));
+    } catch (error) {
+      return encodeRefusal(error);
+    }
+  }
+
+  /** On the least busy agent that takes it. Throws PorchlightError. */
+  #openStream(model: string, requestId: string): ProtocolStream {
+    const candidates = tunnelsFor(model, [...this.#agents.all()], this.#tunnels.all);
+    let refusal: unknown;
+    for (const tunnel of candidates) {
+      try {
+        const stream = this.#tunnels.openStream(tunnel, { kind: "generate", requestId });
+        this.#noteSeen(tunnel.agentId, LAST_SEEN_EVERY_MS);
+        return stream;
+      } catch (error) {
+        refusal = error; // Full, or going away: the next one may take it.
+      }
+    }
+    throw refusal;
+  }
+
+  #noteSeen(agentId: string, everyMs: number): void {
+    const now = Date.now();
+    if (!this.#agents.noteSeen(agentId, now, everyMs)) return;
+    this.ctx.waitUntil(touchAgent(database(this.env.DB), agentId, now));
+  }
+}

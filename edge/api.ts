@@ -1,0 +1,37 @@
+import { OpenAPIHono } from "@hono/zod-openapi";
+import { createInferenceApi } from "../shared/api/inference-api.ts";
+import type { AppEnv } from "./env.ts";
+import { homeBackend, homeOf } from "./home/backend.ts";
+import { accountOf, requireAccount } from "./middleware/authenticate.ts";
+import { mountAgent } from "./routes/agent.ts";
+import { mountAgents } from "./routes/agents.ts";
+import { mountEnter } from "./routes/enter.ts";
+import { mountHealthz } from "./routes/healthz.ts";
+import { mountJoin } from "./routes/join.ts";
+import { mountPairingCodes } from "./routes/pairing-codes.ts";
+import { mountSetup } from "./routes/setup.ts";
+import { mountSignInLinks } from "./routes/sign-in-links.ts";
+import { mountSignOut } from "./routes/sign-out.ts";
+import { mountTunnel } from "./routes/tunnel.ts";
+
+/** Everything that is not a page: the inference API over the account's machines, and what only the edge has. */
+export const api = new OpenAPIHono<AppEnv>();
+
+api.route(
+  "/",
+  createInferenceApi<AppEnv>({
+    backend: (c) => homeBackend(homeOf(c.env, accountOf(c).id), c.var.requestId),
+    authorize: requireAccount,
+  }),
+);
+
+mountAgents(api);
+mountAgent(api);
+mountPairingCodes(api);
+mountJoin(api);
+mountSetup(api);
+mountSignInLinks(api);
+mountEnter(api);
+mountSignOut(api);
+mountTunnel(api);
+mountHealthz(api);

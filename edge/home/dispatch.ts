@@ -1,0 +1,27 @@
+import { unknownModel } from "../../shared/api/openai/models-route.ts";
+import { PorchlightError } from "../../shared/errors.ts";
+import type { StatusMessage } from "../../shared/protocol/messages.ts";
+import type { Tunnel } from "./tunnels.ts";
+
+/** When an offline machine may be asked for again: it dials within seconds once it is up. */
+const OFFLINE_RETRY_MS = 5_000;
+
+/**
+ * The tunnels a generation may go through, the least busy first; never empty. Throws `model_not_found` when the household is known
+ * and nobody has the model, `agent_offline` when who has it cannot be reached.
+ */
+export function tunnelsFor(
+  model: string,
+  agents: { id: string; status: StatusMessage | undefined }[],
+  tunnels: Tunnel[],
+): Tunnel[] {
+  const holders = agents.filter(({ status }) => status?.models.some(({ name }) => name === model));
+  const known = agents.some(({ status }) => status !== undefined);
+  if (known && holders.length === 0) throw unknownModel(model);
+  const ids = new Set(holders.map(({ id }) => id));
+  const reachable = tunnels.filter(({ agentId }) => ids.has(agentId));
+  if (reachable.length > 0) return reachable.toSorted((a, b) => a.session.streamCount - b.session.streamCount);
+  const sentence =
+    tunnels.length === 0 ? undefined : `The machine that has '${model}' is offline. Start it with 'porchlight up'.`;
+  throw new PorchlightError("agent_offline", sentence, { retryAfterMs: OFFLINE_RETRY_MS });
+}

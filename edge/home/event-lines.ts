@@ -1,0 +1,65 @@
+import { PorchlightError } from "../../shared/errors.ts";
+import { type GenerateEvent, generateEventSchema } from "../../shared/inference/event.ts";
+import { CUT_OFF } from "./relay.ts";
+
+/**
+ * Reads the GenerateEvents of an NDJSON stream. Ends after `finish` or `error`; a stream that ends without either, or that is
+ * not what it should be, gets an `error`. Leaving early cancels the stream, and so does `signal`, after which the events end at
+ * once. Never throws.
+ */
+export async function* readEvents(
+  bytes: ReadableStream<Uint8Array>,
+  signal: AbortSignal,
+): AsyncGenerator<GenerateEvent> {
+  const reader = bytes.getReader();
+  // Cancelling settles a read that waits, so this generator never hangs on an agent that has nothing more to say.
+  const cancel = (): void => void reader.cancel().catch(() => undefined);
+  if (signal.aborted) cancel();
+  signal.addEventListener("abort", cancel, { once: true });
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  let rest = "";
+  try {
+    for (;;) {
+      const value = await readBytes(reader);
+      if (signal.aborted) return;
+      const lines = (rest + decoder.decode(value, { stream: true })).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) {
+        if (line.endsWith(CUT_OFF)) continue;
+        const event = parseEvent(line);
+        yield event;
+        if (event.type === "error") return;
+        if (event.type === "finish") {
+          await drain(reader);
+          return;
+        }
+      }
+    }
+  } catch (error) {
+    yield { type: "error", error: PorchlightError.from(error).toWire() };
+  } finally {
+    signal.removeEventListener("abort", cancel);
+    cancel();
+  }
+}
+
+function parseEvent(line: string): GenerateEvent {
+  return generateEventSchema.parse(JSON.parse(line));
+}
+
+/** Throws `agent_disconnected` at the end, which comes only after `finish` where all is well, or when the Home object is gone. */
+async function readBytes(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<Uint8Array> {
+  const { value } = await reader.read().catch((cause: unknown) => {
+    throw new PorchlightError("agent_disconnected", undefined, { cause });
+  });
+  if (value === undefined) throw new PorchlightError("agent_disconnected");
+  return value;
+}
+
+/** Takes the end of the stream, which follows `finish` at once: cancelling before it would look like a client that left. */
+async function drain(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+  for (;;) {
+    const { done } = await reader.read();
+    if (done) return;
+  }
+}

@@ -1,0 +1,104 @@
+import type { SessionLimits } from "../../shared/protocol/handshake.ts";
+import { CLOSE_CODES } from "../../shared/protocol/close-codes.ts";
+import { DEFAULT_SESSION_LIMITS } from "../../shared/protocol/handshake.ts";
+import type { ControlMessage, StreamHeader } from "../../shared/protocol/messages.ts";
+import { createSession } from "../../shared/protocol/session.ts";
+import type { ProtocolStream, Session } from "../../shared/protocol/types.ts";
+import { PorchlightError } from "../../shared/errors.ts";
+import { readAttachment, writeAttachment } from "./attachment.ts";
+import { closeSocket, sendBytes } from "./sockets.ts";
+
+export const SESSION_LIMITS: SessionLimits = DEFAULT_SESSION_LIMITS;
+
+/** An agent's socket whose handshake is done. */
+export interface Tunnel {
+  readonly agentId: string;
+  readonly generation: number;
+  readonly socket: WebSocket;
+  readonly session: Session;
+}
+
+export interface TunnelEvents {
+  onControl(agentId: string, message: ControlMessage): void;
+  onClosed(agentId: string): void;
+}
+
+/** The open tunnels of a household. All there is to know of one is in its socket's attachment: hibernation forgets nothing. */
+export class Tunnels {
+  readonly #events: TunnelEvents;
+  readonly #open = new Map<WebSocket, Tunnel>();
+
+  /** Takes up again every socket that was open before the object hibernated. */
+  constructor(sockets: WebSocket[], events: TunnelEvents) {
+    this.#events = events;
+    for (const socket of sockets) {
+      const attachment = readAttachment(socket);
+      if (attachment.phase === "open") this.#add(socket, attachment);
+    }
+  }
+
+  get all(): Tunnel[] {
+    return [...this.#open.values()];
+  }
+
+  of(socket: WebSocket): Tunnel | undefined {
+    return this.#open.get(socket);
+  }
+
+  /** Begins the session of a socket that has proved to be the agent, and closes the agent's older ones. */
+  open(socket: WebSocket, agentId: string, generation: number): void {
+    for (const older of this.all) {
+      if (older.agentId === agentId) this.close(older.socket, CLOSE_CODES.replaced, "agent_replaced");
+    }
+    const attachment = { agentId, generation, nextStreamId: undefined };
+    this.#save(this.#add(socket, attachment));
+  }
+
+  /** Opens a stream and keeps, for after a hibernation, that its id is taken. Throws `overloaded`. */
+  openStream(tunnel: Tunnel, header: StreamHeader): ProtocolStream {
+    const stream = tunnel.session.open(header);
+    this.#save(tunnel);
+    return stream;
+  }
+
+  /** Closes a socket, open or not yet; its streams end now. */
+  close(socket: WebSocket, code: number, reason: string): void {
+    writeAttachment(socket, { phase: "closed" });
+    closeSocket(socket, code, reason);
+    this.lost(socket);
+  }
+
+  /** The socket is gone. */
+  lost(socket: WebSocket): void {
+    const tunnel = this.#open.get(socket);
+    if (!tunnel) return;
+    this.#open.delete(socket);
+    tunnel.session.lost();
+    this.#events.onClosed(tunnel.agentId);
+  }
+
+  #add(
+    socket: WebSocket,
+    { agentId, generation, nextStreamId }: { agentId: string; generation: number; nextStreamId: number | undefined },
+  ): Tunnel {
+    const session = createSession({
+      role: "edge",
+      limits: SESSION_LIMITS,
+      ...(nextStreamId === undefined ? {} : { nextStreamId }),
+      transport: {
+        send: (bytes) => sendBytes(socket, bytes),
+        // After this turn: the session that asks is still at work on the message that broke the protocol.
+        close: (code, reason) => queueMicrotask(() => this.close(socket, code, reason)),
+      },
+      onStream: (stream) => stream.reset(new PorchlightError("forbidden", "Agents open no streams.").toWire()),
+      onControl: (message) => this.#events.onControl(agentId, message),
+    });
+    const tunnel: Tunnel = { agentId, generation, socket, session };
+    this.#open.set(socket, tunnel);
+    return tunnel;
+  }
+
+  #save({ socket, agentId, generation, session }: Tunnel): void {
+    writeAttachment(socket, { phase: "open", agentId, generation, nextStreamId: session.nextStreamId });
+  }
+}

@@ -1,0 +1,78 @@
+import type { Context, MiddlewareHandler } from "hono";
+import { bearerToken } from "../../shared/api/headers.ts";
+import { PorchlightError } from "../../shared/errors.ts";
+import { isApiKey } from "../credentials/api-key.ts";
+import { ExpiringCache } from "../credentials/expiring-cache.ts";
+import { CREDENTIAL_LIMITS } from "../credentials/limits.ts";
+import { hashSecret } from "../credentials/secret.ts";
+import { readSessionCookie } from "../credentials/session-cookie.ts";
+import type { Account, AppEnv } from "../env.ts";
+import { findApiKey, touchApiKey } from "../store/api-keys.ts";
+import { database } from "../store/database.ts";
+import { findSession } from "../store/sessions.ts";
+import { requireSameOrigin } from "./same-origin.ts";
+
+/** By the key's hash; `null` is a key that was looked up and is not good. */
+const keys = new ExpiringCache<Account | null>(CREDENTIAL_LIMITS.keyCacheEntries);
+
+/**
+ * Sets `c.var.account` from the API key, else from the session cookie. Who shows neither goes on without an account; a key that is
+ * wrong is never made up for by a cookie.
+ */
+export const authenticate: MiddlewareHandler<AppEnv> = async (c, next) => {
+  const account = c.req.header("authorization") === undefined ? await bySession(c) : await byKey(c);
+  if (account) c.set("account", account);
+  await next();
+};
+
+/** Refuses whoever `authenticate` did not recognise. */
+export const requireAccount: MiddlewareHandler<AppEnv> = async (c, next) => {
+  accountOf(c);
+  await next();
+};
+
+/** Refuses everyone but the owner. */
+export const requireOwner: MiddlewareHandler<AppEnv> = async (c, next) => {
+  if (accountOf(c).rights !== "owner")
+    throw new PorchlightError("forbidden", "Only the owner's key or session may do that.");
+  await next();
+};
+
+/** Who is asking. Throws `invalid_api_key` if nobody. */
+export function accountOf(c: Context<AppEnv>): Account {
+  const { account } = c.var;
+  if (!account) throw new PorchlightError("invalid_api_key");
+  return account;
+}
+
+async function byKey(c: Context<AppEnv>): Promise<Account | null> {
+  const token = bearerToken(c);
+  if (token === undefined || !isApiKey(token)) return null;
+  const hash = await hashSecret(token);
+  const now = Date.now();
+  const known = keys.get(hash, now);
+  if (known !== undefined) return known;
+  const db = database(c.env.DB);
+  const found = await findApiKey(db, hash);
+  if (!found) {
+    keys.set(hash, null, now + CREDENTIAL_LIMITS.keyMissCacheMs);
+    return null;
+  }
+  // A key may do no more than its own scope and no more than its account.
+  const rights = found.scope === "owner" && found.role === "owner" ? "owner" : "inference";
+  const account: Account = { id: found.accountId, rights, via: "key" };
+  keys.set(hash, account, now + CREDENTIAL_LIMITS.keyCacheMs);
+  c.executionCtx.waitUntil(touchApiKey(db, found.id, now, CREDENTIAL_LIMITS.lastUsedMs));
+  return account;
+}
+
+async function bySession(c: Context<AppEnv>): Promise<Account | null> {
+  // Browsers attach cookies by themselves. Without one there is nothing to abuse, and no origin to know.
+  if (c.req.header("cookie") === undefined) return null;
+  const id = readSessionCookie(c);
+  if (id === undefined) return null;
+  const found = await findSession(database(c.env.DB), await hashSecret(id), Date.now());
+  if (!found) return null;
+  requireSameOrigin(c);
+  return { id: found.accountId, rights: found.role === "owner" ? "owner" : "inference", via: "session" };
+}
