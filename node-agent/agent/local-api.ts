@@ -32,7 +32,9 @@ export async function startLocalApi(options: {
       await next();
     },
   });
-  const server = createServer(getRequestListener(app.fetch));
+  const answer = getRequestListener(app.fetch);
+  // The listener answers every failure itself, so its promise does not reject.
+  const server = createServer((incoming, outgoing) => void answer(incoming, outgoing));
   const port = await listen(server, options.port);
   return {
     url: `http://127.0.0.1:${port}`,

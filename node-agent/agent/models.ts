@@ -1,6 +1,7 @@
 import type { Quantization } from "../../shared/inference/model.ts";
 import { BUNDLED_MODELS } from "../data-folder.ts";
 import type { EngineModel } from "../engine/backend.ts";
+import { contextWithin } from "./context-budget.ts";
 import { chooseDefault, listLocalModels, resolveModel } from "../model/registry.ts";
 
 export interface ModelChoice {
@@ -13,9 +14,11 @@ export interface ModelChoice {
 export interface WantedModels {
   modelsDir: string;
   /** A name or a folder; absent: the best that fits in memory. */
-  model?: string;
+  model?: string | undefined;
   /** For every model, instead of what suits each. */
-  quantization?: Quantization;
+  quantization?: Quantization | undefined;
+  /** Requests that one model answers at once. */
+  slots: number;
   memoryBytes: number;
 }
 
@@ -26,11 +29,14 @@ export async function chooseModels(wanted: WantedModels): Promise<ModelChoice> {
     wanted.model === undefined ? chooseDefault(local, wanted.memoryBytes) : await resolveModel(wanted.model, local);
   // The name "starter" is the bundled model's, so asking for it says what is missing when even that is.
   const preferred = chosen ?? (await resolveModel("starter", local));
-  const others = local.filter((model) => model.usable && model.name !== preferred.name);
-  const models = [preferred, ...others.filter((model) => model.usable)].map(({ folder, info }) => ({
-    ...info,
-    folder,
-    quantization: wanted.quantization ?? info.quantization,
-  }));
-  return { models, preferred: preferred.name };
+  const others = local.filter((model) => model.usable).filter((model) => model.name !== preferred.name);
+  const models = [preferred, ...others].map(
+    async ({ folder, info }): Promise<EngineModel> => ({
+      ...info,
+      folder,
+      contextLength: await contextWithin(folder, wanted.slots, wanted.memoryBytes),
+      quantization: wanted.quantization ?? info.quantization,
+    }),
+  );
+  return { models: await Promise.all(models), preferred: preferred.name };
 }

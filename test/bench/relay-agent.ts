@@ -37,3 +37,20 @@ process.once("disconnect", () => process.exit(0));
 const { enrolUrl, identityFile, key } = z
   .object({ enrolUrl: z.url(), identityFile: z.string(), key: z.string() })
   .parse(JSON.parse(process.argv[2] ?? "{}"));
+const local = await startLocalApi({ port: 0, key, backend: words });
+const identity = await loadIdentity(identityFile);
+const pairing = await enrol({ url: enrolUrl, identity, name: "bench" });
+createLink({
+  ...pairing,
+  identity: { ...identity, pairing },
+  backend: words,
+  status: () => ({
+    type: "status",
+    agentVersion: "bench",
+    machine: { name: "bench", os: "none", arch: "none", cpu: "none", cores: 1, memoryBytes: 1 },
+    models: [MODEL],
+  }),
+  onState: ({ state }) => {
+    if (state === "online") process.send?.(local.url);
+  },
+}).start();

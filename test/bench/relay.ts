@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { z } from "zod";
 import { ensureOwner } from "../../node-agent/commands/owner.ts";
 import { dataFolder } from "../../node-agent/data-folder.ts";
 import { buildEdgeIfNeeded } from "../../node-agent/edge/build.ts";
@@ -154,7 +155,7 @@ function report(latency: Samples, events: Awaited<ReturnType<typeof throughputs>
 async function startAgent(options: { enrolUrl: string; identityFile: string; key: string }) {
   const child = fork(fileURLToPath(new URL("relay-agent.ts", import.meta.url)), [JSON.stringify(options)]);
   const url = await new Promise<string>((resolve, reject) => {
-    child.once("message", (message) => resolve(String(message)));
+    child.once("message", (message) => resolve(z.url().parse(message)));
     child.once("exit", (code) => reject(new Error(`The bench's agent ended with code ${code}.`)));
   });
   return { url, stop: () => child.kill() };

@@ -1,0 +1,86 @@
+import type { StatusMessage } from "../../shared/protocol/messages.ts";
+import { createEngineBackend } from "../engine/backend.ts";
+import { probeHardware, toMachine } from "../hardware/probe.ts";
+import { tunnelUrlOf } from "../link/addresses.ts";
+import { enrol } from "../link/enrol.ts";
+import { isPaired, loadIdentity, type PairedIdentity, savePairing } from "../link/identity.ts";
+import { createLink, type Link, type LinkState } from "../link/link.ts";
+import { loadLocalKey, startLocalApi } from "./local-api.ts";
+import type { AgentOptions } from "./messages.ts";
+import { chooseModels } from "./models.ts";
+
+/** Requests that one model answers at once; more wait. */
+const SLOTS = 4;
+
+export interface Agent {
+  /** Whether this machine holds a pairing. */
+  paired: boolean;
+  /** Name of the default model. */
+  model: string;
+  localUrl: string;
+  /**
+   * Serves an edge from now on: the one at `origin`, after pairing with it if `enrolUrl` is given; without an origin, the one this
+   * machine is paired with. Throws PorchlightError when pairing fails.
+   */
+  dial(origin: string | undefined, enrolUrl?: string): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Starts what a home machine runs: the engine with its models, the local API, and on `dial` the link to an edge. */
+export async function startAgent(options: AgentOptions, onLink: (state: LinkState) => void): Promise<Agent> {
+  const hardware = probeHardware();
+  const [identity, { models, preferred }, localKey] = await Promise.all([
+    loadIdentity(options.identityFile),
+    chooseModels({ ...options, slots: SLOTS, memoryBytes: hardware.memory.totalBytes }),
+    loadLocalKey(options.localKeyFile),
+  ]);
+  const backend = createEngineBackend({
+    models,
+    cacheDir: options.compiledDir,
+    slots: SLOTS,
+    onCrash: (model, { code, signal, stderr }) => {
+      process.stderr.write(`The process of model ${model} ended (${signal ?? `code ${code}`}). ${stderr}\n`);
+    },
+  });
+  // A model that does not load says so to whoever asks it; the agent and its other models go on.
+  backend.preload(preferred).catch((error: Error) => process.stderr.write(`${error.message}\n`));
+  const local = await startLocalApi({ port: options.localPort, key: localKey, backend });
+  const loaded = () => new Set(backend.processes().map(({ model }) => model));
+  const status = (): StatusMessage => ({
+    type: "status",
+    agentVersion: options.agentVersion,
+    machine: toMachine(hardware),
+    models: models.map(({ folder: _folder, ...info }) => ({ ...info, loaded: loaded().has(info.name) })),
+  });
+
+  let current: PairedIdentity | undefined = isPaired(identity) ? identity : undefined;
+  let link: Link | undefined;
+  backend.onChange(() => link?.announce());
+  return {
+    paired: current !== undefined,
+    model: preferred,
+    localUrl: local.url,
+    dial: async (origin, enrolUrl) => {
+      await link?.stop();
+      if (enrolUrl !== undefined) {
+        const pairing = await enrol({ url: enrolUrl, identity, name: hardware.name });
+        current = await savePairing(identity, pairing);
+      }
+      if (!current) return onLink({ state: "refused", reason: "This machine is not paired with an edge yet." });
+      const target = origin === undefined ? current.pairing : { origin, tunnelUrl: tunnelUrlOf(origin) };
+      link = createLink({
+        origin: target.origin,
+        tunnelUrl: target.tunnelUrl,
+        identity: current,
+        backend,
+        status,
+        onState: onLink,
+      });
+      link.start();
+    },
+    stop: async () => {
+      await Promise.all([link?.stop(), local.stop()]);
+      await backend.stop();
+    },
+  };
+}
