@@ -23,7 +23,7 @@ export async function migrate(database: MigratableDatabase, folder: string): Pro
   await database.prepare(TABLE).run();
   const { results } = await database.prepare("SELECT name FROM d1_migrations").all();
   const done = new Set(results.map((row) => (row as { name: string }).name)); // one TEXT column
-  const names = (await readdir(folder)).filter((name) => name.endsWith(".sql")).sort();
+  const names = (await readdir(folder)).filter((name) => name.endsWith(".sql")).toSorted();
   const applied: string[] = [];
   for (const name of names.filter((candidate) => !done.has(candidate))) {
     const sql = await readFile(join(folder, name), "utf8");
