@@ -55,17 +55,22 @@ export class CompiledCache {
 
   /** Removes an entry that turned out to be broken. */
   async discard(entry: CacheEntry): Promise<void> {
-    await remove(this.#path(entry));
+    // Moved away first, so that nobody sees half of it.
+    const aside = join(this.#folder, `${BUILDING}${crypto.randomUUID()}`);
+    await rename(this.#path(entry), aside).catch(ignoreMissing);
+    await remove(aside);
   }
 
   async #publish(building: string, entry: CacheEntry): Promise<string> {
     const target = this.#path(entry);
-    // A folder that is there but not whole would be in the way.
-    if (!(await isWhole(target))) await remove(target);
     try {
       await rename(building, target);
-    } catch (error) {
-      if (!(await isWhole(target))) throw error;
+    } catch {
+      // There is one already. If another process was faster, it is as good as ours; if it is broken, it makes way.
+      if (!(await isWhole(target))) {
+        await this.discard(entry);
+        await rename(building, target);
+      }
     }
     await this.#removeOthers(entry.source, basename(target));
     return target;
@@ -124,6 +129,10 @@ async function ageMs(path: string): Promise<number> {
     (entry) => Date.now() - entry.mtimeMs,
     () => 0,
   );
+}
+
+function ignoreMissing(error: unknown): void {
+  if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
 }
 
 /** On Windows a file that another process maps cannot be removed: it is then left to a later build. */

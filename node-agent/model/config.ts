@@ -12,15 +12,15 @@ const tokenId = z.number().int().nonnegative().max(0xffffffff);
 const tokenIds = z.union([tokenId.transform((id) => [id]), z.array(tokenId).max(64)]);
 
 const llamaSchema = z.object({
-  vocab_size: dimension.max(1 << 24),
+  vocab_size: dimension,
   hidden_size: dimension,
   intermediate_size: dimension,
   num_hidden_layers: dimension.max(1024),
   num_attention_heads: dimension.max(1024),
   num_key_value_heads: dimension.max(1024).nullish(),
-  head_dim: dimension.max(1024).nullish(),
+  head_dim: dimension.max(512).nullish(),
   hidden_act: z.literal("silu", { error: "only hidden_act silu is supported" }).default("silu"),
-  max_position_embeddings: dimension.max(1 << 24).default(2048),
+  max_position_embeddings: z.number().int().positive().default(2048),
   rms_norm_eps: z.number().positive().max(1).default(1e-6),
   rope_theta: z.number().positive().max(1e12).nullish(),
   rope_scaling: z.looseObject({}).nullish(),
@@ -43,7 +43,7 @@ export interface LlamaConfig {
   heads: number;
   kvHeads: number;
   headDim: number;
-  /** Positions the model was trained for. */
+  /** Positions the model was trained for, or those that we serve of them. */
   maxPositions: number;
   normEpsilon: number;
   ropeTheta: number;
@@ -51,6 +51,9 @@ export interface LlamaConfig {
   tiedEmbeddings: boolean;
   eosTokenIds: readonly number[];
 }
+
+/** The rotary tables are made for every position; no home machine has the memory for the cache of a longer context. */
+const LONGEST_CONTEXT = 131_072;
 
 /** Architectures there is a graph for. */
 export const SUPPORTED_ARCHITECTURES = ["LlamaForCausalLM"] as const;
@@ -89,7 +92,7 @@ function fromLlama(raw: z.infer<typeof llamaSchema>): LlamaConfig {
     heads,
     kvHeads,
     headDim,
-    maxPositions: raw.max_position_embeddings,
+    maxPositions: Math.min(raw.max_position_embeddings, LONGEST_CONTEXT),
     normEpsilon: raw.rms_norm_eps,
     ropeTheta: raw.rope_theta ?? raw.rope_parameters?.rope_theta ?? 10_000,
     tiedEmbeddings: raw.tie_word_embeddings,

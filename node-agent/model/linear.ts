@@ -38,6 +38,7 @@ export async function addLinear(
   columns: number,
   precision: Precision,
 ): Promise<Value> {
+  for (const matrix of matrices) expectShape(weights.source, matrix.tensor, [matrix.rows, columns]);
   const rows = matrices.reduce((sum, matrix) => sum + matrix.rows, 0);
   return await PRODUCTS[precision](weights, name, input, matrices, rows, columns);
 }
@@ -121,6 +122,7 @@ export async function addEmbedding(
   precision: "fp32" | "int8",
 ): Promise<Value> {
   const { rows } = matrix;
+  expectShape(w.source, matrix.tensor, [rows, columns]);
   if (precision === "fp32") {
     const weight = await w.file.stream(w.graph, `${name}.weight`, "float32", [rows, columns], async (append) => {
       for await (const { values } of pieces(w, [matrix], columns)) await append(new Uint8Array(values.buffer));
@@ -156,7 +158,6 @@ async function* pieces(w: Weights, matrices: readonly Matrix[], columns: number)
   const rowsPerPiece = Math.max(1, Math.floor(PIECE_ELEMENTS / columns));
   let base = 0;
   for (const { tensor, rows } of matrices) {
-    expectShape(w.source, tensor, [rows, columns]);
     for (let row = 0; row < rows; row += rowsPerPiece) {
       const count = Math.min(rowsPerPiece, rows - row);
       yield { values: await w.source.read(tensor, row * columns, count * columns), row: base + row };

@@ -38,22 +38,20 @@ export async function loadDecoder(options: DecoderOptions): Promise<Decoder> {
   const cache = new CompiledCache(options.cacheDir);
   const entry = await cacheEntry(folder, options, hardware);
   const contextLength = Math.min(options.contextLength ?? config.maxPositions, config.maxPositions);
-  const open = async (compiled: string) => {
-    options.onProgress?.("loading", 0);
-    const opened = await openSession(join(compiled, MODEL_FILE), session);
-    options.onProgress?.("loading", 1);
-    return new LlamaDecoder(opened, config, { slots: options.slots, contextLength });
-  };
   const build = () => cache.build(entry, (target) => convert(folder, config, options, session, target));
-
-  const found = await cache.find(entry);
+  const open = (compiled: string) => openSession(join(compiled, MODEL_FILE), session);
   try {
-    if (found === undefined) return await open(await build());
-    return await open(found).catch(async () => {
-      // Whole by its sizes and yet not loadable: its bytes were damaged.
-      await cache.discard(entry);
-      return await open(await build());
+    const found = await cache.find(entry);
+    const compiled = found ?? (await build());
+    options.onProgress?.("loading", 0);
+    const opened = await open(compiled).catch(async () => {
+      // Whole by its sizes and yet not loadable: damaged, or another process is just replacing it.
+      if (found !== undefined) await cache.discard(entry);
+      return await open((await cache.find(entry)) ?? (await build()));
     });
+    const decoder = new LlamaDecoder(opened, config, { slots: options.slots, contextLength });
+    options.onProgress?.("loading", 1);
+    return decoder;
   } catch (error) {
     if (error instanceof PorchlightError) throw error;
     throw modelError(`${folder} could not be loaded: ${error instanceof Error ? error.message : String(error)}`, error);

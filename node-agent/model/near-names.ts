@@ -14,7 +14,8 @@ const LONGEST = 256;
 
 function distanceTo(wanted: string, name: string): number {
   if (wanted.length > LONGEST || name.length > LONGEST) return Number.POSITIVE_INFINITY;
-  if (name.includes(wanted) || wanted.includes(name)) return 0;
+  // A part of a name is nearer than a mistyped one, the larger the part.
+  if (name.includes(wanted) || wanted.includes(name)) return Math.abs(name.length - wanted.length) / LONGEST;
   return levenshtein(wanted, name);
 }
 
