@@ -2,6 +2,9 @@ import { PorchlightError } from "../../shared/errors.ts";
 import { type GenerateEvent, generateEventSchema } from "../../shared/inference/event.ts";
 import { CUT_OFF } from "./relay.ts";
 
+/** One event, at most: tool calls are the long ones. */
+const MAX_LINE_CHARACTERS = 4 * 1024 * 1024;
+
 /**
  * Reads the GenerateEvents of an NDJSON stream. Ends after `finish` or `error`; a stream that ends without either, or that is
  * not what it should be, gets an `error`. Leaving early cancels the stream, and so does `signal`, after which the events end at
@@ -21,22 +24,22 @@ export async function* readEvents(
   try {
     for (;;) {
       const value = await readBytes(reader);
-      if (signal.aborted) return;
       const lines = (rest + decoder.decode(value, { stream: true })).split("\n");
       rest = lines.pop() ?? "";
       for (const line of lines) {
         if (line.endsWith(CUT_OFF)) continue;
         const event = parseEvent(line);
         yield event;
-        if (event.type === "error") return;
-        if (event.type === "finish") {
+        if (event.type === "finish" || event.type === "error") {
           await drain(reader);
           return;
         }
       }
+      if (rest.length > MAX_LINE_CHARACTERS)
+        throw new PorchlightError("internal", undefined, { cause: "endless line" });
     }
   } catch (error) {
-    yield { type: "error", error: PorchlightError.from(error).toWire() };
+    if (!signal.aborted) yield { type: "error", error: PorchlightError.from(error).toWire() };
   } finally {
     signal.removeEventListener("abort", cancel);
     cancel();
@@ -56,10 +59,8 @@ async function readBytes(reader: ReadableStreamDefaultReader<Uint8Array>): Promi
   return value;
 }
 
-/** Takes the end of the stream, which follows `finish` at once: cancelling before it would look like a client that left. */
+/** Takes the end of the stream, which follows the last event at once: cancelling before it would look like a client that left. */
 async function drain(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
-  for (;;) {
-    const { done } = await reader.read();
-    if (done) return;
-  }
+  let done = false;
+  while (!done) done = (await reader.read().catch(() => ({ done: true }))).done; // The answer is whole, however this ends.
 }

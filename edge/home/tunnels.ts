@@ -6,7 +6,7 @@ import { createSession } from "../../shared/protocol/session.ts";
 import type { ProtocolStream, Session } from "../../shared/protocol/types.ts";
 import { PorchlightError } from "../../shared/errors.ts";
 import { readAttachment, writeAttachment } from "./attachment.ts";
-import { closeSocket, sendBytes } from "./sockets.ts";
+import { closeSocket, FrameSender } from "./sockets.ts";
 
 export const SESSION_LIMITS: SessionLimits = DEFAULT_SESSION_LIMITS;
 
@@ -16,6 +16,7 @@ export interface Tunnel {
   readonly generation: number;
   readonly socket: WebSocket;
   readonly session: Session;
+  readonly frames: FrameSender;
 }
 
 export interface TunnelEvents {
@@ -64,6 +65,7 @@ export class Tunnels {
   /** Closes a socket, open or not yet; its streams end now. */
   close(socket: WebSocket, code: number, reason: string): void {
     writeAttachment(socket, { phase: "closed" });
+    this.#open.get(socket)?.frames.flush();
     closeSocket(socket, code, reason);
     this.lost(socket);
   }
@@ -81,19 +83,20 @@ export class Tunnels {
     socket: WebSocket,
     { agentId, generation, nextStreamId }: { agentId: string; generation: number; nextStreamId: number | undefined },
   ): Tunnel {
+    const frames = new FrameSender(socket);
     const session = createSession({
       role: "edge",
       limits: SESSION_LIMITS,
       ...(nextStreamId === undefined ? {} : { nextStreamId }),
       transport: {
-        send: (bytes) => sendBytes(socket, bytes),
+        send: (bytes) => frames.send(bytes),
         // After this turn: the session that asks is still at work on the message that broke the protocol.
         close: (code, reason) => queueMicrotask(() => this.close(socket, code, reason)),
       },
       onStream: (stream) => stream.reset(new PorchlightError("forbidden", "Agents open no streams.").toWire()),
       onControl: (message) => this.#events.onControl(agentId, message),
     });
-    const tunnel: Tunnel = { agentId, generation, socket, session };
+    const tunnel: Tunnel = { agentId, generation, socket, session, frames };
     this.#open.set(socket, tunnel);
     return tunnel;
   }

@@ -1,4 +1,5 @@
 import type { z } from "@hono/zod-openapi";
+import { concatBytes } from "../bytes.ts";
 import { PorchlightError } from "../errors.ts";
 import { isDeeperThan } from "./json-depth.ts";
 import { API_LIMITS } from "./limits.ts";
@@ -43,15 +44,7 @@ async function readBytes(request: Request, limitBytes: number): Promise<Uint8Arr
     if (length > limitBytes) throw tooLarge(limitBytes); // Leaving the loop cancels the body.
     chunks.push(chunk);
   }
-  const [only] = chunks;
-  if (only && chunks.length === 1) return only;
-  const bytes = new Uint8Array(length);
-  let offset = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset);
-    offset += chunk.byteLength;
-  }
-  return bytes;
+  return concatBytes(chunks);
 }
 
 function tooLarge(limitBytes: number): PorchlightError {
