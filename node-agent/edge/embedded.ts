@@ -3,15 +3,8 @@ import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { CommandError } from "../commands/command-error.ts";
 import { EDGE_BUNDLE, EDGE_OPTIONS, ROOT } from "./build.ts";
+import type { EmbeddedEdgeOptions } from "./messages.ts";
 import { migrate } from "./migrate.ts";
-
-export interface EmbeddedEdgeOptions {
-  /** Where D1, Durable Objects and R2 are kept between runs. */
-  stateDir: string;
-  port: number;
-  /** Lets the holder make the first account (POST /api/setup). */
-  setupToken: string;
-}
 
 export interface EmbeddedEdge {
   origin: string;
@@ -30,24 +23,21 @@ export async function startEmbeddedEdge(options: EmbeddedEdgeOptions): Promise<E
   const worker = JSON.parse(await readFile(EDGE_OPTIONS, "utf8")) as Parameters<typeof convertV4MiniflareOptions>[0] & {
     bindings?: Record<string, string>;
   };
-  const miniflare = withoutSignalHandlers(
-    () =>
-      new Miniflare({
-        ...convertV4MiniflareOptions({
-          ...worker,
-          name: "porchlight",
-          rootPath: ROOT,
-          modules: [{ type: "ESModule", path: EDGE_BUNDLE }],
-          modulesRoot: dirname(EDGE_BUNDLE),
-          bindings: { ...worker.bindings, SETUP_TOKEN: options.setupToken },
-          host: "127.0.0.1",
-          port: options.port,
-          cf: false,
-          log: new Log(LogLevel.ERROR),
-        }),
-        resourcePersistencePath: options.stateDir,
-      }),
-  );
+  const miniflare = new Miniflare({
+    ...convertV4MiniflareOptions({
+      ...worker,
+      name: "porchlight",
+      rootPath: ROOT,
+      modules: [{ type: "ESModule", path: EDGE_BUNDLE }],
+      modulesRoot: dirname(EDGE_BUNDLE),
+      bindings: { ...worker.bindings, SETUP_TOKEN: options.setupToken },
+      host: "127.0.0.1",
+      port: options.port,
+      cf: false,
+      log: new Log(LogLevel.ERROR),
+    }),
+    resourcePersistencePath: options.stateDir,
+  });
   try {
     await miniflare.ready;
     await migrate(await miniflare.getD1Database("DB"), join(ROOT, "migrations"));
@@ -56,22 +46,6 @@ export async function startEmbeddedEdge(options: EmbeddedEdgeOptions): Promise<E
     throw error;
   }
   return { origin: `http://localhost:${options.port}`, stop: () => miniflare.dispose() };
-}
-
-/**
- * Miniflare ends the whole process at the first signal, in the middle of whatever else has to be put away. Whoever started the edge
- * stops it; should this process end otherwise, Miniflare's `exit` hook, which stays, still takes workerd along.
- */
-function withoutSignalHandlers<Result>(make: () => Result): Result {
-  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-  const before = new Map(signals.map((signal) => [signal, process.listeners(signal)]));
-  const made = make();
-  for (const [signal, listeners] of before) {
-    for (const added of process.listeners(signal).filter((listener) => !listeners.includes(listener))) {
-      process.off(signal, added);
-    }
-  }
-  return made;
 }
 
 /** Fails before workerd is started: its own message for a taken port names neither the port nor the way out. */

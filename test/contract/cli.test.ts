@@ -42,13 +42,13 @@ describe("porchlight up", () => {
     const child = start(up());
     const printed = await output(child, /Ctrl-C/);
     const pids = await descendants(child.pid);
-    expect(pids.length).toBeGreaterThanOrEqual(3); // workerd, agent, model
+    expect(pids.length).toBeGreaterThanOrEqual(4); // edge, workerd, agent, model
     const curl = /curl [\s\S]*?\n.*'\{.*\}'/.exec(printed)?.[0] ?? "";
     const { stdout } = await promisify(execFile)("bash", ["-c", `${curl} -s`]);
     expect(JSON.parse(stdout)).toMatchObject({ object: "chat.completion" });
     const signIn = /http:\/\/localhost:\d+\/enter\/\S+/.exec(printed)?.[0] ?? "";
     const page = await fetch(signIn, { redirect: "manual" });
-    expect(page.status).toBe(302);
+    expect(page.status).toBe(303);
     expect(page.headers.get("set-cookie")).toMatch(/HttpOnly/);
     for (const file of ["owner.json", "agent/local.json", "agent/local-key"]) {
       expect(((await stat(join(data, file))).mode & 0o777).toString(8)).toBe("600");

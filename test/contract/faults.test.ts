@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { LONG_WINDED } from "../support/long-winded.ts";
 import { agentOnline, startStack, type TestStack } from "../support/stack.ts";
 
 const model = "starter";
@@ -22,8 +23,7 @@ describe("faults", () => {
 
   /** Starts a long answer, breaks something after its first piece, and returns how the stream ended. */
   async function breakMidStream(fault: () => unknown): Promise<unknown> {
-    // Noise: a flat distribution goes on for hundreds of tokens.
-    const body = { model, messages: hello, stream: true as const, temperature: 2, seed: 5, max_tokens: 950 };
+    const body = { model, messages: hello, stream: true as const, ...LONG_WINDED };
     let pieces = 0;
     try {
       for await (const chunk of await client.chat.completions.create(body)) {
@@ -42,7 +42,7 @@ describe("faults", () => {
 
   it("tells the client when the model's process is killed, and answers the next request", async () => {
     const ended = await breakMidStream(async () => {
-      const [child] = await childrenOf(stack.stack.supervisor.pid);
+      const [child] = await childrenOf(stack.stack.agent.pid);
       if (child === undefined) throw new Error("the agent has no model process");
       process.kill(child, "SIGKILL");
     });
@@ -61,20 +61,23 @@ describe("faults", () => {
   });
 
   it("restarts an agent that was killed", async () => {
-    const before = stack.stack.supervisor.pid;
+    const before = stack.stack.agent.pid;
     if (before !== undefined) process.kill(before, "SIGKILL");
     await agentOnline(stack.origin, stack.apiKey, false);
     await agentOnline(stack.origin, stack.apiKey, true);
-    expect(stack.stack.supervisor.pid).not.toBe(before);
+    expect(stack.stack.agent.pid).not.toBe(before);
     expect(await answers()).toMatch(/starter model/i);
   });
 
   it("reconnects by itself when the edge restarts in the middle of an answer", async () => {
-    const agent = stack.stack.supervisor.pid;
-    const ended = await breakMidStream(() => stack.stack.restartEdge());
+    const agent = stack.stack.agent.pid;
+    const ended = await breakMidStream(async () => {
+      await stack.stack.edge.stop();
+      await stack.stack.edge.start();
+    });
     expect(ended).toBeInstanceOf(Error);
     await agentOnline(stack.origin, stack.apiKey, true);
-    expect(stack.stack.supervisor.pid).toBe(agent);
+    expect(stack.stack.agent.pid).toBe(agent);
     expect(await answers()).toMatch(/starter model/i);
   });
 });

@@ -1,5 +1,6 @@
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { LONG_WINDED } from "../support/long-winded.ts";
 import { startStack, type TestStack } from "../support/stack.ts";
 
 /** The `openai` package against the edge, with the real Worker, tunnel, agent and starter model behind it. */
@@ -66,8 +67,8 @@ describe("the openai SDK, through the edge", () => {
 
   it("repeats itself with a seed", async () => {
     const ask = async (seed: number) =>
-      (await client.chat.completions.create({ model, messages: hello, temperature: 1.5, seed })).choices[0]?.message
-        .content;
+      (await client.chat.completions.create({ model, messages: hello, ...LONG_WINDED, max_tokens: 40, seed }))
+        .choices[0]?.message.content;
     const [first, again, other] = [await ask(7), await ask(7), await ask(8)];
     expect(again).toBe(first);
     expect(other).not.toBe(first);
@@ -127,9 +128,7 @@ describe("the openai SDK, through the edge", () => {
       model,
       messages: [{ role: "user", content: "Count from 1 to 20." }],
       stream: true,
-      temperature: 2,
-      seed: 1,
-      max_tokens: 900,
+      ...LONG_WINDED,
     });
     for await (const chunk of stream) if (chunk.choices[0]?.delta.content) break; // leaving the loop aborts
     stream.controller.abort();

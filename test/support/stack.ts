@@ -35,13 +35,13 @@ export async function startStack(): Promise<TestStack> {
     localUrl,
     stack,
     killAgent: async () => {
-      const { pid } = stack.supervisor;
+      const { pid } = stack.agent;
       if (pid !== undefined) process.kill(pid, "SIGKILL");
-      await stack.supervisor.stop();
+      await stack.agent.stop();
       await agentOnline(origin, owner.apiKey, false);
     },
     startAgent: async () => {
-      stack.supervisor.start();
+      await stack.agent.start();
       await agentOnline(origin, owner.apiKey, true);
     },
     stop: async () => {

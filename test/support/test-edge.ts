@@ -28,8 +28,8 @@ export class TestEdge {
   readonly agents = new Map<string, string>();
   /** Takes a fresh socket in place of the handshake. */
   onSocket: ((socket: WebSocket) => void) | undefined;
-  /** Answers the dial with this HTTP status in place of an upgrade. */
-  refuseWith: number | undefined;
+  /** Answers the dial with this HTTP status in place of an upgrade, or not at all. */
+  refuseWith: number | "silence" | undefined;
   limits: SessionLimits = DEFAULT_SESSION_LIMITS;
   /** Whether "ping" is answered. */
   answersPings = true;
@@ -74,6 +74,9 @@ export class TestEdge {
 
   #onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     this.dials += 1;
+    if (this.refuseWith === "silence") {
+      return;
+    }
     if (this.refuseWith !== undefined) {
       socket.end(`HTTP/1.1 ${this.refuseWith} Refused\r\ncontent-length: 0\r\n\r\n`);
       return;

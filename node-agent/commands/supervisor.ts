@@ -1,0 +1,67 @@
+import { type ChildProcess, fork } from "node:child_process";
+import type { z } from "zod";
+
+const RESTART_MIN_MS = 250;
+const RESTART_MAX_MS = 15_000;
+/** A run this long counts as healthy: the next crash waits the shortest time again. */
+const HEALTHY_MS = 60_000;
+/** `porchlight up` promises to be gone 2 s after Ctrl-C; each child has this much of it. */
+const STOP_MS = 1_500;
+
+export interface SupervisedOptions<Message> {
+  /** The child's entry; it stops on `{type: "stop"}` and when its IPC channel closes. */
+  entry: URL;
+  schema: z.ZodType<Message>;
+  onMessage(message: Message): void;
+}
+
+/** Keeps one child process running: starts it again when it dies, a little later each time it dies soon. */
+export class Supervisor<Message> {
+  readonly #options: SupervisedOptions<Message>;
+  #child: ChildProcess | undefined;
+  #stopping = false;
+  #restartMs = RESTART_MIN_MS;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: SupervisedOptions<Message>) {
+    this.#options = options;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Starts the child, also again after `stop`. */
+  start(): void {
+    this.#stopping = false;
+    const startedAt = performance.now();
+    const child = fork(this.#options.entry, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    this.#child = child;
+    child.on("message", (raw) => this.#options.onMessage(this.#options.schema.parse(raw)));
+    child.once("exit", () => {
+      this.#child = undefined;
+      if (this.#stopping) return;
+      if (performance.now() - startedAt > HEALTHY_MS) this.#restartMs = RESTART_MIN_MS;
+      this.#timer = setTimeout(() => this.start(), this.#restartMs);
+      this.#restartMs = Math.min(this.#restartMs * 2, RESTART_MAX_MS);
+    });
+  }
+
+  /** Sends a message if the child lives; one that starts later must be told again. */
+  send(message: object): void {
+    if (this.#child?.connected) this.#child.send(message);
+  }
+
+  /** Ends the child for good; kills it when it takes too long. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    clearTimeout(this.#timer);
+    const child = this.#child;
+    if (!child) return;
+    const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+    this.send({ type: "stop" });
+    const timer = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
+    await exited;
+    clearTimeout(timer);
+  }
+}

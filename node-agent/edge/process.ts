@@ -1,0 +1,35 @@
+import { CommandError } from "../commands/command-error.ts";
+import { type EmbeddedEdge, startEmbeddedEdge } from "./embedded.ts";
+import { type EmbeddedEdgeOptions, type FromEdge, toEdgeSchema } from "./messages.ts";
+
+/** The embedded edge as a child of `porchlight up`: workerd must not outlive its supervisor, however that ends. */
+
+process.title = "porchlight-edge";
+process.once("disconnect", () => void exit());
+process.on("message", (raw) => {
+  const message = toEdgeSchema.parse(raw);
+  void (message.type === "start" ? start(message.options) : exit());
+});
+
+let edge: Promise<EmbeddedEdge> | undefined;
+tell({ type: "up" });
+
+async function start(options: EmbeddedEdgeOptions): Promise<void> {
+  try {
+    edge ??= startEmbeddedEdge(options);
+    tell({ type: "ready", origin: (await edge).origin });
+  } catch (error) {
+    const known = error instanceof CommandError && error.code === "port_taken";
+    const message = error instanceof Error ? error.message : String(error);
+    tell({ type: "failed", code: known ? "port_taken" : "not_ready", message });
+  }
+}
+
+async function exit(): Promise<never> {
+  await edge?.then((running) => running.stop()).catch(() => undefined); // a failed start was reported when it happened
+  process.exit(0);
+}
+
+function tell(message: FromEdge): void {
+  if (process.connected) process.send?.(message);
+}
