@@ -15,7 +15,7 @@ import { openSafetensors } from "./safetensors.ts";
 import { WeightFile } from "./weight-file.ts";
 
 /** Raise it when the graph or the layout of weights changes: what was compiled before is then compiled anew. */
-const BUILDER_VERSION = 3;
+const BUILDER_VERSION = 4;
 
 const MODEL_FILE = "model.onnx";
 const WEIGHTS_FILE = "model.weights";

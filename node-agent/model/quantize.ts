@@ -87,16 +87,40 @@ export function quantizeInt8Transposed(
 ): Float32Array {
   const rows = values.length / columns;
   const scales = new Float32Array(rows);
+  const inverses = new Float64Array(rows);
   for (let row = 0; row < rows; row++) {
-    const first = row * columns;
-    const scale = Math.abs(extreme(values, first, first + columns)) / 127;
-    const inverse = scale === 0 ? 0 : 1 / scale;
-    for (let column = 0; column < columns; column++) {
-      target[column * rowsTotal + firstRow + row] = Math.round((values[first + column] ?? 0) * inverse);
-    }
+    const scale = Math.abs(extreme(values, row * columns, (row + 1) * columns)) / 127;
     scales[row] = scale;
+    inverses[row] = scale === 0 ? 0 : 1 / scale;
   }
+  forEachTile(rows, columns, (column, fromRow, toRow) => {
+    const to = column * rowsTotal + firstRow;
+    for (let row = fromRow; row < toRow; row++) {
+      target[to + row] = roundSmall((values[row * columns + column] ?? 0) * (inverses[row] ?? 0));
+    }
+  });
   return scales;
+}
+
+/** Math.round for numbers between -128 and 127, several times as fast: truncation rounds to nearest where all are positive. */
+function roundSmall(value: number): number {
+  return Math.trunc(value + 128.5) - 128;
+}
+
+const TILE = 64;
+
+/** Goes through a matrix in square tiles, column by column within each: a transposition in this order stays in the cache. */
+function forEachTile(
+  rows: number,
+  columns: number,
+  visit: (column: number, fromRow: number, toRow: number) => void,
+): void {
+  for (let row = 0; row < rows; row += TILE) {
+    for (let tile = 0; tile < columns; tile += TILE) {
+      const end = Math.min(tile + TILE, columns);
+      for (let column = tile; column < end; column++) visit(column, row, Math.min(row + TILE, rows));
+    }
+  }
 }
 
 /** The middle of the unsigned 8-bit range: the zero of GatherBlockQuantized's uint8 data. */
@@ -118,7 +142,7 @@ export function quantizeUint8Blocks(
     const last = Math.min(first + block, (row + 1) * columns);
     const scale = Math.abs(extreme(values, first, last)) / 127;
     const inverse = scale === 0 ? 0 : 1 / scale;
-    for (let i = first; i < last; i++) data[i] = Math.round((values[i] ?? 0) * inverse) + UINT8_ZERO;
+    for (let i = first; i < last; i++) data[i] = roundSmall((values[i] ?? 0) * inverse) + UINT8_ZERO;
     scales[index] = scale;
   }
   return { data, scales };
@@ -132,10 +156,8 @@ export function transposeInto(
   rowsTotal: number,
   firstRow: number,
 ): void {
-  const rows = values.length / columns;
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) {
-      target[column * rowsTotal + firstRow + row] = values[row * columns + column] ?? 0;
-    }
-  }
+  forEachTile(values.length / columns, columns, (column, fromRow, toRow) => {
+    const to = column * rowsTotal + firstRow;
+    for (let row = fromRow; row < toRow; row++) target[to + row] = values[row * columns + column] ?? 0;
+  });
 }
