@@ -14,7 +14,7 @@ export function chatOn(page: Page) {
     note: answer.locator('[data-part="note"]'),
     error: answer.locator('[data-part="error"]'),
     status: page.locator('[data-part="status"]'),
-    questions: page.locator('[data-part="message"][data-role="user"]'),
+    questions: page.locator('[data-part="message"][data-role="user"] [data-part="body"]'),
     conversations: page.locator('[data-part="conversations"] > li'),
 
     /** Sends by Enter. */
@@ -40,15 +40,56 @@ export async function ended(message: Locator): Promise<void> {
 }
 
 /**
- * Makes the page's requests ask for a long answer: noise from a flat distribution goes on for hundreds of tokens. The request, the
- * model and the stream are the real ones; the page itself never sets a temperature.
+ * Makes the page's requests ask for a long answer: a strong repetition penalty also falls on the end-of-turn token, so the model
+ * talks on to the limit, for about a second. Request, model and stream are the real ones; the page itself never sets a penalty.
  */
-export async function askForNoise(page: Page): Promise<void> {
+export async function askForLength(page: Page): Promise<void> {
   await page.route("**/v1/chat/completions", async (route) => {
     // The page's own request, in the API's schema.
     const body = route.request().postDataJSON() as Record<string, unknown>;
-    await route.continue({ postData: { ...body, temperature: 2, top_p: 1, top_k: 0, seed: 5, max_tokens: 900 } });
+    await route.continue({ postData: { ...body, temperature: 0, repetition_penalty: 10, max_tokens: 900 } });
   });
+}
+
+/** Runs `action` inside the page as soon as the last answer has this many characters: no round trip in between. */
+export async function whenAnswerHas(page: Page, characters: number, action: "stop" | "reload"): Promise<void> {
+  await page.evaluate(
+    ([least, then]) => {
+      const observer = new MutationObserver(() => {
+        const bodies = document.querySelectorAll('[data-role="assistant"][data-state="streaming"] [data-part="body"]');
+        if ((bodies[bodies.length - 1]?.textContent ?? "").length < least) return;
+        observer.disconnect();
+        if (then === "reload") location.reload();
+        else document.querySelector<HTMLElement>('[data-part="stop"]')?.click();
+      });
+      observer.observe(document.body, { subtree: true, childList: true, characterData: true });
+    },
+    [characters, action] as const,
+  );
+}
+
+/** Lets the page's requests get this text piece by piece, as the API would stream it: slowly enough to act meanwhile. */
+export async function answerSlowly(page: Page, text: string, pieceMs: number): Promise<void> {
+  await page.evaluate(
+    ([whole, waitMs]) => {
+      const real = globalThis.fetch;
+      globalThis.fetch = async (...parameters) => {
+        if (parameters[0] !== "/v1/chat/completions") return await real(...parameters);
+        const pieces = whole.match(/[\s\S]{1,40}/g) ?? [];
+        const body = new ReadableStream({
+          async pull(controller) {
+            await new Promise((resolve) => setTimeout(resolve, waitMs));
+            const content = pieces.shift();
+            const choice = content === undefined ? { delta: {}, finish_reason: "stop" } : { delta: { content } };
+            controller.enqueue(new TextEncoder().encode(`data: ${JSON.stringify({ choices: [choice] })}\n\n`));
+            if (content === undefined) controller.close();
+          },
+        });
+        return new Response(body, { headers: { "content-type": "text/event-stream" } });
+      };
+    },
+    [text, pieceMs] as const,
+  );
 }
 
 const chunk = (value: object): string => `data: ${JSON.stringify(value)}\n\n`;

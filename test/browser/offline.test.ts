@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { askForNoise, chatOn, ended } from "./chat-page.ts";
+import { askForLength, chatOn, ended } from "./chat-page.ts";
 import { useVisitors } from "./visitor.ts";
 
 const { visit, stack } = useVisitors();
@@ -37,7 +37,7 @@ it("shows an agent that goes away, says what to do, and notices by itself when i
 it("ends an answer with the reason when the agent is killed in the middle", async () => {
   const { page, problems } = await visit();
   const chat = chatOn(page);
-  await askForNoise(page);
+  await askForLength(page);
   await chat.ask("Hello!");
   await chat.answerText.filter({ hasText: /\S/ }).waitFor();
   await stack().killAgent();

@@ -143,7 +143,8 @@ document.addEventListener("keydown", (event) => {
 addEventListener("storage", (event) => {
   if (store.owns(event.key)) chat.reload();
 });
-addEventListener("pagehide", () => chat.saveRunning());
+addEventListener("pagehide", () => chat.leave());
+addEventListener("pageshow", () => chat.comeBack());
 
 if (mac) part("new-key").textContent = "⌘ K";
 const draft = session.storage.getItem(DRAFT_KEY) ?? "";

@@ -26,6 +26,7 @@ export class Chat {
   private conversations: Conversation[];
   private readonly running = new Map<string, AbortController>();
   private readonly windows = new Map<string, { model: string; window: TurnWindow<StoredMessage> }>();
+  private leaving = false;
   private readonly store: ConversationStore;
   private readonly events: ChatEvents;
 
@@ -109,11 +110,20 @@ export class Chat {
     this.running.get(this.active.id)?.abort();
   }
 
-  /** Stores all answers under way: the page is about to go. */
-  saveRunning(): void {
+  /**
+   * The page is about to go: stores all answers under way, and nothing after that, because the browser now breaks their
+   * connections and the page would store them as failed.
+   */
+  leave(): void {
     for (const conversation of this.conversations) {
       if (this.isRunning(conversation)) this.store.save(conversation);
     }
+    this.leaving = true;
+  }
+
+  /** The page did not go, or came back from the browser's cache. */
+  comeBack(): void {
+    this.leaving = false;
   }
 
   private async answer(conversation: Conversation, model: Model): Promise<void> {
@@ -153,6 +163,7 @@ export class Chat {
   }
 
   private save(conversation: Conversation): void {
+    if (this.leaving) return;
     const result = this.store.save(conversation);
     if (result === "evicted") this.reload();
     if (result !== "saved") this.events.storageTrouble(result);
