@@ -9,21 +9,25 @@ import { authenticate } from "./middleware/authenticate.ts";
 import { preferLocalhost } from "./middleware/localhost.ts";
 import { securityHeaders } from "./middleware/security-headers.ts";
 import { edgeDocument } from "./openapi.ts";
-import { originOf } from "./origin.ts";
+import { shownOrigin } from "./origin.ts";
 import { docsApp, pagesApp, problemPage, wantsPage } from "./pages/index.tsx";
 
 /** The whole edge: what comes before every route, the routes, the pages, and the one place where errors become answers. */
 export const app = new Hono<AppEnv>();
 
-app.use(identifyRequest, limitHeaders);
+app.use(identifyRequest);
 for (const path of ["/v1/*", "/api/*", "/j/*", "/enter/*", "/healthz", "/openapi.json"]) app.use(path, securityHeaders);
+app.use(limitHeaders);
 for (const path of ["/", "/docs", "/enter/*"]) app.use(path, preferLocalhost);
 for (const path of ["/", "/docs", "/v1/*", "/api/*"]) app.use(path, authenticate);
 
-app.get("/openapi.json", (c) => c.json(edgeDocument(new URL(c.req.url).origin)));
+app.get("/openapi.json", (c) => c.json(edgeDocument(shownOrigin(c))));
 app.route("/", api);
 app.route("/", pagesApp);
-app.route("/", docsApp((c) => edgeDocument(originOf(c))));
+app.route(
+  "/",
+  docsApp((c) => edgeDocument(shownOrigin(c))),
+);
 refuseOtherMethods(app);
 
 app.onError(async (thrown, c) => {

@@ -18,7 +18,12 @@ export function originOf(c: Context<AppEnv>): string {
   );
 }
 
+/** The same for showing only: where it is not known for sure, what the client itself believes. */
+export function shownOrigin(c: Context<AppEnv>): string {
+  return new URL(c.env.PUBLIC_ORIGIN || c.req.url).origin;
+}
+
 /** Whether the address names this very machine. */
-export function isLocal(url: URL): boolean {
+function isLocal(url: URL): boolean {
   return LOCAL_HOSTS.has(url.hostname);
 }

@@ -31,7 +31,7 @@ async function* generate(
     yield* readEvents(await decodeAnswer(response), signal);
   } catch (error) {
     if (signal.aborted) return;
-    if (!(error instanceof PorchlightError)) console.error(`request ${requestId}: the Home object failed:`, error);
+    if (!(error instanceof PorchlightError)) console.error(`request ${requestId}: its events failed:`, error);
     yield { type: "error", error: PorchlightError.from(error).toWire() };
   }
 }

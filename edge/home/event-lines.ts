@@ -6,9 +6,8 @@ import { CUT_OFF } from "./relay.ts";
 const MAX_LINE_CHARACTERS = 4 * 1024 * 1024;
 
 /**
- * Reads the GenerateEvents of an NDJSON stream. Ends after `finish` or `error`; a stream that ends without either, or that is
- * not what it should be, gets an `error`. Leaving early cancels the stream, and so does `signal`, after which the events end at
- * once. Never throws.
+ * Reads the GenerateEvents of an NDJSON stream. Ends after `finish` or `error`; throws `agent_disconnected` when the stream ends
+ * without either, and whatever the parser says of what is no event. Leaving early cancels the stream, and so does `signal`.
  */
 export async function* readEvents(
   bytes: ReadableStream<Uint8Array>,
@@ -35,11 +34,8 @@ export async function* readEvents(
           return;
         }
       }
-      if (rest.length > MAX_LINE_CHARACTERS)
-        throw new PorchlightError("internal", undefined, { cause: "endless line" });
+      if (rest.length > MAX_LINE_CHARACTERS) throw new RangeError("An event is longer than 4 MiB.");
     }
-  } catch (error) {
-    if (!signal.aborted) yield { type: "error", error: PorchlightError.from(error).toWire() };
   } finally {
     signal.removeEventListener("abort", cancel);
     cancel();

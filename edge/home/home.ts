@@ -15,7 +15,7 @@ import { tunnelsFor } from "./dispatch.ts";
 import { decodeJob, encodeRefusal, isJob } from "./generate-job.ts";
 import { challenge, closeOverdue, handshakeDeadlineMs, takeProof } from "./handshakes.ts";
 import { relayEvents } from "./relay.ts";
-import { sendBytes } from "./sockets.ts";
+import { closeSocket, sendBytes } from "./sockets.ts";
 import { SESSION_LIMITS, Tunnels } from "./tunnels.ts";
 
 /** `last_seen` in D1 is for people: finer than this only costs writes. */
@@ -92,6 +92,7 @@ export class Home extends DurableObject<EdgeBindings> {
 
   override webSocketClose(socket: WebSocket): void {
     this.#tunnels.lost(socket);
+    closeSocket(socket, CLOSE_CODES.normal, ""); // The runtime does not answer a close by itself.
   }
 
   override webSocketError(socket: WebSocket): void {

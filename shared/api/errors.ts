@@ -63,5 +63,5 @@ export const onApiNotFound: NotFoundHandler = (c) => errorResponse(c, new Porchl
 
 /** `internal` hides its cause from the client: the log is where it can be found, by the request's id. */
 export function logUnexpected(error: PorchlightError, c: Context): void {
-  if (error.code === "internal") console.error(`request ${c.get("requestId")} failed:`, error.cause ?? error);
+  if (error.code === "internal") console.error(`request ${c.get("requestId")} failed:`, error.cause ?? error.message);
 }

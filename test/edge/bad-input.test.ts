@@ -1,0 +1,168 @@
+import { env } from "cloudflare:workers";
+import { beforeAll, describe, expect, it } from "vitest";
+import { edgeDocument } from "../../edge/openapi.ts";
+import { API_LIMITS } from "../../shared/api/limits.ts";
+import { QUESTION } from "./support/chat.ts";
+import { bearer, insertKey, ORIGIN, type Owner, request, setUp } from "./support/edge.ts";
+
+/** A good body for every route of the document that takes one: a route without an entry fails below. */
+const BODIES: Record<string, Record<string, unknown>> = {
+  "post /v1/chat/completions": {
+    ...QUESTION,
+    stream: false,
+    temperature: 1,
+    top_p: 1,
+    max_tokens: 4,
+    stop: ["x"],
+    seed: 1,
+    n: 1,
+    tools: [],
+    stream_options: null,
+  },
+  "post /api/setup": { token: "x", name: "x" },
+  "post /api/pairing-codes": {},
+  "post /api/sign-in-links": {},
+  "post /j/{code}": { publicKey: "A".repeat(43), name: "x", signature: "A".repeat(86) },
+};
+
+const document = edgeDocument(ORIGIN);
+const routes = Object.entries(document.paths ?? {}).flatMap(([path, methods]) =>
+  Object.entries(methods as Record<string, { security?: unknown[]; requestBody?: object }>).map(
+    ([method, operation]) => ({
+      name: `${method} ${path}`,
+      method: method.toUpperCase(),
+      path: path.replace("{code}", "c".repeat(22)).replace("{model}", "m").replace("{id}", "i"),
+      open: operation.security?.length === 0,
+      takesBody: operation.requestBody !== undefined,
+    }),
+  ),
+);
+const withBody = routes.filter(({ takesBody }) => takesBody);
+const closed = routes.filter(({ open }) => !open);
+
+let owner: Owner;
+beforeAll(async () => {
+  owner = await setUp();
+});
+
+async function send(route: (typeof routes)[number], body: BodyInit | undefined, headers: Record<string, string> = {}) {
+  const withType = body === undefined ? {} : { "content-type": "application/json" };
+  return await request(route.path, {
+    method: route.method,
+    headers: { ...bearer(owner.apiKey), ...withType, ...headers },
+    ...(body === undefined ? {} : { body }),
+  });
+}
+
+/** Every refusal has the one shape, names its request, and holds nothing of our insides. */
+async function expectRefusal(response: Response, status: number, code?: string, param?: string): Promise<void> {
+  const text = await response.text();
+  expect({ status: response.status, text }).toMatchObject({ status });
+  expect(response.headers.get("content-type")).toBe("application/json");
+  expect(response.headers.get("x-request-id")).toMatch(/^[\w-]{8,}$/);
+  expect(response.headers.get("x-content-type-options")).toBe("nosniff");
+  const { error } = JSON.parse(text) as { error: Record<string, unknown> }; // checked field by field below
+  expect(Object.keys(error).toSorted()).toEqual(["code", "message", "param", "type"]);
+  expect(error.message).toMatch(/^[A-Z].*\.$/s);
+  expect(text).not.toMatch(/\bat \S+ \(|\.ts:\d|node_modules|ZodError|SQLITE/);
+  if (code !== undefined) expect(error.code).toBe(code);
+  if (param !== undefined) expect(error.param).toBe(param);
+}
+
+it("has a body to try for every route that takes one", () => {
+  expect(withBody.map(({ name }) => name).toSorted()).toEqual(Object.keys(BODIES).toSorted());
+  expect(routes.length).toBeGreaterThan(9);
+});
+
+describe.each(withBody)("$name", (route) => {
+  const good = BODIES[route.name] ?? {};
+
+  it("refuses another content type", async () => {
+    for (const type of ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=utf-16", ""]) {
+      await expectRefusal(
+        await send(route, JSON.stringify(good), { "content-type": type }),
+        415,
+        "unsupported_media_type",
+      );
+    }
+  });
+
+  it("refuses what is not JSON", async () => {
+    for (const text of ["{", "nonsense", '{"a":1}}', "'x'"])
+      await expectRefusal(await send(route, text), 400, "invalid_json");
+    await expectRefusal(await send(route, new Uint8Array([0x22, 0xff, 0x22])), 400, "invalid_json");
+  });
+
+  it("refuses JSON that is not an object", async () => {
+    for (const text of ["[]", "null", "1", '"x"']) await expectRefusal(await send(route, text), 400, "invalid_request");
+  });
+
+  it("refuses JSON that is too deep, and as deep as is allowed gets further", async () => {
+    const deepest = (depth: number): unknown => (depth === 1 ? [] : [deepest(depth - 1)]);
+    const nested = (depth: number) => JSON.stringify({ ...good, deep: deepest(depth - 1) });
+    await expectRefusal(await send(route, nested(API_LIMITS.jsonDepth + 1)), 400, "json_too_deep");
+    await expectRefusal(await send(route, nested(API_LIMITS.jsonDepth)), 400, "unknown_parameter", "deep");
+    await expectRefusal(await send(route, "[".repeat(1_000_000)), 400, "json_too_deep");
+  });
+
+  it("refuses a body over the limit, announced or not", async () => {
+    const large = new TextEncoder().encode(`{"x":"${"a".repeat(API_LIMITS.bodyBytes)}"}`);
+    await expectRefusal(await send(route, large), 413, "body_too_large");
+    const unannounced = new ReadableStream({
+      pull: (controller) => controller.enqueue(new Uint8Array(1024 * 1024).fill(0x20)),
+    });
+    await expectRefusal(await send(route, unannounced), 413, "body_too_large");
+  });
+
+  it("refuses unknown fields by name", async () => {
+    const response = await send(route, JSON.stringify({ ...good, scopes: ["owner"] }));
+    await expectRefusal(response, 400, "unknown_parameter", "scopes");
+  });
+
+  it.each(Object.keys(good))("refuses a wrong type in %s", async (field) => {
+    const wrong = typeof good[field] === "object" ? 7 : { wrong: "type" };
+    const response = await send(route, JSON.stringify({ ...good, [field]: wrong }));
+    await expectRefusal(response, 400, "invalid_request", field);
+  });
+});
+
+describe.each(routes)("$name", (route) => {
+  it("refuses other methods and says which it takes", async () => {
+    const other = route.method === "POST" ? "PUT" : "PATCH";
+    const response = await send({ ...route, method: other }, undefined);
+    expect(response.headers.get("allow")).toContain(route.method);
+    await expectRefusal(response, 405, "method_not_allowed");
+  });
+
+  it("refuses headers over the limit", async () => {
+    const response = await send(route, undefined, { "x-large": "a".repeat(API_LIMITS.headerBytes) });
+    await expectRefusal(response, 431, "headers_too_large");
+  });
+});
+
+describe.each(closed)("$name without a good key", (route) => {
+  const body = route.takesBody ? JSON.stringify(BODIES[route.name]) : undefined;
+
+  it.each([
+    ["no key", ""],
+    ["only the word", "Bearer"],
+    ["another scheme", "Basic cGxrOnBsaw=="],
+    ["a key of the right shape that nobody has", `Bearer plk_live_${"a".repeat(36)}`],
+  ])("refuses %s", async (_name, authorization) => {
+    await expectRefusal(await send(route, body, { authorization }), 401, "invalid_api_key");
+  });
+
+  it("refuses a key that was revoked before it was ever seen here", async () => {
+    const key = await insertKey(owner.accountId, "owner");
+    await env.DB.prepare("UPDATE api_keys SET revoked_at = 1 WHERE prefix = ?").bind(key.slice(0, 13)).run();
+    await expectRefusal(await send(route, body, bearer(key)), 401, "invalid_api_key");
+  });
+});
+
+it("answers unknown addresses in the same shape", async () => {
+  for (const path of ["/v1/nothing", "/api/nothing", "/nothing"]) {
+    const response = await request(path, { headers: bearer(owner.apiKey) });
+    expect(response.status).toBe(404);
+    expect(await response.json()).toMatchObject({ error: { code: "not_found" } });
+  }
+});
