@@ -19,8 +19,11 @@ export type Job = z.infer<typeof jobSchema>;
 export const measuredSchema = z.object({
   loadMs: z.number(),
   prefillTokensPerSecond: z.number().optional(),
+  /** A step's duration at batch 1 and batch 4: the median, and the least (what an undisturbed machine would do). */
   batch1Ms: z.number().optional(),
+  batch1BestMs: z.number().optional(),
   batch4Ms: z.number().optional(),
+  batch4BestMs: z.number().optional(),
   /** Memory of this process alone, and of files it maps (the weights, but also Node itself), after the run; Linux only. */
   privateBytes: z.number().optional(),
   fileBytes: z.number().optional(),
