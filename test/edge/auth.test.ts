@@ -2,7 +2,18 @@ import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { CREDENTIAL_LIMITS } from "../../edge/credentials/limits.ts";
 import { createApiKey, isApiKey } from "../../edge/credentials/api-key.ts";
-import { bearer, errorOf, fromPage, insertKey, type Owner, postJson, request, setUp, signIn } from "./support/edge.ts";
+import {
+  bearer,
+  errorOf,
+  fromPage,
+  insertKey,
+  type Owner,
+  postJson,
+  request,
+  setUp,
+  signIn,
+  statusesOf,
+} from "./support/edge.ts";
 
 let owner: Owner;
 beforeAll(async () => {
@@ -145,7 +156,7 @@ describe("sessions", () => {
   it("give one browser the link that two open at once", async () => {
     const { url } = await (await postJson("/api/sign-in-links", {}, bearer(owner.apiKey))).json<{ url: string }>();
     const statuses = await Promise.all([request(url), request(url), request(url)]);
-    expect(statuses.map(({ status }) => status).toSorted()).toEqual([303, 410, 410]);
+    expect(statusesOf(statuses)).toEqual([303, 410, 410]);
   });
 
   it("do not outlive their link's ten minutes, nor take a pairing code for a link", async () => {

@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { expect, it } from "vitest";
-import { bearer, errorOf, postJson, request } from "./support/edge.ts";
+import { bearer, errorOf, postJson, request, statusesOf } from "./support/edge.ts";
 
 it("makes one owner of three at once, and takes none after that", async () => {
   const wrong = await postJson("/api/setup", { token: "a guess" });
@@ -10,7 +10,7 @@ it("makes one owner of three at once, and takes none after that", async () => {
   const responses = await Promise.all(
     ["one", "two", "three"].map((name) => postJson("/api/setup", { token: env.SETUP_TOKEN, name })),
   );
-  expect(responses.map(({ status }) => status).toSorted()).toEqual([201, 409, 409]);
+  expect(statusesOf(responses)).toEqual([201, 409, 409]);
   const keys: string[] = [];
   for (const response of responses) {
     if (response.status === 201) keys.push((await response.json<{ apiKey: string }>()).apiKey);

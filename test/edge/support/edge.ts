@@ -63,3 +63,8 @@ export async function errorOf(response: Response): Promise<{ code: string; param
   const { error } = await response.json<{ error: { code: string; param: string | null; message: string } }>();
   return error;
 }
+
+/** In ascending order: which of several requests at once came first does not matter. */
+export function statusesOf(responses: Response[]): number[] {
+  return responses.map(({ status }) => status).toSorted((a, b) => a - b);
+}
