@@ -87,6 +87,9 @@ export function encodeHandshake(message: HandshakeMessage): Uint8Array {
  * payload is not looked at.
  */
 export function decodeHandshake<Schema extends z.ZodType>(bytes: Uint8Array, schema: Schema): z.infer<Schema> {
+  if (bytes.length > PROTOCOL_LIMITS.handshakeBytes) {
+    throw new ProtocolError("frame_too_large");
+  }
   const frame = decodeFrame(bytes);
   if (frame.type !== FRAME.data || frame.streamId !== 0) {
     throw new ProtocolError("handshake_order");

@@ -66,10 +66,6 @@ class TunnelSession implements Session, StreamHost {
     return this.#nextStreamId;
   }
 
-  get crowded(): boolean {
-    return this.#turns.length > 0;
-  }
-
   receive(bytes: Uint8Array): void {
     if (this.#over) {
       return;

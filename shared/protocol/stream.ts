@@ -13,8 +13,6 @@ export interface StreamHost {
   send(type: FrameType, streamId: number, payload?: Uint8Array): void;
   /** What may still be sent on the connection. */
   readonly sendCredit: SendCredit;
-  /** Whether other streams already wait for their turn: then a new write may not overtake them. */
-  readonly crowded: boolean;
   /** Gives the stream turns (`sendTurn`) until it has nothing it may send. */
   queue(stream: TunnelStream): void;
   /** Bytes of the connection's credit that left a stream's buffer. */
@@ -73,7 +71,8 @@ export class TunnelStream implements ProtocolStream {
     if (bytes.length === 0) {
       return WRITTEN;
     }
-    if (this.#pending.length === 0 && !this.#host.crowded && bytes.length <= this.#frameRoom()) {
+    // With credit left on the connection no stream waits for a turn, so this overtakes nobody.
+    if (this.#pending.length === 0 && bytes.length <= this.#frameRoom()) {
       this.#sendData(bytes);
       return WRITTEN;
     }

@@ -75,6 +75,8 @@ export class TestEdge {
   #onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     this.dials += 1;
     if (this.refuseWith === "silence") {
+      socket.once("error", () => socket.destroy());
+      socket.resume().once("end", () => socket.destroy());
       return;
     }
     if (this.refuseWith !== undefined) {

@@ -83,6 +83,17 @@ test("order and content are kept, and what is not text does not wait", async () 
   ).toEqual([...events, call, { type: "finish", reason: "tool_calls" }]);
 });
 
+test("the first text leaves at once, however much progress came before it", async () => {
+  const { writer, sent } = newWriter();
+  for (let n = 0; n < 20; n += 1) {
+    await writer.write({ type: "progress", stage: "prefill", fraction: n / 20 });
+  }
+  await writer.write(text("first"));
+  expect(sent.at(-1)?.text).toContain("first");
+  await writer.write(text("second"));
+  expect(sent.at(-1)?.text).not.toContain("second");
+});
+
 test("a large batch does not wait for its time", async () => {
   const { writer, sent } = newWriter();
   for (let n = 0; n < 12; n += 1) {

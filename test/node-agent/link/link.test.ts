@@ -243,11 +243,16 @@ describe("comes back", () => {
     expect(states.find(({ state }) => state === "offline")?.reason).toContain("ping");
   });
 
-  test("when the handshake takes too long", async () => {
-    edge.onSocket = () => undefined;
+  test.each([
+    ["the handshake", () => (edge.onSocket = () => undefined)],
+    ["the dial", () => (edge.refuseWith = "silence")],
+  ])("when %s takes too long", async (_what, stall) => {
+    stall();
     start({ timing: { handshakeTimeoutMs: 50 } });
     await waitForState("offline");
+    expect(states[0]?.reason).toContain("too long");
     edge.onSocket = undefined;
+    edge.refuseWith = undefined;
     await edge.welcomed();
   });
 });
@@ -278,6 +283,20 @@ describe("leaves a hostile edge, and tries again", () => {
     edge.onSocket = undefined;
     await edge.welcomed();
     await waitForState("online");
+  });
+
+  test("that makes it answer and never reads", async () => {
+    start();
+    const { socket } = await edge.welcomed();
+    const closed = new Promise((resolve) => socket.once("close", resolve));
+    socket.pause();
+    const pings = Buffer.concat(Array.from({ length: 50_000 }, () => encodeFrame(FRAME.ping, 0, new Uint8Array(8))));
+    const attack = setInterval(() => socket.send(pings), 1);
+    await waitForState("offline");
+    clearInterval(attack);
+    socket.resume();
+    await closed;
+    await edge.welcomed(2);
   });
 
   test("that breaks the protocol while a generation runs: it is aborted", async () => {

@@ -163,6 +163,20 @@ async function allRest(events: AsyncGenerator<GenerateEvent>): Promise<number> {
   return count;
 }
 
+test("a stopped link lets an answer finish that is nearly done", async () => {
+  generate = async function* generateSoon() {
+    yield { type: "text", text: "x" };
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    yield FINISH;
+  };
+  const events = readEvents(openGenerate(tunnel.session, REQUEST));
+  await events.next();
+  const stopped = link.stop();
+  expect((await events.next()).value).toEqual(FINISH);
+  expect((await events.next()).done).toBe(true);
+  await stopped;
+});
+
 test("a stopped link aborts the backend and is gone soon", async () => {
   generate = endless;
   const events = readEvents(openGenerate(tunnel.session, REQUEST));

@@ -83,6 +83,7 @@ describe("the edge", () => {
 
   test.each([
     ["features changed on the way", { features: ["resume", "admin"] }],
+    ["another agent's name over a right signature", { agentId: "agt_2" }],
     ["another version range", { protocol: { min: 1, max: 2 } }],
   ])("refuses %s", async (_what, change) => {
     const { state, bytes } = begin();
@@ -105,6 +106,7 @@ describe("the edge", () => {
       [state, open, "handshake_order"],
       [state, rawFrame({ type: FRAME.ping, streamId: 0, payload: "12345678" }), "handshake_order"],
       [state, Buffer.concat([proof, proof]), "bad_length"],
+      [state, rawFrame({ type: FRAME.data, streamId: 0, payload: " ".repeat(65_536) }), "frame_too_large"],
       [state, proof.subarray(0, 40), "truncated"],
       [state, Buffer.from("GET / HTTP/1.1\r\n\r\n"), "bad_version"],
       [state, encodeHandshake({ type: "challenge", nonce: state.nonce, time: 0 }), "bad_message"],

@@ -1,9 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { PorchlightError } from "../../../shared/errors.ts";
+import { FRAME } from "../../../shared/protocol/frames.ts";
 import { DEFAULT_SESSION_LIMITS } from "../../../shared/protocol/handshake.ts";
 import type { StreamHeader } from "../../../shared/protocol/messages.ts";
 import type { ProtocolStream } from "../../../shared/protocol/types.ts";
 import { createEnd, createPair, type Pair, readAll, turn } from "../../support/protocol-pair.ts";
+import { decodeInPieces } from "../../support/slow-frames.ts";
 
 const header = (requestId: string): StreamHeader => ({ kind: "generate", requestId });
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
@@ -17,6 +19,10 @@ function openStream(pair: Pair, requestId = "r"): { near: ProtocolStream; far: P
     throw new Error("The agent saw no stream.");
   }
   return { near, far };
+}
+
+function dataFrames(bytes: Uint8Array): { streamId: number }[] {
+  return decodeInPieces([bytes]).frames.filter(({ type }) => type === FRAME.data);
 }
 
 function expectIdle({ edge, agent }: Pair): void {
@@ -243,26 +249,52 @@ describe("credit", () => {
     expectIdle(pair);
   });
 
-  test("streams that wait for the connection's credit take turns", async () => {
-    const pair = createPair({ streamCreditBytes: 200_000, connectionCreditBytes: 200_000, streams: 4 });
-    const order: string[] = [];
-    const [greedy, modest] = [pair.edge.session.open(header("greedy")), pair.edge.session.open(header("modest"))];
-    const writing = [
-      greedy
-        .write(new Uint8Array(200_000))
-        .then(() => greedy.write(new Uint8Array(1_000_000)))
-        .then(() => order.push("greedy")),
-      turn()
-        .then(() => modest.write(new Uint8Array(100_000)))
-        .then(() => order.push("modest")),
-    ];
-    await pair.settle();
-    for (const stream of pair.agent.streams) {
-      void readAll(stream).catch(() => undefined);
+  test("streams that wait for the connection's credit take turns, frame by frame", async () => {
+    const pair = createPair({ streamCreditBytes: 262_144, connectionCreditBytes: 131_072, streams: 4 });
+    const streams = ["a", "b", "c"].map((name) => pair.edge.session.open(header(name)));
+    const writing = streams.map((stream) => stream.write(new Uint8Array(300_000)).then(() => stream.end()));
+    pair.deliver("edge");
+    const reading = pair.agent.streams.map((stream) => readAll(stream));
+    const order: number[] = [];
+    while (order.length < 12) {
+      pair.deliver("agent");
+      const bytes = pair.edge.wire.take(1e9);
+      order.push(...dataFrames(bytes).map(({ streamId }) => streamId));
+      pair.agent.session.receive(bytes);
+      await turn();
     }
+    expect(order.slice(0, 9)).toEqual([2, 4, 6, 2, 4, 6, 2, 4, 6]);
     await pair.settle();
     await Promise.all(writing);
-    expect(order).toEqual(["modest", "greedy"]);
+    expect((await Promise.all(reading)).map((bytes) => bytes.length)).toEqual([300_000, 300_000, 300_000]);
+  });
+
+  test("nothing is granted on a stream that its sender ended or this side reset", async () => {
+    const pair = createPair();
+    const { near, far } = openStream(pair);
+    await near.write(new Uint8Array(200_000));
+    near.end();
+    pair.deliver("edge");
+    expect((await readAll(far)).length).toBe(200_000);
+    const second = openStream(pair);
+    await second.near.write(new Uint8Array(200_000));
+    pair.deliver("edge");
+    second.far.reset({ code: "timeout", message: "" });
+    const granted = decodeInPieces([pair.agent.wire.take(1e9)]).frames.filter(({ type }) => type === FRAME.window);
+    expect(granted.filter(({ streamId }) => streamId !== 0)).toEqual([]);
+  });
+
+  test("a grant for what only the forgotten session had spent is taken", async () => {
+    const pair = createPair();
+    const { near, far } = openStream(pair);
+    await near.write(new Uint8Array(1000));
+    near.end();
+    far.end();
+    pair.deliver("edge");
+    expect((await readAll(far)).length).toBe(1000);
+    const edge = createEnd("edge", DEFAULT_SESSION_LIMITS, pair.edge.session.nextStreamId);
+    edge.session.receive(pair.agent.wire.take(1e9));
+    expect(edge.wire.closed).toBeUndefined();
   });
 
   test("a session that forgot (hibernation) goes on at full credit with one that did not", async () => {
