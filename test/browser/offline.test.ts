@@ -19,6 +19,10 @@ it("shows an agent that goes away, says what to do, and notices by itself when i
   expect(await notice.innerText()).toMatch(/The light is off\.[\s\S]*porchlight up/);
   expect(problems.splice(0)).toEqual([expect.stringContaining("503 (Service Unavailable)")]);
 
+  const newcomer = await visit();
+  await newcomer.page.locator('[data-part="empty-off"]').waitFor();
+  expect(await newcomer.page.getByLabel("Model").locator("option").count()).toBeGreaterThan(0);
+
   await page.keyboard.press("Control+k");
   await page.locator('[data-part="empty-off"]').waitFor();
   expect(await page.locator('[data-part="empty-on"]').isVisible()).toBe(false);

@@ -150,8 +150,7 @@ export class Chat {
     });
     this.windows.set(conversation.id, { model: model.id, window });
     this.running.delete(conversation.id);
-    // A conversation that was deleted meanwhile stays deleted.
-    if (this.conversations.includes(conversation)) this.touch(conversation);
+    this.touch(conversation);
     this.events.messagesChanged(conversation);
     this.events.answerEnded(conversation, answer);
   }
@@ -163,7 +162,8 @@ export class Chat {
   }
 
   private save(conversation: Conversation): void {
-    if (this.leaving) return;
+    // A last piece may still come for a conversation that was deleted.
+    if (this.leaving || !this.conversations.includes(conversation)) return;
     const result = this.store.save(conversation);
     if (result === "evicted") this.reload();
     if (result !== "saved") this.events.storageTrouble(result);

@@ -31,7 +31,10 @@ export class Sidebar {
     const focusedId = document.activeElement?.closest<HTMLElement>("[data-id]")?.dataset["id"];
     this.list.replaceChildren(...conversations.map((conversation) => this.item(conversation, activeId)));
     if (focusedId === undefined) return;
-    this.list.querySelector<HTMLElement>(`[data-id="${focusedId}"] .conversation-open`)?.focus();
+    const same = this.list.querySelector<HTMLElement>(`[data-id="${focusedId}"] .conversation-open`);
+    const next =
+      same ?? this.sidebar.querySelector<HTMLElement>('.conversation-open, [data-action="new-conversation"]');
+    next?.focus();
   }
 
   /** Closes the drawer; false if it was not open. */

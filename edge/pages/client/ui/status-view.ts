@@ -45,7 +45,7 @@ export class StatusView {
     status.dataset["state"] = online ? "on" : "off";
     document.body.dataset["lit"] = String(online);
     this.offline = state.reach === "offline";
-    if (state.models.length > 0 || online) this.showModels(state.models);
+    if (online || this.offline) this.showModels(state.models);
   }
 
   private showModels(models: Model[]): void {
