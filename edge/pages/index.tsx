@@ -24,8 +24,10 @@ pagesApp.get("/", (c) => {
 });
 
 pagesApp.get("/assets/*", async (c) => {
-  const response = await c.env.ASSETS.fetch(c.req.raw);
-  if (response.status === 404) throw new PorchlightError("not_found");
+  const file = await c.env.ASSETS.fetch(c.req.raw);
+  if (file.status === 404) throw new PorchlightError("not_found");
+  const response = new Response(file.body, file);
+  response.headers.set("x-content-type-options", "nosniff");
   return response;
 });
 

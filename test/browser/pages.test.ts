@@ -161,6 +161,8 @@ describe("around the chat", () => {
   it("sends the policy that keeps everything else out", async () => {
     const { page } = await visit();
     const response = await page.reload();
+    const file = await page.request.get("/assets/chat.js");
+    expect(file.headers()).toMatchObject({ "x-content-type-options": "nosniff", etag: expect.any(String) });
     expect(response?.headers()["content-security-policy"]).toMatch(
       /default-src 'none'; script-src 'self'; style-src 'self'/,
     );
