@@ -31,8 +31,10 @@ export async function startEmbeddedEdge(options: EmbeddedEdgeOptions): Promise<E
       modules: [{ type: "ESModule", path: EDGE_BUNDLE }],
       modulesRoot: dirname(EDGE_BUNDLE),
       bindings: { ...worker.bindings, SETUP_TOKEN: options.setupToken },
+      // Straight to the Worker: Miniflare's own entry, on another port, adds a hop and nothing that is needed here.
+      unsafeDirectSockets: [{ host: "127.0.0.1", port: options.port }],
       host: "127.0.0.1",
-      port: options.port,
+      port: 0,
       cf: false,
       log: new Log(LogLevel.ERROR),
     }),
