@@ -123,11 +123,8 @@ export class Home extends DurableObject<EdgeBindings> {
     try {
       const { requestId, model, body } = await decodeJob(request);
       const stream = this.#openStream(model, requestId);
-      // A write fails when the stream is lost, and then its reader has the error already.
-      stream.write(body).then(
-        () => stream.end(),
-        () => undefined,
-      );
+      stream.write(body).catch(() => undefined); // It fails when the stream is lost: then its reader has the error.
+      stream.end();
       return new Response(relayEvents(stream, request.signal));
     } catch (error) {
       return encodeRefusal(error);

@@ -1,13 +1,18 @@
+import type { MiddlewareHandler } from "hono";
 import { secureHeaders } from "hono/secure-headers";
 
-/** Headers of everything that is not a page: nothing in it may be run, framed or guessed to be another type. */
-export const securityHeaders = secureHeaders({
+const setHeaders = secureHeaders({
   contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
   referrerPolicy: "no-referrer",
   xFrameOptions: "DENY",
   crossOriginResourcePolicy: "same-origin",
   // On http it would be ignored, and on localhost it would bind every other server of the developer.
   strictTransportSecurity: false,
-  // An error that is shown as a page has the page's own headers already.
-  overwrite: false,
 });
+const done = (): Promise<void> => Promise.resolve();
+
+/** Headers of everything that is not a page (pages have their own): nothing in it may be run, framed or taken for another type. */
+export const securityHeaders: MiddlewareHandler = async (c, next) => {
+  await next();
+  if (!c.res.headers.get("content-type")?.startsWith("text/html")) await setHeaders(c, done);
+};

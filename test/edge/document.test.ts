@@ -1,0 +1,54 @@
+import { expect, it } from "vitest";
+import { app } from "../../edge/app.ts";
+import { request } from "./support/edge.ts";
+
+/** What people's browsers and machines use, which is no part of the API that programs are written against. */
+const NOT_DOCUMENTED = [
+  "GET /",
+  "GET /docs",
+  "GET /openapi.json",
+  "GET /assets/*",
+  "GET /enter/{code}",
+  "GET /tunnel",
+  "POST /api/sign-out",
+];
+
+it("describes every route there is, and is open to all", async () => {
+  const response = await request("/openapi.json");
+  expect(response.status).toBe(200);
+  const document = await response.json<{
+    openapi: string;
+    servers: { url: string }[];
+    paths: Record<string, Record<string, { summary?: string; responses: object }>>;
+  }>();
+  expect(document.openapi).toBe("3.1.0");
+  expect(document.servers).toEqual([{ url: "https://edge.test" }]);
+  const described = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+  );
+  const mounted = app.routes
+    .filter(({ method }) => method !== "ALL")
+    .map(({ method, path }) => `${method} ${path.replace(/:(\w+)(\{.*\})?$/, "{$1}")}`)
+    .filter((route) => !NOT_DOCUMENTED.includes(route));
+  expect(new Set(described)).toEqual(new Set(mounted));
+  for (const methods of Object.values(document.paths)) {
+    for (const operation of Object.values(methods)) expect(operation.summary).toMatch(/^[A-Z]/);
+  }
+});
+
+it("goes out with headers that let nothing in it run or be framed", async () => {
+  for (const path of ["/openapi.json", "/healthz", "/v1/models", "/api/agents", "/j/x", "/enter/x"]) {
+    const { headers } = await request(path);
+    expect(headers.get("content-security-policy")).toBe("default-src 'none'; frame-ancestors 'none'");
+    expect(headers.get("x-content-type-options")).toBe("nosniff");
+    expect(headers.get("x-frame-options")).toBe("DENY");
+    expect(headers.get("access-control-allow-origin")).toBeNull();
+  }
+});
+
+it("leaves an error that a browser gets as a page its own headers", async () => {
+  const response = await request("/enter/used", { headers: { accept: "text/html" } });
+  expect(response.status).toBe(410);
+  expect(response.headers.get("content-type")).toContain("text/html");
+  expect(response.headers.get("content-security-policy")).toContain("style-src 'self'");
+});
