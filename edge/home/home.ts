@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import type { ModelInfo } from "../../shared/inference/model.ts";
+import { PorchlightError } from "../../shared/errors.ts";
 import { CLOSE_CODES } from "../../shared/protocol/close-codes.ts";
 import { encodeWelcome } from "../../shared/protocol/edge-handshake.ts";
 import type { Machine } from "../../shared/protocol/messages.ts";
@@ -20,6 +21,8 @@ import { SESSION_LIMITS, Tunnels } from "./tunnels.ts";
 
 /** `last_seen` in D1 is for people: finer than this only costs writes. */
 const LAST_SEEN_EVERY_MS = 60_000;
+/** When machines that are full may be asked again. */
+const OVERLOADED_RETRY_MS = 1_000;
 
 export interface AgentStatus {
   id: string;
@@ -134,17 +137,16 @@ export class Home extends DurableObject<EdgeBindings> {
   /** On the least busy agent that takes it. Throws PorchlightError. */
   #openStream(model: string, requestId: string): ProtocolStream {
     const candidates = tunnelsFor(model, [...this.#agents.all()], this.#tunnels.all);
-    let refusal: unknown;
     for (const tunnel of candidates) {
       try {
         const stream = this.#tunnels.openStream(tunnel, { kind: "generate", requestId });
         this.#noteSeen(tunnel.agentId, LAST_SEEN_EVERY_MS);
         return stream;
       } catch (error) {
-        refusal = error; // Full, or going away: the next one may take it.
+        if (!(error instanceof PorchlightError)) throw error; // Else it is full, or going away: the next one may take it.
       }
     }
-    throw refusal;
+    throw new PorchlightError("overloaded", undefined, { retryAfterMs: OVERLOADED_RETRY_MS });
   }
 
   #noteSeen(agentId: string, everyMs: number): void {

@@ -102,35 +102,30 @@ describe("an answer", () => {
     expect(await response.json()).toMatchObject({ choices: [{ message: { content: "same" } }] });
   });
 
-  it("is never mixed with another: 64 at once, and one too many", async () => {
-    const { promise: all, resolve } = Promise.withResolvers<void>();
-    let running = 0;
-    await connect(async (asked, stream, signal) => {
-      running += 1;
-      if (running === PROTOCOL_LIMITS.streams) resolve();
-      await all;
-      const name = asked.messages[0]?.content ?? "";
-      await saying(...Array.from({ length: 50 }, (_, i) => `${name}.${i} `))(asked, stream, signal);
+  it("is never mixed with another: 64 at once, and one more is told to come back", async () => {
+    const { promise: go, resolve } = Promise.withResolvers<void>();
+    const agent = await connect(async (asked, stream, signal) => {
+      await go;
+      await saying(...piecesOf(asked.messages[0]?.content ?? ""))(asked, stream, signal);
     });
     const asking = Array.from({ length: PROTOCOL_LIMITS.streams }, async (_, i) => {
-      const response = await chat(owner.apiKey, {
-        stream: i % 2 === 0,
-        messages: [{ role: "user", content: `q${i}` }],
-      });
-      const text = await response.text();
-      return i % 2 === 0 ? textOf(dataOf(text)) : contentOf(text);
+      const stream = i % 2 === 0;
+      const response = await chat(owner.apiKey, { stream, messages: [{ role: "user", content: `q${i}` }] });
+      return stream ? textOf(dataOf(await response.text())) : contentOf(await response.text());
     });
-    await expect
-      .poll(() => running)
-      .toBe(PROTOCOL_LIMITS.streams - 1)
-      .catch(() => undefined);
-    await all;
-    const answers = await Promise.all(asking);
-    for (const [i, answer] of answers.entries()) {
-      expect(answer).toBe(Array.from({ length: 50 }, (_, k) => `q${i}.${k} `).join(""));
-    }
+    await expect.poll(() => agent.session.streamCount).toBe(PROTOCOL_LIMITS.streams);
+    const refused = await chat(owner.apiKey);
+    expect(refused.status).toBe(503);
+    expect(refused.headers.get("retry-after")).toBe("1");
+    expect((await errorOf(refused)).code).toBe("overloaded");
+    resolve();
+    for (const [i, answer] of (await Promise.all(asking)).entries()) expect(answer).toBe(piecesOf(`q${i}`).join(""));
   });
 });
+
+function piecesOf(name: string): string[] {
+  return Array.from({ length: 50 }, (_, i) => `${name}.${i} `);
+}
 
 function contentOf(completion: string): string {
   // Our own answer, checked in detail by the tests of shared/api.
