@@ -8,6 +8,9 @@ export const API_LIMITS = {
   headerBytes: 32 * 1024,
   /** How long a response may wait for its first event before its headers go out regardless (the model may be loading). */
   headersAfterMs: 10_000,
-  /** Pause between keep-alive comments on a silent event stream: below the idle time-outs of common proxies. */
-  keepAliveMs: 15_000,
+  /**
+   * Pause between keep-alive comments on a silent event stream. Proxies would allow many times this, but workerd notices that a
+   * client left only when it writes: a silent generation goes on for at most this long.
+   */
+  keepAliveMs: 2_000,
 } as const;
