@@ -4,7 +4,8 @@ import type { Quantization } from "../../shared/inference/model.ts";
  * One loaded model on one device: all that the engine knows of it. Token ids in, logits out.
  *
  * The KV cache has `slots` rows of `contextLength` positions each. Calls do not overlap: await one before the next.
- * Returned logits are views of a buffer that the next call overwrites.
+ * Returned logits are views of a buffer that the next call overwrites. The computation occupies the thread: other events wait
+ * until the step is done, so long prompts are given in chunks.
  */
 export interface Decoder {
   readonly vocabSize: number;

@@ -17,7 +17,6 @@ const SHARD_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]*\.safetensors$/;
 
 interface Shard {
   path: string;
-  bytes: number;
   tensors: Map<string, StoredTensor>;
 }
 
@@ -93,7 +92,7 @@ async function readShard(path: string): Promise<Shard> {
   const prefix = await readExactly(handle, 0, Math.min(LENGTH_PREFIX_BYTES, size), file);
   const headerBytes = parseHeaderLength(prefix, size, file);
   const header = await readExactly(handle, LENGTH_PREFIX_BYTES, headerBytes, file);
-  return { path, bytes: size, tensors: parseHeader(header, size, file) };
+  return { path, tensors: parseHeader(header, size, file) };
 }
 
 async function openAll(paths: readonly string[]): Promise<FileHandle[]> {

@@ -4,11 +4,9 @@ export type ProviderName = "cpu";
 export interface Provider {
   /** ONNX Runtime's name for it. */
   executionProviders: readonly string[];
-  /** Whether a graph can be compiled for it ahead of time and mapped afterwards. */
-  canMapWeights: boolean;
 }
 
 /** Every provider the engine knows; a new accelerator is a new row. */
 export const PROVIDERS: Record<ProviderName, Provider> = {
-  cpu: { executionProviders: ["cpu"], canMapWeights: true },
+  cpu: { executionProviders: ["cpu"] },
 };
