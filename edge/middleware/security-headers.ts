@@ -8,6 +8,13 @@ const setHeaders = secureHeaders({
   crossOriginResourcePolicy: "same-origin",
   // On http it would be ignored, and on localhost it would bind every other server of the developer.
   strictTransportSecurity: false,
+  // These speak to browsers long gone, or of windows, which an answer to a program has none of.
+  xDnsPrefetchControl: false,
+  xDownloadOptions: false,
+  xPermittedCrossDomainPolicies: false,
+  xXssProtection: false,
+  originAgentCluster: false,
+  crossOriginOpenerPolicy: false,
 });
 const done = (): Promise<void> => Promise.resolve();
 

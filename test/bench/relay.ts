@@ -18,6 +18,8 @@ interface Target {
 }
 
 const STREAMS = [1, 8, 64] as const;
+/** Requests each way before any is counted: the code of both sides is compiled by then. */
+const WARM_UP = 500;
 const SETUP_TOKEN = "bench";
 
 /** What the edge and the tunnel cost, against calling the same agent directly, interleaved in one run. */
@@ -51,7 +53,7 @@ type Samples = Record<"edge" | "direct", number[]>;
 
 async function latencies(targets: Targets, rounds: number): Promise<Samples> {
   const samples: Samples = { edge: [], direct: [] };
-  for (let round = -20; round < rounds; round++) {
+  for (let round = -WARM_UP; round < rounds; round++) {
     for (const name of ["edge", "direct"] as const) {
       const { firstEventMs } = await readWords(targets[name], 1);
       if (round >= 0) samples[name].push(firstEventMs);
@@ -146,7 +148,7 @@ function report(latency: Samples, events: Awaited<ReturnType<typeof throughputs>
     rows,
     figures,
     notes: [
-      `${latency.edge.length} streamed requests each way for the latency, one after the other and interleaved; first byte of the first event.`,
+      `${latency.edge.length} streamed requests each way for the latency, one after the other and interleaved, after ${WARM_UP} to warm up; first byte of the first event.`,
       "Every event is one 5-character word. Client, Worker, tunnel and agent share this machine's cores.",
     ],
   };
