@@ -26,8 +26,14 @@ export interface Agent {
   stop(): Promise<void>;
 }
 
+export interface AgentEvents {
+  onLink: (state: LinkState) => void;
+  /** A model is being made ready: how far it has come, in [0, 1]; 1 is ready. */
+  onLoading: (model: string, fraction: number) => void;
+}
+
 /** Starts what a home machine runs: the engine with its models, the local API, and on `dial` the link to an edge. */
-export async function startAgent(options: AgentOptions, onLink: (state: LinkState) => void): Promise<Agent> {
+export async function startAgent(options: AgentOptions, events: AgentEvents): Promise<Agent> {
   const hardware = probeHardware();
   const [identity, { models, preferred }, localKey] = await Promise.all([
     loadIdentity(options.identityFile),
@@ -38,12 +44,16 @@ export async function startAgent(options: AgentOptions, onLink: (state: LinkStat
     models,
     cacheDir: options.compiledDir,
     slots: SLOTS,
+    onProgress: events.onLoading,
     onCrash: (model, { code, signal, stderr }) => {
       process.stderr.write(`The process of model ${model} ended (${signal ?? `code ${code}`}). ${stderr}\n`);
     },
   });
   // A model that does not load says so to whoever asks it; the agent and its other models go on.
-  backend.preload(preferred).catch((error: Error) => process.stderr.write(`${error.message}\n`));
+  backend
+    .preload(preferred)
+    .then(() => events.onLoading(preferred, 1))
+    .catch((error: Error) => process.stderr.write(`${error.message}\n`));
   const local = await startLocalApi({ port: options.localPort, key: localKey, backend });
   const loaded = () => new Set(backend.processes().map(({ model }) => model));
   const status = (): StatusMessage => ({
@@ -66,7 +76,7 @@ export async function startAgent(options: AgentOptions, onLink: (state: LinkStat
         const pairing = await enrol({ url: enrolUrl, identity, name: hardware.name });
         current = await savePairing(identity, pairing);
       }
-      if (!current) return onLink({ state: "refused", reason: "This machine is not paired with an edge yet." });
+      if (!current) return events.onLink({ state: "refused", reason: "This machine is not paired with an edge yet." });
       const target = origin === undefined ? current.pairing : { origin, tunnelUrl: tunnelUrlOf(origin) };
       link = createLink({
         origin: target.origin,
@@ -74,7 +84,7 @@ export async function startAgent(options: AgentOptions, onLink: (state: LinkStat
         identity: current,
         backend,
         status,
-        onState: onLink,
+        onState: events.onLink,
       });
       link.start();
     },

@@ -31,6 +31,8 @@ export const fromAgentSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("up") }),
   z.object({ type: z.literal("started"), paired: z.boolean(), localUrl: z.string(), model: z.string() }),
   z.object({ type: z.literal("link"), state: z.enum(["offline", "online", "refused"]), reason: z.string() }),
+  /** A model is being made ready; 1 is ready. */
+  z.object({ type: z.literal("loading"), model: z.string(), fraction: z.number().min(0).max(1) }),
   z.object({ type: z.literal("failed"), code: z.string(), message: z.string() }),
 ]);
 export type FromAgent = z.infer<typeof fromAgentSchema>;

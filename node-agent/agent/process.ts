@@ -18,7 +18,10 @@ async function take(message: ToAgent): Promise<void> {
   try {
     switch (message.type) {
       case "start": {
-        agent ??= startAgent(message.options, (link) => tell({ type: "link", ...link }));
+        agent ??= startAgent(message.options, {
+          onLink: (link) => tell({ type: "link", ...link }),
+          onLoading: (model, fraction) => tell({ type: "loading", model, fraction }),
+        });
         const { paired, localUrl, model } = await agent;
         return tell({ type: "started", paired, localUrl, model });
       }

@@ -6,7 +6,7 @@ import type { LinkState } from "../link/link.ts";
 import { VERSION } from "../version.ts";
 import { CommandError } from "./command-error.ts";
 import { interruption } from "./signals.ts";
-import { say, styled } from "./terminal.ts";
+import { StatusLine, say, showLoading, styled } from "./terminal.ts";
 
 export interface ConnectFlags {
   /** The pairing link; absent: the edge this machine is paired with already. */
@@ -21,6 +21,7 @@ export interface ConnectFlags {
 export async function connect(flags: ConnectFlags): Promise<number> {
   const folder = dataFolder(flags.data);
   const interrupted = interruption();
+  const status = new StatusLine();
   const refused = Promise.withResolvers<string>();
   const { url, data: _data, ...models } = flags;
   let agent: Agent | undefined;
@@ -34,7 +35,10 @@ export async function connect(flags: ConnectFlags): Promise<number> {
         compiledDir: folder.compiled,
         agentVersion: VERSION,
       },
-      (link) => report(link, refused.resolve),
+      {
+        onLink: (link) => report(link, refused.resolve),
+        onLoading: (model, fraction) => showLoading(status, model, fraction),
+      },
     );
     if (url === undefined && !agent.paired) {
       const message =

@@ -14,6 +14,8 @@ export interface HomeStackOptions {
   model?: string;
   quantization?: Quantization;
   onProgress?: (what: string) => void;
+  /** How far the default model has come, in [0, 1]; goes on after the stack is up. */
+  onLoading?: (model: string, fraction: number) => void;
 }
 
 /** Edge and agent of one machine, paired: what `porchlight up` runs. */
@@ -33,19 +35,21 @@ export async function startHomeStack(options: HomeStackOptions): Promise<HomeSta
   const { folder } = options;
   const setupToken = randomBytes(24).toString("base64url");
   const edge = new SupervisedEdge({ stateDir: folder.edge, port: options.port, setupToken });
-  const agent = new SupervisedAgent({
-    identityFile: folder.localIdentity,
-    localKeyFile: folder.localKey,
-    modelsDir: folder.models,
-    compiledDir: folder.compiled,
-    localPort: options.localPort,
-    agentVersion: VERSION,
-    model: options.model,
-    quantization: options.quantization,
-  });
+  const agent = new SupervisedAgent(
+    {
+      identityFile: folder.localIdentity,
+      localKeyFile: folder.localKey,
+      modelsDir: folder.models,
+      compiledDir: folder.compiled,
+      localPort: options.localPort,
+      agentVersion: VERSION,
+      model: options.model,
+      quantization: options.quantization,
+    },
+    (model, fraction) => options.onLoading?.(model, fraction),
+  );
   const stop = async () => {
-    await agent.stop();
-    await edge.stop();
+    await Promise.all([agent.stop(), edge.stop()]);
   };
   try {
     options.onProgress?.("Starting the edge and the agent");

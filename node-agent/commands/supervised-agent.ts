@@ -9,13 +9,16 @@ type Link = Extract<FromAgent, { type: "link" }>;
 export class SupervisedAgent {
   readonly #options: AgentOptions;
   readonly #supervisor: Supervisor<FromAgent>;
+  readonly #onLoading: (model: string, fraction: number) => void;
   #started = Promise.withResolvers<Started>();
   /** Of the dial that waits for its outcome. */
   #link: PromiseWithResolvers<Link> | undefined;
   #origin: string | undefined;
 
-  constructor(options: AgentOptions) {
+  /** @param onLoading how far the model has come that is being made ready, in [0, 1]. */
+  constructor(options: AgentOptions, onLoading: (model: string, fraction: number) => void) {
     this.#options = options;
+    this.#onLoading = onLoading;
     this.#supervisor = new Supervisor({
       entry: new URL("../agent/process.ts", import.meta.url),
       schema: fromAgentSchema,
@@ -60,6 +63,8 @@ export class SupervisedAgent {
         this.#started.reject(error);
         return this.#link?.reject(error);
       }
+      case "loading":
+        return this.#onLoading(message.model, message.fraction);
       case "link":
         if (message.state !== "offline") this.#link?.resolve(message);
     }

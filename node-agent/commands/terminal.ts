@@ -27,3 +27,9 @@ export class StatusLine {
     this.#shown = false;
   }
 }
+
+/** Says how far a model has come that is being made ready; nothing once it is. */
+export function showLoading(status: StatusLine, model: string, fraction: number): void {
+  if (fraction < 1) status.show(`Preparing ${model}: ${Math.round(fraction * 100)}%`);
+  else status.clear();
+}

@@ -7,7 +7,7 @@ import { type HomeStack, startHomeStack } from "./home-stack.ts";
 import { ensureOwner, type OwnerClient } from "./owner.ts";
 import { findRunning, markRunning, type Running, unmarkRunning } from "./running.ts";
 import { interruption } from "./signals.ts";
-import { StatusLine, say, styled } from "./terminal.ts";
+import { StatusLine, say, showLoading, styled } from "./terminal.ts";
 
 export interface UpFlags {
   port: number;
@@ -32,7 +32,12 @@ export async function up(flags: UpFlags): Promise<number> {
   const interrupted = interruption();
   status.show("Building the edge");
   await buildEdgeIfNeeded();
-  const starting = startHomeStack({ ...flags, folder, onProgress: (what) => status.show(what) });
+  const starting = startHomeStack({
+    ...flags,
+    folder,
+    onProgress: (what) => status.show(what),
+    onLoading: (model, fraction) => showLoading(status, model, fraction),
+  });
   const stack = await Promise.race([starting, interrupted.then(() => undefined)]);
   status.clear();
   if (!stack) {
@@ -41,8 +46,10 @@ export async function up(flags: UpFlags): Promise<number> {
   }
   try {
     await markRunning(folder.running, { pid: process.pid, origin: stack.origin });
-    if (flags.ask !== undefined) return await answer(stack.owner, stack.model, flags.ask, interrupted);
-    await banner(stack);
+    if (flags.ask !== undefined) return await answer(stack.owner, stack.model, flags.ask, status, interrupted);
+    const lines = await banner(stack, folder);
+    status.clear();
+    say(lines.join("\n"));
     await interrupted;
     return 0;
   } finally {
@@ -54,7 +61,7 @@ export async function up(flags: UpFlags): Promise<number> {
 /** Another `porchlight up` has this folder: use it rather than fail. */
 async function useRunning(running: Running, folder: DataFolder, flags: UpFlags): Promise<number> {
   const owner = await ensureOwner(running.origin, "", folder.owner);
-  if (flags.ask !== undefined) return await answer(owner, flags.model, flags.ask, interruption());
+  if (flags.ask !== undefined) return await answer(owner, flags.model, flags.ask, new StatusLine(), interruption());
   say(`Porchlight is running already (process ${running.pid}).`);
   say(`  Page  ${styled("cyan", await owner.signInUrl())}`);
   return 0;
@@ -64,6 +71,7 @@ async function answer(
   owner: OwnerClient,
   model: string | undefined,
   text: string,
+  status: StatusLine,
   interrupted: Promise<void>,
 ): Promise<number> {
   const asking = ask(
@@ -74,26 +82,34 @@ async function answer(
       text,
       patienceMs: PATIENCE_MS,
     },
-    (piece) => process.stdout.write(piece),
+    (piece) => {
+      status.clear();
+      process.stdout.write(piece);
+    },
   );
   const stopped = await Promise.race([asking, interrupted.then(() => true)]);
+  status.clear();
   process.stdout.write("\n");
   return stopped ? 130 : 0;
 }
 
-async function banner(stack: HomeStack): Promise<void> {
-  const { origin, owner, model } = stack;
+async function banner(stack: HomeStack, folder: DataFolder): Promise<string[]> {
+  const { origin, owner, model, localUrl } = stack;
   const body = JSON.stringify({ model, messages: [{ role: "user", content: "What can you do?" }] });
-  say(`${styled("bold", "Porchlight is on.")} Model ${styled("bold", model)} answers on this machine.`);
-  say();
-  say(`  Page     ${styled("cyan", await owner.signInUrl())}`);
-  say(`           ${styled("dim", "this link signs one browser in; run the command again for another")}`);
-  say(`  API      ${origin}/v1   ${styled("dim", `reference: ${origin}/docs`)}`);
-  say(`  Key      ${owner.apiKey}`);
-  say(`  At home  ${stack.localUrl}/v1   ${styled("dim", "the same API without the edge, on this machine only")}`);
-  say();
-  say(`  curl ${origin}/v1/chat/completions -H "Authorization: Bearer ${owner.apiKey}" \\`);
-  say(`    -H "Content-Type: application/json" -d '${body}'`);
-  say();
-  say(styled("dim", "Ctrl-C stops it. Conversations, key and pairing stay."));
+  const dim = (text: string) => styled("dim", text);
+  return [
+    `${styled("bold", "Porchlight is on.")} Model ${styled("bold", model)} answers on this machine.`,
+    "",
+    `  Page     ${styled("cyan", await owner.signInUrl())}`,
+    `           ${dim("this link signs one browser in; run the command again for another")}`,
+    `  API      ${origin}/v1   ${dim(`reference: ${origin}/docs`)}`,
+    `  Key      ${owner.apiKey}`,
+    `  At home  ${localUrl}/v1   ${dim("the same API without the edge, on this machine only")}`,
+    `           ${dim(`its key: ${folder.localKey}`)}`,
+    "",
+    `  curl ${origin}/v1/chat/completions -H "Authorization: Bearer ${owner.apiKey}" \\`,
+    `    -H "Content-Type: application/json" -d '${body}'`,
+    "",
+    dim("Ctrl-C stops it. Conversations, key and pairing stay."),
+  ];
 }

@@ -21,6 +21,8 @@ export interface EngineOptions {
   slots?: number;
   /** Threads of each model's process; by default the physical cores. */
   threads?: number;
+  /** How far the load of a model has come, in [0, 1]; a first load quantises and compiles, which takes a while. */
+  onProgress?: (model: string, fraction: number) => void;
   /** A model's process ended by itself: for the log. Its stderr may hold what a client should not see. */
   onCrash?: (model: string, exit: ModelExit) => void;
 }
@@ -42,7 +44,7 @@ export interface EngineBackend extends InferenceBackend {
 const DEFAULT_SLOTS = 4;
 
 export function createEngineBackend(options: EngineOptions): EngineBackend {
-  const { models, cacheDir, slots = DEFAULT_SLOTS, threads, onCrash } = options;
+  const { models, cacheDir, slots = DEFAULT_SLOTS, threads, onProgress, onCrash } = options;
   const listeners = new Set<() => void>();
   const onChange = (): void => {
     for (const listener of listeners) listener();
@@ -53,6 +55,7 @@ export function createEngineBackend(options: EngineOptions): EngineBackend {
       new ModelProcess({
         load: { folder, quantization, cacheDir, slots, contextLength, ...(threads === undefined ? {} : { threads }) },
         onChange,
+        onProgress: (fraction) => onProgress?.(name, fraction),
         onCrash: (exit) => onCrash?.(name, exit),
       }),
     ]),

@@ -9,6 +9,8 @@ import type { SchedulerStats } from "./scheduler-stats.ts";
 
 export interface ModelProcessOptions {
   load: LoadOptions;
+  /** How far a load has come, in [0, 1]. */
+  onProgress?: ((fraction: number) => void) | undefined;
   /** Loaded or unloaded. */
   onChange?: (() => void) | undefined;
   /** The process ended by itself: for the log, `stderr` may hold what a client should not see. */
@@ -116,6 +118,7 @@ export class ModelProcess {
     switch (message.type) {
       case "loading":
         life.fraction = message.fraction;
+        this.#options.onProgress?.(message.fraction);
         for (const { queue } of this.#requests.values()) {
           queue.push({ type: "progress", stage: "loading", fraction: message.fraction });
         }
