@@ -12,6 +12,14 @@ export function say(line = ""): void {
   process.stderr.write(`${line}\n`);
 }
 
+/**
+ * `text` as a terminal may show it: a model that writes control characters must not move the cursor, change colours or paste into the
+ * shell. New lines and tabs stay; a pipe gets the text as it is.
+ */
+export function printable(text: string, isTerminal: boolean = process.stdout.isTTY): string {
+  return isTerminal ? text.replaceAll(/(?![\n\t])\p{Cc}/gu, "\uFFFD") : text;
+}
+
 /** One line that says what is being done: replaced in a terminal, appended elsewhere. */
 export class StatusLine {
   #shown = false;

@@ -7,7 +7,7 @@ import { type HomeStack, startHomeStack } from "./home-stack.ts";
 import { ensureOwner, type OwnerClient } from "./owner.ts";
 import { findRunning, markRunning, type Running, unmarkRunning } from "./running.ts";
 import { interruption } from "./signals.ts";
-import { StatusLine, say, showLoading, styled } from "./terminal.ts";
+import { printable, StatusLine, say, showLoading, styled } from "./terminal.ts";
 
 export interface UpFlags {
   port: number;
@@ -84,7 +84,7 @@ async function answer(
     },
     (piece) => {
       status.clear();
-      process.stdout.write(piece);
+      process.stdout.write(printable(piece));
     },
   );
   const stopped = await Promise.race([asking, interrupted.then(() => true)]);
