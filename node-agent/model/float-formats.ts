@@ -34,6 +34,14 @@ function halfTable(): Uint32Array {
   return halves;
 }
 
+let halfValues: Float32Array | undefined;
+
+/** The value of each of the 65,536 half-precision numbers. */
+export function halfFloats(): Float32Array {
+  halfValues ??= new Float32Array(halfTable().buffer);
+  return halfValues;
+}
+
 function halfToFloatBits(half: number): number {
   const sign = (half & 0x8000) << 16;
   const exponent = (half >> 10) & 0x1f;
