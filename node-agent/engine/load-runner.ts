@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { quantizationSchema } from "../../shared/inference/model.ts";
-import { readConfig, readGenerationConfig } from "../model/config.ts";
+import { readConfig } from "../model/config.ts";
+import { readGenerationConfig } from "../model/generation-config.ts";
 import { loadDecoder } from "../model/load.ts";
 import { loadTextTools } from "../text/load.ts";
 import type { DecoderOptions } from "./decoder.ts";

@@ -1,7 +1,7 @@
 import { PorchlightError } from "../../shared/errors.ts";
 import type { GenerateEvent } from "../../shared/inference/event.ts";
 import type { GenerateRequest } from "../../shared/inference/request.ts";
-import type { GenerationDefaults } from "../model/config.ts";
+import type { GenerationDefaults } from "../model/generation-config.ts";
 import type { TextTools } from "../text/load.ts";
 import { createOutput } from "../text/output.ts";
 import type { OutputPiece } from "../text/tool-call-parser.ts";

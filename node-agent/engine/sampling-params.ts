@@ -1,5 +1,5 @@
 import type { Sampling } from "../../shared/inference/request.ts";
-import type { GenerationDefaults } from "../model/config.ts";
+import type { GenerationDefaults } from "../model/generation-config.ts";
 
 /** Sampling parameters with nothing left open, but for the seed: absent means one from the system's entropy. */
 export type SamplingParams = { [Key in Exclude<keyof Sampling, "seed">]-?: NonNullable<Sampling[Key]> } & Pick<

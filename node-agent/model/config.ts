@@ -1,41 +1,23 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { ARCHITECTURES, type ArchitectureName } from "./architectures/all.ts";
+import type { Architecture } from "./architectures/architecture.ts";
+import { readJson } from "./json-file.ts";
 import { modelError } from "./model-error.ts";
+import { type RawConfig, rawConfigSchema } from "./raw-config.ts";
+import { parseRope, type Rope } from "./rope.ts";
 
-const dimension = z
-  .number()
-  .int()
-  .positive()
-  .max(1 << 20);
-const tokenId = z.number().int().nonnegative().max(0xffffffff);
-const tokenIds = z.union([tokenId.transform((id) => [id]), z.array(tokenId).max(64)]);
+/** What one layer's attention looks at. */
+export interface LayerAttention {
+  /** Index into `ropes`; undefined if queries and keys are not rotated. */
+  rope: number | undefined;
+  /** Latest positions that are seen, the token's own included; undefined for all. */
+  window: number | undefined;
+}
 
-const llamaSchema = z.object({
-  vocab_size: dimension,
-  hidden_size: dimension,
-  intermediate_size: dimension,
-  num_hidden_layers: dimension.max(1024),
-  num_attention_heads: dimension.max(1024),
-  num_key_value_heads: dimension.max(1024).nullish(),
-  head_dim: dimension.max(512).nullish(),
-  hidden_act: z.literal("silu", { error: "only hidden_act silu is supported" }).default("silu"),
-  max_position_embeddings: z.number().int().positive().default(2048),
-  rms_norm_eps: z.number().positive().max(1).default(1e-6),
-  rope_theta: z.number().positive().max(1e12).nullish(),
-  rope_scaling: z.looseObject({}).nullish(),
-  /** Where newer configurations keep rope_theta and the scaling. */
-  rope_parameters: z.looseObject({ rope_theta: z.number().positive().max(1e12).optional() }).nullish(),
-  attention_bias: z.literal(false, { error: "attention biases are not supported" }).nullish(),
-  mlp_bias: z.literal(false, { error: "MLP biases are not supported" }).nullish(),
-  tie_word_embeddings: z.boolean().default(false),
-  bos_token_id: tokenIds.nullish(),
-  eos_token_id: tokenIds.nullish(),
-});
-
-/** Shape and constants of a Llama: what the graph needs to know beside the weights. */
-export interface LlamaConfig {
-  architecture: "LlamaForCausalLM";
+/** Shape and constants of a decoder-only transformer: what the graph needs to know beside the weights. */
+export interface ModelConfig {
+  architecture: ArchitectureName;
   vocabSize: number;
   hiddenSize: number;
   ffnSize: number;
@@ -46,35 +28,96 @@ export interface LlamaConfig {
   /** Positions the model was trained for, or those that we serve of them. */
   maxPositions: number;
   normEpsilon: number;
-  ropeTheta: number;
   /** The output projection is the embedding. */
   tiedEmbeddings: boolean;
   eosTokenIds: readonly number[];
+  ropes: readonly Rope[];
+  /** One for each layer. */
+  attention: readonly LayerAttention[];
+  activation: Activation;
+  /** Products of queries and keys are multiplied by it. */
+  attentionScale: number;
+  /** x becomes cap * tanh(x / cap), of attention scores and of logits. */
+  attentionSoftcap: number | undefined;
+  logitSoftcap: number | undefined;
+  /** Embeddings are multiplied by it. */
+  embeddingScale: number;
+  /** Added to norm gains as they are stored. */
+  gainOffset: 0 | 1;
+  /** Each head's query and key are normalised before they are rotated. */
+  qkNorm: boolean;
+  /** Norms stand also after each sublayer, and not only before. */
+  postNorms: boolean;
+  biases: { qkv: boolean; output: boolean; mlp: boolean };
+  /** The files hold queries, keys and values in one tensor, and gate and up in another. */
+  fusedProjections: boolean;
 }
+
+const ACTIVATIONS = { silu: "silu", gelu_pytorch_tanh: "gelu_tanh" } as const;
+/** The function in the gate: SiLU, or GELU by its approximation with tanh. */
+export type Activation = (typeof ACTIVATIONS)[keyof typeof ACTIVATIONS];
 
 /** The rotary tables are made for every position; no home machine has the memory for the cache of a longer context. */
 const LONGEST_CONTEXT = 131_072;
 
 /** Architectures there is a graph for. */
-export const SUPPORTED_ARCHITECTURES = ["LlamaForCausalLM"] as const;
+export const SUPPORTED_ARCHITECTURES: readonly string[] = Object.keys(ARCHITECTURES);
 
 /** Parses config.json. Throws `model_load_failed` with what is missing, wrong or not supported. */
-export function parseConfig(json: unknown): LlamaConfig {
+export function parseConfig(json: unknown): ModelConfig {
   const named = z.looseObject({ architectures: z.array(z.string().max(128)).max(16) }).safeParse(json);
   const architecture = named.success ? named.data.architectures[0] : undefined;
   if (architecture === undefined) throw modelError("config.json does not say which architecture the model has.");
-  if (architecture !== "LlamaForCausalLM") {
+  if (!isSupported(architecture)) {
     throw modelError(
       `The architecture ${architecture} is not supported. Supported are: ${SUPPORTED_ARCHITECTURES.join(", ")}.`,
     );
   }
-  const parsed = llamaSchema.safeParse(json);
+  const kind: Architecture = ARCHITECTURES[architecture];
+  const parsed = rawConfigSchema.safeParse({ ...kind.defaults, ...named.data });
   if (!parsed.success) throw modelError(`config.json: ${z.prettifyError(parsed.error)}`, parsed.error);
-  return fromLlama(parsed.data);
+  return fromRaw(architecture, kind, parsed.data);
 }
 
-function fromLlama(raw: z.infer<typeof llamaSchema>): LlamaConfig {
-  refuseRopeScaling(raw.rope_scaling ?? raw.rope_parameters);
+function isSupported(name: string): name is ArchitectureName {
+  return Object.hasOwn(ARCHITECTURES, name);
+}
+
+function fromRaw(architecture: ArchitectureName, kind: Architecture, raw: RawConfig): ModelConfig {
+  const { heads, kvHeads, headDim } = headsOf(raw);
+  const differences = kind.differences?.(raw) ?? {};
+  const ropes = differences.ropes ?? [parseRope(raw, { ...raw.rope_parameters, ...raw.rope_scaling })];
+  const maxPositions = Math.min(LONGEST_CONTEXT, ...ropes.map((rope) => rope.maxPositions));
+  return {
+    architecture,
+    vocabSize: raw.vocab_size,
+    hiddenSize: raw.hidden_size,
+    ffnSize: raw.intermediate_size,
+    layers: raw.num_hidden_layers,
+    heads,
+    kvHeads,
+    headDim,
+    maxPositions,
+    normEpsilon: raw.rms_norm_eps,
+    tiedEmbeddings: raw.tie_word_embeddings,
+    eosTokenIds: raw.eos_token_id ?? [],
+    attention: attentionOf(kind, raw, maxPositions),
+    activation: activationOf(raw),
+    attentionScale: 1 / Math.sqrt(headDim),
+    attentionSoftcap: undefined,
+    logitSoftcap: undefined,
+    embeddingScale: 1,
+    gainOffset: 0,
+    qkNorm: false,
+    postNorms: false,
+    biases: { qkv: false, output: false, mlp: false },
+    fusedProjections: false,
+    ...differences,
+    ropes,
+  };
+}
+
+function headsOf(raw: RawConfig) {
   const heads = raw.num_attention_heads;
   const kvHeads = raw.num_key_value_heads ?? heads;
   const headDim = raw.head_dim ?? raw.hidden_size / heads;
@@ -83,101 +126,33 @@ function fromLlama(raw: z.infer<typeof llamaSchema>): LlamaConfig {
   if (!Number.isInteger(headDim) || headDim % 2 !== 0) {
     throw modelError(`config.json: a head size of ${headDim} is not an even number.`);
   }
-  return {
-    architecture: "LlamaForCausalLM",
-    vocabSize: raw.vocab_size,
-    hiddenSize: raw.hidden_size,
-    ffnSize: raw.intermediate_size,
-    layers: raw.num_hidden_layers,
-    heads,
-    kvHeads,
-    headDim,
-    maxPositions: Math.min(raw.max_position_embeddings, LONGEST_CONTEXT),
-    normEpsilon: raw.rms_norm_eps,
-    ropeTheta: raw.rope_theta ?? raw.rope_parameters?.rope_theta ?? 10_000,
-    tiedEmbeddings: raw.tie_word_embeddings,
-    eosTokenIds: raw.eos_token_id ?? [],
-  };
+  return { heads, kvHeads, headDim };
 }
 
-/** A scaled rotary embedding that is ignored gives fluent nonsense on long texts: better not to load at all. */
-function refuseRopeScaling(scaling: Record<string, unknown> | null | undefined): void {
-  const type = scaling?.["rope_type"] ?? scaling?.["type"] ?? "default";
-  if (type !== "default") {
-    throw modelError(
-      `config.json: rope scaling of type ${JSON.stringify(type)} is not supported; only unscaled rope is.`,
-    );
+/** A list of layers wins over the architecture's rule; a window that holds every position is none. */
+function attentionOf(kind: Architecture, raw: RawConfig, maxPositions: number): LayerAttention[] {
+  const { num_hidden_layers: layers, layer_types: types, sliding_window: window } = raw;
+  if (types != null && types.length !== layers) {
+    throw modelError(`config.json: layer_types lists ${types.length} layers of ${layers}.`);
   }
+  return Array.from({ length: layers }, (_, layer) => {
+    const slides = types == null ? kind.slides?.(raw, layer) === true : types[layer] === "sliding_attention";
+    const limited = slides && window != null && window < maxPositions;
+    return { rope: kind.rope === undefined ? 0 : kind.rope(raw, layer, slides), window: limited ? window : undefined };
+  });
 }
 
-const generationSchema = z.object({
-  eos_token_id: tokenIds.nullish(),
-  do_sample: z.boolean().nullish(),
-  temperature: z.number().min(0).max(100).nullish(),
-  top_k: z.number().int().min(0).nullish(),
-  top_p: z.number().min(0).max(1).nullish(),
-  min_p: z.number().min(0).max(1).nullish(),
-  repetition_penalty: z.number().positive().nullish(),
-  max_new_tokens: z.number().int().positive().nullish(),
-});
-
-/** What a model's author recommends; an absent field has no recommendation. */
-export interface GenerationDefaults {
-  eosTokenIds?: readonly number[];
-  /** 0 where the author says not to sample. */
-  temperature?: number;
-  topK?: number;
-  topP?: number;
-  minP?: number;
-  repetitionPenalty?: number;
-  maxTokens?: number;
+function activationOf(raw: RawConfig): Activation {
+  const name = raw.hidden_activation ?? raw.hidden_act;
+  if (name === "silu" || name === "gelu_pytorch_tanh") return ACTIVATIONS[name];
+  throw modelError(
+    `config.json: the activation ${name} is not supported. Supported are: ${Object.keys(ACTIVATIONS).join(", ")}.`,
+  );
 }
-
-/** Parses generation_config.json. Throws `model_load_failed`. */
-export function parseGenerationConfig(json: unknown): GenerationDefaults {
-  const parsed = generationSchema.safeParse(json);
-  if (!parsed.success) throw modelError(`generation_config.json: ${z.prettifyError(parsed.error)}`, parsed.error);
-  const raw = parsed.data;
-  const temperature = raw.do_sample === false ? 0 : raw.temperature;
-  return {
-    ...(raw.eos_token_id == null ? {} : { eosTokenIds: raw.eos_token_id }),
-    ...(temperature == null ? {} : { temperature }),
-    ...(raw.top_k == null ? {} : { topK: raw.top_k }),
-    ...(raw.top_p == null || raw.top_p === 0 ? {} : { topP: raw.top_p }),
-    ...(raw.min_p == null ? {} : { minP: raw.min_p }),
-    ...(raw.repetition_penalty == null ? {} : { repetitionPenalty: raw.repetition_penalty }),
-    ...(raw.max_new_tokens == null ? {} : { maxTokens: raw.max_new_tokens }),
-  };
-}
-
-/** No honest configuration is larger. */
-const MAX_CONFIG_BYTES = 1024 * 1024;
 
 /** Reads a model folder's config.json. Throws `model_load_failed`. */
-export async function readConfig(folder: string): Promise<LlamaConfig> {
+export async function readConfig(folder: string): Promise<ModelConfig> {
   const json = await readJson(join(folder, "config.json"));
   if (json === undefined) throw modelError(`${folder} holds no config.json: is it a model folder?`);
   return parseConfig(json);
-}
-
-/** Reads a model folder's generation_config.json; an absent file recommends nothing. Throws `model_load_failed`. */
-export async function readGenerationConfig(folder: string): Promise<GenerationDefaults> {
-  const json = await readJson(join(folder, "generation_config.json"));
-  return json === undefined ? {} : parseGenerationConfig(json);
-}
-
-async function readJson(path: string): Promise<unknown> {
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-    throw modelError(`${path} could not be read.`, error);
-  }
-  if (text.length > MAX_CONFIG_BYTES) throw modelError(`${path} is larger than any configuration should be.`);
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw modelError(`${path} is not valid JSON.`, error);
-  }
 }

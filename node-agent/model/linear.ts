@@ -17,10 +17,13 @@ export interface Weights {
   onConverted: (elements: number) => void;
 }
 
-/** A matrix of the file: y = W x, with W [rows, columns]. */
-export interface Matrix {
-  tensor: string;
+/** A layer `from` of the file, or some of its rows: y = W x, with W [rows, columns] in `from.weight`. */
+export interface Part {
+  from: string;
   rows: number;
+  /** Where the tensor holds more than these rows: the first of them, and how many there are in all. */
+  first?: number;
+  of?: number;
 }
 
 /** Weights that are read, converted and written at a time: 16 MiB as float32. */
@@ -34,11 +37,11 @@ export async function addLinear(
   weights: Weights,
   name: string,
   input: Value,
-  matrices: readonly Matrix[],
+  matrices: readonly Part[],
   columns: number,
   precision: Precision,
 ): Promise<Value> {
-  for (const matrix of matrices) expectShape(weights.source, matrix.tensor, [matrix.rows, columns]);
+  for (const part of matrices) expectShape(weights.source, weightOf(part), [part.of ?? part.rows, columns]);
   const rows = matrices.reduce((sum, matrix) => sum + matrix.rows, 0);
   return await PRODUCTS[precision](weights, name, input, matrices, rows, columns);
 }
@@ -47,28 +50,21 @@ type AddProduct = (
   weights: Weights,
   name: string,
   input: Value,
-  matrices: readonly Matrix[],
+  matrices: readonly Part[],
   rows: number,
   columns: number,
 ) => Promise<Value>;
 
 const PRODUCTS: Record<Precision, AddProduct> = { fp32: addFloat, int8: addInt8, int4: addInt4 };
 
-async function addFloat(
-  w: Weights,
-  name: string,
-  input: Value,
-  from: readonly Matrix[],
-  rows: number,
-  columns: number,
-) {
+async function addFloat(w: Weights, name: string, input: Value, from: readonly Part[], rows: number, columns: number) {
   const transposed = new Float32Array(rows * columns);
   for await (const piece of pieces(w, from, columns)) transposeInto(piece.values, columns, transposed, rows, piece.row);
   const weight = await w.file.add(w.graph, `${name}.weight`, transposed, [columns, rows]);
   return w.graph.node(name, "MatMul", [input, weight]);
 }
 
-async function addInt8(w: Weights, name: string, input: Value, from: readonly Matrix[], rows: number, columns: number) {
+async function addInt8(w: Weights, name: string, input: Value, from: readonly Part[], rows: number, columns: number) {
   const transposed = new Int8Array(rows * columns);
   const scales = new Float32Array(rows);
   for await (const piece of pieces(w, from, columns)) {
@@ -82,7 +78,7 @@ async function addInt8(w: Weights, name: string, input: Value, from: readonly Ma
 /** Activations are rounded to int8 per block, and the products are of integers: ONNX Runtime's fastest path. */
 const ACCURACY_INT8 = 4;
 
-async function addInt4(w: Weights, name: string, input: Value, from: readonly Matrix[], rows: number, columns: number) {
+async function addInt4(w: Weights, name: string, input: Value, from: readonly Part[], rows: number, columns: number) {
   const block = int4Block(columns);
   const blocks = blockCount(columns, block);
   const scales = new Float32Array(rows * blocks);
@@ -117,12 +113,12 @@ export async function addEmbedding(
   w: Weights,
   name: string,
   ids: Value,
-  matrix: Matrix,
+  matrix: Part,
   columns: number,
   precision: "fp32" | "int8",
 ): Promise<Value> {
   const { rows } = matrix;
-  expectShape(w.source, matrix.tensor, [rows, columns]);
+  expectShape(w.source, weightOf(matrix), [rows, columns]);
   if (precision === "fp32") {
     const weight = await w.file.stream(w.graph, `${name}.weight`, "float32", [rows, columns], async (append) => {
       for await (const { values } of pieces(w, [matrix], columns)) await append(new Uint8Array(values.buffer));
@@ -145,27 +141,45 @@ export async function addEmbedding(
   });
 }
 
-/** Adds a vector of the file, such as a norm's gain, as it is. */
-export async function addVector(w: Weights, tensor: string, length: number): Promise<Value> {
+/** Adds the biases of stacked matrices to their product. */
+export async function addBiases(w: Weights, name: string, product: Value, parts: readonly Part[]): Promise<Value> {
+  const biases = new Float32Array(parts.reduce((sum, part) => sum + part.rows, 0));
+  let row = 0;
+  for (const { from, rows, first = 0, of = rows } of parts) {
+    const tensor = `${from}.bias`;
+    expectShape(w.source, tensor, [of]);
+    biases.set(await w.source.read(tensor, first, rows), row);
+    w.onConverted(rows);
+    row += rows;
+  }
+  const bias = await w.file.add(w.graph, `${name}.bias`, biases, [biases.length]);
+  return w.graph.node(`${name}.biased`, "Add", [product, bias]);
+}
+
+/** Adds a vector of the file, such as a norm's gain, plus `offset`. */
+export async function addVector(w: Weights, tensor: string, length: number, offset: number): Promise<Value> {
   expectShape(w.source, tensor, [length]);
   const values = await w.source.read(tensor, 0, length);
   w.onConverted(length);
-  return await w.file.add(w.graph, tensor, values, [length]);
+  return await w.file.add(w.graph, tensor, offset === 0 ? values : values.map((value) => value + offset), [length]);
 }
 
 /** Runs of whole rows of the stacked matrices, in order; `row` counts through the stack. */
-async function* pieces(w: Weights, matrices: readonly Matrix[], columns: number) {
+async function* pieces(w: Weights, parts: readonly Part[], columns: number) {
   const rowsPerPiece = Math.max(1, Math.floor(PIECE_ELEMENTS / columns));
   let base = 0;
-  for (const { tensor, rows } of matrices) {
+  for (const part of parts) {
+    const { rows, first = 0 } = part;
     for (let row = 0; row < rows; row += rowsPerPiece) {
       const count = Math.min(rowsPerPiece, rows - row);
-      yield { values: await w.source.read(tensor, row * columns, count * columns), row: base + row };
+      yield { values: await w.source.read(weightOf(part), (first + row) * columns, count * columns), row: base + row };
       w.onConverted(count * columns);
     }
     base += rows;
   }
 }
+
+const weightOf = ({ from }: Part): string => `${from}.weight`;
 
 function expectShape(source: TensorSource, tensor: string, shape: readonly number[]): void {
   const entry = source.tensors.get(tensor);

@@ -6,16 +6,16 @@ import { type Hardware, mixedSignsAreExact, probeHardware } from "../hardware/pr
 import { GraphBuilder } from "../runtime/graph-builder.ts";
 import { compileModel, openSession, runtimeVersion, type SessionOptions } from "../runtime/session.ts";
 import { type CacheEntry, CompiledCache } from "./compiled-cache.ts";
-import { type LlamaConfig, readConfig } from "./config.ts";
+import { type ModelConfig, readConfig } from "./config.ts";
 import { fingerprintModel } from "./fingerprint.ts";
-import { buildLlama, llamaPrecisions, llamaWeightCount } from "./llama.ts";
-import { LlamaDecoder } from "./llama-decoder.ts";
+import { buildTransformer, precisionsOf, weightCount } from "./transformer.ts";
+import { TransformerDecoder } from "./transformer-decoder.ts";
 import { modelError } from "./model-error.ts";
 import { openSafetensors } from "./safetensors.ts";
 import { WeightFile } from "./weight-file.ts";
 
 /** Raise it when the graph or the layout of weights changes: what was compiled before is then compiled anew. */
-const BUILDER_VERSION = 4;
+const BUILDER_VERSION = 5;
 
 const MODEL_FILE = "model.onnx";
 const WEIGHTS_FILE = "model.weights";
@@ -49,7 +49,7 @@ export async function loadDecoder(options: DecoderOptions): Promise<Decoder> {
       if (found !== undefined) await cache.discard(entry);
       return await open((await cache.find(entry)) ?? (await build()));
     });
-    const decoder = new LlamaDecoder(opened, config, { slots: options.slots, contextLength });
+    const decoder = new TransformerDecoder(opened, config, { slots: options.slots, contextLength });
     options.onProgress?.("loading", 1);
     return decoder;
   } catch (error) {
@@ -75,7 +75,7 @@ async function cacheEntry(folder: string, options: DecoderOptions, hardware: Har
 /** Writes the compiled model of a folder into `target`. Weights pass through in pieces; only the quantised model is held at once. */
 async function convert(
   folder: string,
-  config: LlamaConfig,
+  config: ModelConfig,
   options: DecoderOptions,
   session: SessionOptions,
   target: string,
@@ -89,7 +89,7 @@ async function convert(
   const graph = new GraphBuilder();
   try {
     const file = await WeightFile.create(join(converted, WEIGHTS_FILE));
-    const total = llamaWeightCount(config);
+    const total = weightCount(config);
     let done = 0;
     const onConverted = (elements: number) => {
       done += elements;
@@ -97,7 +97,7 @@ async function convert(
     };
     try {
       const weights = { graph, source, file, onConverted };
-      await buildLlama(config, weights, llamaPrecisions(options.quantization));
+      await buildTransformer(config, weights, precisionsOf(options.quantization));
     } finally {
       await file.close();
     }

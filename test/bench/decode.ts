@@ -6,7 +6,7 @@ import { probeHardware } from "../../node-agent/hardware/probe.ts";
 import { readConfig } from "../../node-agent/model/config.ts";
 import { defaultQuantization } from "../../node-agent/model/default-quantization.ts";
 import { int4Block } from "../../node-agent/model/linear.ts";
-import { llamaPrecisions } from "../../node-agent/model/llama.ts";
+import { precisionsOf } from "../../node-agent/model/transformer.ts";
 import { readModel } from "../../node-agent/model/registry.ts";
 import type { Quantization } from "../../shared/inference/model.ts";
 import { STARTER } from "../support/engine-starter.ts";
@@ -105,7 +105,7 @@ async function runChild(job: Job): Promise<Measured> {
 /** Bytes of weights and scales that one step reads. */
 async function bytesPerToken(folder: string, quantization: Quantization): Promise<number> {
   const config = await readConfig(folder);
-  const precisions = llamaPrecisions(quantization);
+  const precisions = precisionsOf(quantization);
   const { hiddenSize, ffnSize, headDim, heads, kvHeads } = config;
   const bytes = (rows: number, columns: number, precision: Quantization): number => {
     if (precision === "fp32") return rows * columns * 4;

@@ -1,4 +1,4 @@
-import type { LlamaConfig } from "../../node-agent/model/config.ts";
+import type { ModelConfig } from "../../node-agent/model/config.ts";
 
 /** Weights by the names they have in a Hugging Face file, row-major [out, in]. */
 export type LlamaWeights = ReadonlyMap<string, Float32Array>;
@@ -7,7 +7,7 @@ export type LlamaWeights = ReadonlyMap<string, Float32Array>;
  * A Llama computed in the plainest way, in float64 and without a cache: what the fast one is compared with. Returns the logits after the
  * last token.
  */
-export function slowLlama(config: LlamaConfig, weights: LlamaWeights, tokens: readonly number[]): Float64Array {
+export function slowLlama(config: ModelConfig, weights: LlamaWeights, tokens: readonly number[]): Float64Array {
   const get = (name: string): Float32Array => {
     const tensor = weights.get(name);
     if (tensor === undefined) throw new Error(`No tensor ${name}.`);
@@ -35,14 +35,14 @@ export function slowLlama(config: LlamaConfig, weights: LlamaWeights, tokens: re
   return multiply(config.tiedEmbeddings ? table : get("lm_head.weight"), last);
 }
 
-function attend(config: LlamaConfig, q: Float64Array[], k: Float64Array[], v: Float64Array[]): Float64Array[] {
+function attend(config: ModelConfig, q: Float64Array[], k: Float64Array[], v: Float64Array[]): Float64Array[] {
   const { heads, kvHeads, headDim } = config;
   const head = (x: Float64Array | undefined, i: number) =>
     (x ?? new Float64Array()).subarray(i * headDim, (i + 1) * headDim);
   for (const [position, x] of q.entries())
-    for (let h = 0; h < heads; h++) rotate(head(x, h), position, config.ropeTheta);
+    for (let h = 0; h < heads; h++) rotate(head(x, h), position, config.ropes[0]?.theta ?? 0);
   for (const [position, x] of k.entries())
-    for (let h = 0; h < kvHeads; h++) rotate(head(x, h), position, config.ropeTheta);
+    for (let h = 0; h < kvHeads; h++) rotate(head(x, h), position, config.ropes[0]?.theta ?? 0);
   return q.map((query, position) => {
     const out = new Float64Array(heads * headDim);
     for (let h = 0; h < heads; h++) {

@@ -2,12 +2,8 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import {
-  parseConfig,
-  parseGenerationConfig,
-  readConfig,
-  readGenerationConfig,
-} from "../../../node-agent/model/config.ts";
+import { parseConfig, readConfig } from "../../../node-agent/model/config.ts";
+import { parseGenerationConfig, readGenerationConfig } from "../../../node-agent/model/generation-config.ts";
 import { PorchlightError } from "../../../shared/errors.ts";
 import { readStarterJson, STARTER } from "../../support/engine-starter.ts";
 import { temporaryFolder } from "../../support/model-temp.ts";
@@ -27,33 +23,56 @@ test("reads the starter's", async () => {
     headDim: 64,
     maxPositions: 1024,
     normEpsilon: 1e-5,
-    ropeTheta: 10_000,
     tiedEmbeddings: true,
     eosTokenIds: [4091],
+    ropes: [
+      {
+        theta: 10_000,
+        rotaryDim: 64,
+        scaling: { type: "default" },
+        originalPositions: 1024,
+        trainedPositions: 1024,
+        maxPositions: 1024,
+      },
+    ],
+    attention: Array.from({ length: 6 }, () => ({ rope: 0, window: undefined })),
+    activation: "silu",
+    attentionScale: 1 / 8,
+    attentionSoftcap: undefined,
+    logitSoftcap: undefined,
+    embeddingScale: 1,
+    gainOffset: 0,
+    qkNorm: false,
+    postNorms: false,
+    biases: { qkv: false, output: false, mlp: false },
+    fusedProjections: false,
   });
 });
 
 test("fills in what older configurations leave out", () => {
   const { head_dim: _, num_key_value_heads: __, rope_theta: ___, ...older } = starter;
-  expect(parseConfig(older)).toMatchObject({ headDim: 64, kvHeads: 4, ropeTheta: 10_000 });
+  expect(parseConfig(older)).toMatchObject({ headDim: 64, kvHeads: 4, ropes: [{ theta: 10_000 }] });
 });
 
 test("reads rope_theta where newer configurations keep it", () => {
   const { rope_theta: _, ...rest } = starter;
   const newer = { ...rest, rope_parameters: { rope_type: "default", rope_theta: 500_000 } };
-  expect(parseConfig(newer).ropeTheta).toBe(500_000);
+  expect(parseConfig(newer).ropes).toMatchObject([{ theta: 500_000 }]);
 });
 
 describe("refuses, and says what", () => {
   test.each([
     ["an unknown architecture", { architectures: ["MambaForCausalLM"] }, /MambaForCausalLM.*LlamaForCausalLM/],
     ["no architecture", { architectures: [] }, /which architecture/],
-    ["scaled rope", { rope_scaling: { rope_type: "yarn", factor: 4 } }, /rope scaling.*"yarn"/],
-    ["scaled rope by its older name", { rope_scaling: { type: "linear", factor: 4 } }, /rope scaling.*"linear"/],
-    ["scaled rope in rope_parameters", { rope_parameters: { rope_type: "llama3" } }, /rope scaling.*"llama3"/],
+    ["scaled rope of another kind", { rope_scaling: { rope_type: "warp" } }, /rope scaling.*"warp".*llama3/],
+    ["that kind by its older name", { rope_scaling: { type: "warp" } }, /rope scaling.*"warp"/],
+    ["that kind in rope_parameters", { rope_parameters: { rope_type: "warp" } }, /rope scaling.*"warp"/],
+    ["scaled rope without its factor", { rope_scaling: { rope_type: "linear" } }, /rope scaling[^]*factor/],
+    ["Llama 3's without its bounds", { rope_scaling: { rope_type: "llama3", factor: 8 } }, /low_freq_factor/],
     ["another activation", { hidden_act: "gelu" }, /silu/],
-    ["attention biases", { attention_bias: true }, /biases/],
-    ["MLP biases", { mlp_bias: true }, /biases/],
+    ["layers of an unknown kind", { layer_types: Array(6).fill("linear_attention") }, /full_attention/],
+    ["more layer kinds than layers", { layer_types: ["full_attention"] }, /layer_types lists 1 layers of 6/],
+    ["attention to both sides", { use_bidirectional_attention: true }, /bidirectional/],
     ["a vocabulary of a billion", { vocab_size: 1e9 }, /vocab_size/],
     ["no layers", { num_hidden_layers: 0 }, /num_hidden_layers/],
     ["a size that is text", { hidden_size: "256" }, /hidden_size/],

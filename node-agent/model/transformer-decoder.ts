@@ -1,8 +1,8 @@
 import type { Decoder } from "../engine/decoder.ts";
 import { type Session, Tensor, type Tensors } from "../runtime/session.ts";
-import type { LlamaConfig } from "./config.ts";
+import type { ModelConfig } from "./config.ts";
 import { KvCache } from "./kv-cache.ts";
-import { LLAMA_VALUES as NAMES } from "./llama.ts";
+import { GRAPH_VALUES as NAMES } from "./graph-values.ts";
 
 /** A step's inputs and outputs, made once per batch size and filled anew for each step. */
 interface Step {
@@ -14,8 +14,8 @@ interface Step {
   fetches: Tensors;
 }
 
-/** A Llama session with its KV cache: the only place that knows how the graph's inputs are laid out. */
-export class LlamaDecoder implements Decoder {
+/** A session of a transformer with its KV cache: the only place that knows how the graph's inputs are laid out. */
+export class TransformerDecoder implements Decoder {
   readonly vocabSize: number;
   readonly contextLength: number;
   readonly slots: number;
@@ -29,7 +29,7 @@ export class LlamaDecoder implements Decoder {
   readonly #steps: Step[];
   #evaluation = new Float32Array(0);
 
-  constructor(session: Session, config: LlamaConfig, options: { slots: number; contextLength: number }) {
+  constructor(session: Session, config: ModelConfig, options: { slots: number; contextLength: number }) {
     this.#session = session;
     this.#layers = config.layers;
     this.vocabSize = config.vocabSize;
