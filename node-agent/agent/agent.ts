@@ -54,7 +54,12 @@ export async function startAgent(options: AgentOptions, events: AgentEvents): Pr
     .preload(preferred)
     .then(() => events.onLoading(preferred, 1))
     .catch((error: Error) => process.stderr.write(`${error.message}\n`));
-  const local = await startLocalApi({ port: options.localPort, key: localKey, backend });
+  const local = await startLocalApi({
+    port: options.localPort,
+    key: localKey,
+    backend,
+    stats: () => backend.stats(),
+  });
   const loaded = () => new Set(backend.processes().map(({ model }) => model));
   const status = (): StatusMessage => ({
     type: "status",

@@ -2,11 +2,13 @@ import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { getRequestListener } from "@hono/node-server";
+import type { MiddlewareHandler } from "hono";
 import { PorchlightError } from "../../shared/errors.ts";
 import type { InferenceBackend } from "../../shared/inference/backend.ts";
 import { bearerToken } from "../../shared/api/headers.ts";
 import { createInferenceApi } from "../../shared/api/inference-api.ts";
 import { writePrivateFile } from "../data-folder.ts";
+import type { EngineBackend } from "../engine/backend.ts";
 
 /** Hosts a browser page may have used to get here; any other name was made to point at this machine (DNS rebinding). */
 const HOSTS = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/;
@@ -16,22 +18,25 @@ export interface LocalApi {
   stop(): Promise<void>;
 }
 
-/** The inference API on loopback, for programs on this machine: same app as at the edge, always with the key. */
+/**
+ * The inference API on loopback, for programs on this machine: same app as at the edge, always with the key. `GET /api/stats` adds
+ * the engine's counters, one entry for each loaded model.
+ */
 export async function startLocalApi(options: {
   port: number;
   key: string;
   backend: InferenceBackend;
+  stats: EngineBackend["stats"];
 }): Promise<LocalApi> {
-  const app = createInferenceApi({
-    backend: () => options.backend,
-    authorize: async (c, next) => {
-      if (!HOSTS.test(c.req.header("host") ?? "")) {
-        throw new PorchlightError("forbidden", "This address answers to localhost and 127.0.0.1 only.");
-      }
-      if (!sameSecret(bearerToken(c) ?? "", options.key)) throw new PorchlightError("invalid_api_key");
-      await next();
-    },
-  });
+  const authorize: MiddlewareHandler = async (c, next) => {
+    if (!HOSTS.test(c.req.header("host") ?? "")) {
+      throw new PorchlightError("forbidden", "This address answers to localhost and 127.0.0.1 only.");
+    }
+    if (!sameSecret(bearerToken(c) ?? "", options.key)) throw new PorchlightError("invalid_api_key");
+    await next();
+  };
+  const app = createInferenceApi({ backend: () => options.backend, authorize });
+  app.get("/api/stats", authorize, async (c) => c.json({ models: await options.stats() }));
   const answer = getRequestListener(app.fetch);
   // The listener answers every failure itself, so its promise does not reject.
   const server = createServer((incoming, outgoing) => void answer(incoming, outgoing));

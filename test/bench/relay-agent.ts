@@ -37,7 +37,7 @@ process.once("disconnect", () => process.exit(0));
 const { enrolUrl, identityFile, key } = z
   .object({ enrolUrl: z.url(), identityFile: z.string(), key: z.string() })
   .parse(JSON.parse(process.argv[2] ?? "{}"));
-const local = await startLocalApi({ port: 0, key, backend: words });
+const local = await startLocalApi({ port: 0, key, backend: words, stats: async () => [] });
 const identity = await loadIdentity(identityFile);
 const pairing = await enrol({ url: enrolUrl, identity, name: "bench" });
 createLink({

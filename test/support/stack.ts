@@ -3,7 +3,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type HomeStack, startHomeStack } from "../../node-agent/commands/home-stack.ts";
-import { dataFolder } from "../../node-agent/data-folder.ts";
+import { type DataFolder, dataFolder } from "../../node-agent/data-folder.ts";
 import { buildEdgeIfNeeded } from "../../node-agent/edge/build.ts";
 
 export interface TestStack {
@@ -13,6 +13,8 @@ export interface TestStack {
   apiKey: string;
   model: string;
   localUrl: string;
+  /** The folder of this stack's data. */
+  folder: DataFolder;
   stack: HomeStack;
   /** kill -9, and it stays down until startAgent. */
   killAgent(): Promise<void>;
@@ -25,7 +27,8 @@ export interface TestStack {
 export async function startStack(): Promise<TestStack> {
   await buildEdgeIfNeeded();
   const root = await mkdtemp(join(tmpdir(), "porchlight-test-"));
-  const stack = await startHomeStack({ folder: dataFolder(root), port: await freePort(), localPort: 0 });
+  const folder = dataFolder(root);
+  const stack = await startHomeStack({ folder, port: await freePort(), localPort: 0 });
   const { origin, owner, model, localUrl } = stack;
   return {
     origin,
@@ -33,6 +36,7 @@ export async function startStack(): Promise<TestStack> {
     apiKey: owner.apiKey,
     model,
     localUrl,
+    folder,
     stack,
     killAgent: async () => {
       const { pid } = stack.agent;
