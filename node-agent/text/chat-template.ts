@@ -1,5 +1,7 @@
 import { Template } from "@huggingface/jinja";
 import { z } from "zod";
+import { isDeeperThan } from "../../shared/api/json-depth.ts";
+import { API_LIMITS } from "../../shared/api/limits.ts";
 import { PorchlightError } from "../../shared/errors.ts";
 import type { Message, Tool, ToolCall } from "../../shared/inference/request.ts";
 import { createGuard, type Guard } from "./seam.ts";
@@ -116,17 +118,23 @@ type MessageOf<Role extends Message["role"]> = Extract<Message, { role: Role }>;
 
 /** Templates take arguments as an object and write it as JSON themselves; what is not a JSON object goes in as text. */
 function toTemplateCall(call: ToolCall, guard: Guard): object {
-  const name = guard(call.name);
-  const text = guard(call.arguments);
-  let args: unknown = text;
+  const args = parseArguments(call.arguments);
+  return { id: call.id, type: "function", function: { name: guard(call.name), arguments: guardStrings(args, guard) } };
+}
+
+/** Guarded only after this: JSON may spell a control token in escapes, which parsing turns into the token's characters. */
+function parseArguments(text: string): unknown {
+  // Templates recurse over the value.
+  if (isDeeperThan(utf8.encode(text), API_LIMITS.jsonDepth)) return text;
   try {
     const value: unknown = JSON.parse(text);
-    if (typeof value === "object" && value !== null) args = value;
+    return typeof value === "object" && value !== null ? value : text;
   } catch {
-    args = text; // The client sent back something that is not JSON: the model sees it as it is.
+    return text; // The client sent back something that is not JSON: the model sees it as it is.
   }
-  return { id: call.id, type: "function", function: { name, arguments: args } };
 }
+
+const utf8 = new TextEncoder();
 
 function toTemplateTool(tool: Tool, guard: Guard): object {
   const { name, description, parameters } = tool;
@@ -138,7 +146,7 @@ function toTemplateTool(tool: Tool, guard: Guard): object {
   return { type: "function", function: guardStrings(definition, guard) };
 }
 
-/** A copy of a JSON value with every string and key guarded. Its depth is bounded where the request was parsed. */
+/** A copy of a JSON value with every string and key guarded. Its depth is bounded where it was parsed. */
 function guardStrings(value: unknown, guard: Guard): unknown {
   if (typeof value === "string") return guard(value);
   if (Array.isArray(value)) return value.map((item) => guardStrings(item, guard));
