@@ -8,7 +8,7 @@ import { streamHeaderSchema } from "../../shared/protocol/messages.ts";
 /** How the Worker asks the Home object for a generation: over fetch, because only there a client's leaving crosses at once. */
 const jobSchema = z.object({
   requestId: streamHeaderSchema.options[0].shape.requestId,
-  /** Percent-encoded in the header: names may be any Unicode. */
+  /** Percent-encoded in the header: names may be any Unicode, and any client's text (half a surrogate pair cannot be encoded). */
   model: z.string().transform(decodeURIComponent),
 });
 export type GenerateJob = z.infer<typeof jobSchema> & { body: Uint8Array };
@@ -25,7 +25,7 @@ export function isJob(request: Request): boolean {
 export function encodeJob(requestId: string, request: GenerateRequest, signal: AbortSignal): Request {
   const body = encodeJson(request);
   if (body.length > PROTOCOL_LIMITS.requestBytes) throw new PorchlightError("body_too_large");
-  const headers = { [REQUEST_ID]: requestId, [MODEL]: encodeURIComponent(request.model) };
+  const headers = { [REQUEST_ID]: requestId, [MODEL]: encodeURIComponent(request.model.toWellFormed()) };
   return new Request(`https://home${PATH}`, { method: "POST", headers, body, signal });
 }
 

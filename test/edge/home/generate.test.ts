@@ -280,6 +280,7 @@ describe("a model", () => {
     const unknown = await chat(owner.apiKey, { model: "gpt-9" });
     expect(unknown.status).toBe(404);
     expect(await errorOf(unknown)).toMatchObject({ code: "model_not_found", param: "model" });
+    expect((await chat(owner.apiKey, { model: "half a surrogate pair: \ud800" })).status).toBe(404);
     const agent = connected.pop();
     agent?.close();
     await modelOnline(owner.apiKey, "starter", false);
