@@ -18,6 +18,8 @@ export async function readJsonBody<Schema extends z.ZodType>(
 ): Promise<z.output<Schema>> {
   if (options.optional === true && request.body === null) return parseWith(schema, {});
   requireJsonType(request.headers.get("content-type"));
+  const declaredBytes = Number(request.headers.get("content-length") ?? 0);
+  if (declaredBytes > API_LIMITS.drainedBytes) throw tooLarge(API_LIMITS.bodyBytes);
   const bytes = await readBytes(request, API_LIMITS.bodyBytes);
   if (options.optional === true && bytes.length === 0) return parseWith(schema, {});
   if (isDeeperThan(bytes, API_LIMITS.jsonDepth)) {
@@ -36,14 +38,15 @@ function requireJsonType(contentType: string | null): void {
 }
 
 async function readBytes(request: Request, limitBytes: number): Promise<Uint8Array> {
-  if (Number(request.headers.get("content-length") ?? 0) > limitBytes) throw tooLarge(limitBytes);
-  const chunks: Uint8Array[] = [];
+  let chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of request.body ?? []) {
     length += chunk.byteLength;
-    if (length > limitBytes) throw tooLarge(limitBytes); // Leaving the loop cancels the body.
-    chunks.push(chunk);
+    if (length > limitBytes) chunks = [];
+    else chunks.push(chunk);
+    if (length > API_LIMITS.drainedBytes) break; // Leaving the loop cancels the body.
   }
+  if (length > limitBytes) throw tooLarge(limitBytes);
   return concatBytes(chunks);
 }
 

@@ -2,6 +2,11 @@
 export const API_LIMITS = {
   /** Request body: a long conversation is well under it, and a Worker holds it in memory while parsing. */
   bodyBytes: 4 * 1024 * 1024,
+  /**
+   * A body that is too large is read and thrown away up to this before it is refused: most clients write all of it before they
+   * look at the answer, and would see a broken connection instead.
+   */
+  drainedBytes: 32 * 1024 * 1024,
   /** Nesting of a JSON body: no honest request comes near; parsers and template engines recurse. */
   jsonDepth: 64,
   /** All request headers together. */

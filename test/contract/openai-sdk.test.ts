@@ -117,6 +117,11 @@ describe("the openai SDK, through the edge", () => {
     });
     const malformed = { model, messages: "hello" } as unknown as OpenAI.ChatCompletionCreateParamsNonStreaming; // on purpose
     await expect(client.chat.completions.create(malformed)).rejects.toMatchObject({ status: 400, param: "messages" });
+    const huge = [{ role: "user" as const, content: "x".repeat(5 * 1024 * 1024) }];
+    await expect(client.chat.completions.create({ model, messages: huge })).rejects.toMatchObject({
+      status: 413,
+      code: "body_too_large",
+    });
     const long = [{ role: "user" as const, content: "word ".repeat(5000) }];
     const refusal = await client.chat.completions.create({ model, messages: long }).catch((error: unknown) => error);
     expect(refusal).toMatchObject({ status: 400, code: "context_length_exceeded" });
