@@ -71,6 +71,9 @@ export interface Rope {
   maxPositions: number;
 }
 
+/** The attention kernel wants rows of 8 cosines. */
+const ROTARY_STEP = 16;
+
 /**
  * Reads rope parameters: those of config.json's top level (`rope_theta`) and of `rope_scaling` or `rope_parameters` taken together.
  * Throws `model_load_failed` for a kind of scaling that is not known: ignored, it would give fluent nonsense on long texts.
@@ -92,7 +95,9 @@ export function parseRope(raw: RawConfig, parameters: Readonly<Record<string, un
   if (!theta.success || !share.success) throw modelError("config.json: the rope parameters are not numbers in range.");
   const headDim = raw.head_dim ?? raw.hidden_size / raw.num_attention_heads;
   const rotaryDim = Math.floor(headDim * (share.data ?? raw.partial_rotary_factor ?? 1));
-  if (rotaryDim % 2 !== 0) throw modelError(`config.json: ${rotaryDim} rotated components are not an even number.`);
+  if (rotaryDim % ROTARY_STEP !== 0) {
+    throw modelError(`config.json: heads of ${rotaryDim} rotated components are not supported, only multiples of 16.`);
+  }
   const rope = { theta: theta.data ?? raw.rope_theta ?? 10_000, rotaryDim, scaling };
   return { ...rope, trainedPositions: raw.max_position_embeddings, ...reach(raw, scaling, rotaryDim) };
 }

@@ -1,19 +1,21 @@
 import { readdir, readFile, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { parseConfig } from "../../../node-agent/model/config.ts";
 import { loadDecoder } from "../../../node-agent/model/load.ts";
-import { slowLlama } from "../../support/model-slow-llama.ts";
+import { slowModel } from "../../support/model-slow.ts";
 import { largestDifference } from "../../support/model-starter.ts";
 import { temporaryFolder } from "../../support/model-temp.ts";
-import { TINY_CONFIG, tinyWeights, writeTinyLlama } from "../../support/model-tiny-llama.ts";
+import { TINY_CONFIG, tinyTensors } from "../../support/model-tiny.ts";
+import { writeTinyLlama } from "../../support/model-tiny-llama.ts";
 
 const TOKENS = [3, 99, 17, 0, 42, 42, 7];
 const loadFailed = expect.objectContaining({ name: "PorchlightError", code: "model_load_failed" });
 
 function slowLogits(seed: number, tied = false): Float32Array {
-  const weights = new Map([...tinyWeights(seed)].map(([name, { values }]) => [name, values]));
-  return Float32Array.from(slowLlama(parseConfig({ ...TINY_CONFIG, tie_word_embeddings: tied }), weights, TOKENS));
+  const tensors = [...tinyTensors({ config: TINY_CONFIG }, seed)];
+  const weights = new Map(tensors.map(([name, { values }]) => [name, values]));
+  const logits = slowModel({ ...TINY_CONFIG, tie_word_embeddings: tied }, weights, TOKENS).at(-1);
+  return Float32Array.from(logits ?? []);
 }
 
 async function fastLogits(folder: string, cacheDir: string, quantization: "fp32" | "int8" | "int4" = "fp32") {
