@@ -56,6 +56,8 @@ export async function loadRunner(options: LoadOptions, onProgress: (fraction: nu
       onProgress(overall);
     },
   });
+  const { endToken } = text.tokenizer;
   const stopTokens = new Set([...config.eosTokenIds, ...(defaults.eosTokenIds ?? [])]);
+  if (endToken !== undefined) stopTokens.add(endToken);
   return createRunner({ ...text, decoder, defaults, stopTokens });
 }

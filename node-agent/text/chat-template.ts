@@ -5,6 +5,7 @@ import { API_LIMITS } from "../../shared/api/limits.ts";
 import { PorchlightError } from "../../shared/errors.ts";
 import type { Message, Tool, ToolCall } from "../../shared/inference/request.ts";
 import { createGuard, type Guard } from "./seam.ts";
+import { specialTokenSchema } from "./special-token.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** Renders a conversation into the prompt text that a model was trained on. */
@@ -16,15 +17,11 @@ export interface ChatTemplate {
   render(messages: readonly Message[], tools: readonly Tool[]): string;
 }
 
-const tokenSchema = z
-  .union([z.string(), z.looseObject({ content: z.string() }).transform((token) => token.content)])
-  .nullish()
-  .transform((token) => token ?? "");
 const templateConfigSchema = z.looseObject({
-  bos_token: tokenSchema,
-  eos_token: tokenSchema,
-  pad_token: tokenSchema,
-  unk_token: tokenSchema,
+  bos_token: specialTokenSchema,
+  eos_token: specialTokenSchema,
+  pad_token: specialTokenSchema,
+  unk_token: specialTokenSchema,
   chat_template: z.union([z.string(), z.array(z.object({ name: z.string(), template: z.string() }))]).nullish(),
 });
 

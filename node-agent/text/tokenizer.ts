@@ -2,6 +2,7 @@ import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
 import { z } from "zod";
 import { PorchlightError } from "../../shared/errors.ts";
 import { SEAM } from "./seam.ts";
+import { specialTokenSchema } from "./special-token.ts";
 import { createByteDecoder } from "./token-bytes.ts";
 
 const tokenizerFileSchema = z.looseObject({
@@ -11,12 +12,16 @@ const tokenizerFileSchema = z.looseObject({
   decoder: z.unknown(),
 });
 
+const tokenizerConfigSchema = z.looseObject({ eos_token: specialTokenSchema });
+
 /** Text to token ids, and token ids to bytes of text. */
 export interface Tokenizer {
   /** Token ids of rendered prompt text. Control tokens are recognised, except across a seam (see seam.ts); none is added. */
   encode(text: string): number[];
   /** UTF-8 bytes of one token, possibly part of a character; empty for control tokens and ids outside of the vocabulary. */
   bytesOf(id: number): Uint8Array;
+  /** The token that ends a text, if tokenizer_config.json names one. */
+  readonly endToken: number | undefined;
   /** Spaces that decoding takes off the start of a text. */
   readonly leadingSpaces: number;
   /** Spellings of the tokens that are not made of the vocabulary's pieces; `control` are those that never show in a text. */
@@ -32,6 +37,7 @@ export function createTokenizer(file: unknown, config: object): Tokenizer {
   const addedTokens = parsed.data.added_tokens;
   const tokenizer = new HuggingFaceTokenizer(parsed.data, config);
   const decoder = createByteDecoder(parsed.data.decoder);
+  const end = tokenizerConfigSchema.safeParse(config);
   const bytesById = new Map<number, Uint8Array>();
   const utf8 = new TextEncoder();
   for (const token of addedTokens) {
@@ -55,6 +61,7 @@ export function createTokenizer(file: unknown, config: object): Tokenizer {
       }
       return bytes;
     },
+    endToken: end.success && end.data.eos_token !== "" ? tokenizer.token_to_id(end.data.eos_token) : undefined,
     leadingSpaces: decoder.leadingSpaces,
     added: {
       control: addedTokens.filter((token) => token.special).map((token) => token.content),

@@ -62,7 +62,11 @@ test("reads rope_theta where newer configurations keep it", () => {
 
 describe("refuses, and says what", () => {
   test.each([
-    ["an unknown architecture", { architectures: ["MambaForCausalLM"] }, /MambaForCausalLM is not.*LlamaForCausalLM.*Qwen3ForCausalLM.*Gemma3ForCausalLM/],
+    [
+      "an unknown architecture",
+      { architectures: ["MambaForCausalLM"] },
+      /MambaForCausalLM is not.*LlamaForCausalLM.*Qwen3ForCausalLM.*Gemma3ForCausalLM/,
+    ],
     ["no architecture", { architectures: [] }, /which architecture/],
     ["scaled rope of another kind", { rope_scaling: { rope_type: "warp" } }, /rope scaling.*"warp".*llama3/],
     ["that kind by its older name", { rope_scaling: { type: "warp" } }, /rope scaling.*"warp"/],
