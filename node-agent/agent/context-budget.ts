@@ -1,4 +1,4 @@
-import { readConfig } from "../model/config.ts";
+import { readModelConfig } from "../model/model-files.ts";
 
 /** Share of the memory that the KV cache of one model may take. */
 const KV_SHARE = 1 / 8;
@@ -10,7 +10,7 @@ const LEAST_POSITIONS = 512;
  * layer and position, in each slot) would take more than its share of the memory.
  */
 export async function contextWithin(folder: string, slots: number, memoryBytes: number): Promise<number> {
-  const { layers, kvHeads, headDim, maxPositions } = await readConfig(folder);
+  const { layers, kvHeads, headDim, maxPositions } = await readModelConfig(folder);
   const bytesPerPosition = slots * layers * 2 * kvHeads * headDim * Float32Array.BYTES_PER_ELEMENT;
   const fitting = Math.floor((memoryBytes * KV_SHARE) / bytesPerPosition);
   return Math.min(maxPositions, Math.max(LEAST_POSITIONS, fitting));

@@ -1,8 +1,7 @@
 import { z } from "zod";
 import { quantizationSchema } from "../../shared/inference/model.ts";
-import { readConfig } from "../model/config.ts";
-import { readGenerationConfig } from "../model/generation-config.ts";
 import { loadDecoder } from "../model/load.ts";
+import { readModelConfig, readModelDefaults } from "../model/model-files.ts";
 import { loadTextTools } from "../text/load.ts";
 import type { DecoderOptions } from "./decoder.ts";
 import { createRunner, type Runner } from "./runner.ts";
@@ -37,8 +36,8 @@ export async function loadRunner(options: LoadOptions, onProgress: (fraction: nu
   const { folder, quantization, cacheDir, slots, contextLength, threads } = options;
   const [text, config, defaults] = await Promise.all([
     loadTextTools(folder),
-    readConfig(folder),
-    readGenerationConfig(folder),
+    readModelConfig(folder),
+    readModelDefaults(folder),
   ]);
   let shown = 0;
   const decoder = await loadDecoder({

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { open, readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
+import { isGguf } from "./model-files.ts";
 
 /** Files up to this size are hashed whole: well under a tenth of a second. */
 const WHOLE_FILE_BYTES = 64 * 1024 * 1024;
@@ -9,14 +10,14 @@ const SAMPLES = 256;
 const SAMPLE_BYTES = 64 * 1024;
 
 /**
- * A short name for a model's content: two folders with the same weights and configuration have the same one. Weights of large
+ * A short name for the content of a model folder or GGUF file: two folders with the same weights and configuration have the same one. Weights of large
  * files are sampled, together with their size and time of change.
  */
 export async function fingerprintModel(folder: string): Promise<string> {
   const hash = createHash("sha256");
-  const names = (await readdir(folder)).filter((name) => name === "config.json" || name.includes(".safetensors"));
-  for (const name of names.toSorted()) {
-    await using file = await open(join(folder, name));
+  for (const path of (await filesOf(folder)).toSorted()) {
+    const name = basename(path);
+    await using file = await open(path);
     const { size, mtimeMs } = await file.stat();
     hash.update(JSON.stringify([name, size, size > WHOLE_FILE_BYTES ? mtimeMs : 0]));
     const whole = size <= WHOLE_FILE_BYTES;
@@ -29,4 +30,12 @@ export async function fingerprintModel(folder: string): Promise<string> {
     }
   }
   return hash.digest("hex");
+}
+
+async function filesOf(path: string): Promise<string[]> {
+  if (isGguf(path)) return [path];
+  const names = await readdir(path);
+  return names
+    .filter((name) => name === "config.json" || name.includes(".safetensors"))
+    .map((name) => join(path, name));
 }

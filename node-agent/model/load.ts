@@ -6,12 +6,12 @@ import { type Hardware, mixedSignsAreExact, probeHardware } from "../hardware/pr
 import { GraphBuilder } from "../runtime/graph-builder.ts";
 import { compileModel, openSession, runtimeVersion, type SessionOptions } from "../runtime/session.ts";
 import { type CacheEntry, CompiledCache } from "./compiled-cache.ts";
-import { type ModelConfig, readConfig } from "./config.ts";
+import type { ModelConfig } from "./config.ts";
 import { fingerprintModel } from "./fingerprint.ts";
 import { buildTransformer, precisionsOf, weightCount } from "./transformer.ts";
 import { TransformerDecoder } from "./transformer-decoder.ts";
 import { modelError } from "./model-error.ts";
-import { openSafetensors } from "./safetensors.ts";
+import { openModelTensors, readModelConfig } from "./model-files.ts";
 import { WeightFile } from "./weight-file.ts";
 
 /** Raise it when the graph or the layout of weights changes: what was compiled before is then compiled anew. */
@@ -21,13 +21,13 @@ const MODEL_FILE = "model.onnx";
 const WEIGHTS_FILE = "model.weights";
 
 /**
- * Loads a Hugging Face folder as a decoder. The first time, the weights are converted and compiled for this CPU (seconds for a
+ * Loads a Hugging Face folder or a GGUF file as a decoder. The first time, the weights are converted and compiled for this CPU (seconds for a
  * small model, a minute for billions of parameters); later loads map the compiled file. Throws PorchlightError `model_load_failed`
  * with what is wrong with the folder.
  */
 export async function loadDecoder(options: DecoderOptions): Promise<Decoder> {
   const folder = resolve(options.folder);
-  const config = await readConfig(folder);
+  const config = await readModelConfig(folder);
   const hardware = probeHardware();
   const session: SessionOptions = {
     provider: "cpu",
@@ -84,7 +84,7 @@ async function convert(
   onProgress?.("reading", 0);
   const converted = join(target, "converted");
   await mkdir(converted);
-  const source = await openSafetensors(folder);
+  const source = await openModelTensors(folder);
   onProgress?.("reading", 1);
   const graph = new GraphBuilder();
   try {

@@ -1,14 +1,15 @@
 import { readdir, stat } from "node:fs/promises";
-import { basename, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { PorchlightError } from "../../shared/errors.ts";
 import type { ModelInfo } from "../../shared/inference/model.ts";
-import { readConfig } from "./config.ts";
+import { type ModelConfig, readConfig } from "./config.ts";
 import { defaultQuantization, weightBytes } from "./default-quantization.ts";
 import { modelError } from "./model-error.ts";
+import { inspectGguf, isGguf, modelNameOf } from "./model-files.ts";
 import { nearNames } from "./near-names.ts";
 import { readSafetensorsHeaders } from "./safetensors.ts";
 
-/** A model folder on this disk: one that can be loaded, or what is wrong with it. */
+/** A model folder or GGUF file on this disk: one that can be loaded, or what is wrong with it. */
 export type LocalModel =
   | { name: string; folder: string; usable: true; info: ModelInfo }
   | { name: string; folder: string; usable: false; problem: string };
@@ -19,23 +20,29 @@ export type UsableModel = Extract<LocalModel, { usable: true }>;
 export const BUNDLED_MODEL = "starter";
 
 /**
- * The models in `folders`: every subfolder with a config.json. One that cannot be used says why, instead of being left out. Where two
+ * The models in `folders`: every subfolder with a config.json, and every GGUF file. One that cannot be used says why, instead of being left out. Where two
  * folders hold the same name, the earlier folder's model is taken. A folder that does not exist has no models.
  */
 export async function listLocalModels(options: { folders: readonly string[] }): Promise<LocalModel[]> {
   const models = new Map<string, LocalModel>();
   for (const parent of options.folders) {
-    for (const name of await subfolders(parent)) {
-      const folder = join(parent, name);
-      if (!models.has(name) && (await exists(join(folder, "config.json")))) models.set(name, await readModel(folder));
+    for (const entry of await entriesOf(parent)) {
+      const folder = join(parent, entry);
+      const name = modelNameOf(folder);
+      if (!models.has(name) && (await isModel(folder))) models.set(name, await readModel(folder));
     }
   }
   return [...models.values()];
 }
 
-/** Looks at one model folder. Never throws for what is in it: see `LocalModel`. */
+/** A folder with a configuration, or a GGUF file. */
+async function isModel(path: string): Promise<boolean> {
+  return await exists(isGguf(path) ? path : join(path, "config.json"));
+}
+
+/** Looks at one model folder or GGUF file. Never throws for what is in it: see `LocalModel`. */
 export async function readModel(folder: string): Promise<LocalModel> {
-  const name = basename(folder);
+  const name = modelNameOf(folder);
   try {
     return { name, folder, usable: true, info: await readInfo(name, folder) };
   } catch (error) {
@@ -45,11 +52,7 @@ export async function readModel(folder: string): Promise<LocalModel> {
 }
 
 async function readInfo(name: string, folder: string): Promise<ModelInfo> {
-  const config = await readConfig(folder);
-  if (!(await exists(join(folder, "tokenizer.json")))) throw modelError(`${folder} holds no tokenizer.json.`);
-  const shards = await readSafetensorsHeaders(folder);
-  const tensors = shards.flatMap((shard) => [...shard.tensors.values()]);
-  const parameters = tensors.reduce((sum, tensor) => sum + tensor.elements, 0);
+  const { config, parameters } = await (isGguf(folder) ? inspectGguf(folder) : inspectFolder(folder));
   if (parameters === 0) throw modelError(`${folder}: the model's files hold no weights.`);
   const { birthtimeMs, mtimeMs } = await stat(folder);
   return {
@@ -64,8 +67,16 @@ async function readInfo(name: string, folder: string): Promise<ModelInfo> {
   };
 }
 
+async function inspectFolder(folder: string): Promise<{ config: ModelConfig; parameters: number }> {
+  const config = await readConfig(folder);
+  if (!(await exists(join(folder, "tokenizer.json")))) throw modelError(`${folder} holds no tokenizer.json.`);
+  const shards = await readSafetensorsHeaders(folder);
+  const tensors = shards.flatMap((shard) => [...shard.tensors.values()]);
+  return { config, parameters: tensors.reduce((sum, tensor) => sum + tensor.elements, 0) };
+}
+
 /**
- * The model that a user means: the folder at a path (anything with a separator, or an existing absolute or relative model folder), or
+ * The model that a user means: the folder or GGUF file at a path (anything with a separator, or an existing absolute or relative one), or
  * one of `models` by its name. Throws `model_not_found`, with names that are near, and `model_load_failed` for one that is broken.
  */
 export async function resolveModel(nameOrFolder: string, models: readonly LocalModel[]): Promise<UsableModel> {
@@ -78,7 +89,7 @@ export async function resolveModel(nameOrFolder: string, models: readonly LocalM
 
 async function readFolder(path: string): Promise<LocalModel | undefined> {
   const folder = resolve(path);
-  return (await exists(join(folder, "config.json"))) ? await readModel(folder) : undefined;
+  return (await isModel(folder)) ? await readModel(folder) : undefined;
 }
 
 function notFound(name: string, models: readonly LocalModel[]): PorchlightError {
@@ -105,7 +116,7 @@ export function chooseDefault(models: readonly LocalModel[], memoryBytes: number
   return largest ?? usable.find((model) => model.name === BUNDLED_MODEL);
 }
 
-async function subfolders(parent: string): Promise<string[]> {
+async function entriesOf(parent: string): Promise<string[]> {
   const entries = await readdir(parent).catch(() => []);
   return entries.filter((name) => !name.startsWith(".")).toSorted();
 }

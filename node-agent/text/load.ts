@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { PorchlightError } from "../../shared/errors.ts";
+import { isGguf, readGgufTokenizer } from "../model/model-files.ts";
 import { type ChatTemplate, createChatTemplate } from "./chat-template.ts";
 import { createTokenizer, type Tokenizer } from "./tokenizer.ts";
 
@@ -10,8 +11,13 @@ export interface TextTools {
   template: ChatTemplate;
 }
 
-/** Reads tokenizer and chat template of a model folder in the Hugging Face layout; throws `model_load_failed`. */
+/** Reads tokenizer and chat template of a model folder in the Hugging Face layout or a GGUF file; throws `model_load_failed`. */
 export async function loadTextTools(folder: string): Promise<TextTools> {
+  if (isGguf(folder)) {
+    const files = await readGgufTokenizer(folder);
+    const tokenizer = createTokenizer(files.tokenizer, files.config);
+    return { tokenizer, template: createChatTemplate(files.config, undefined, tokenizer.added) };
+  }
   const [tokenizerJson, configJson, templateFile] = await Promise.all([
     readIfPresent(join(folder, "tokenizer.json")),
     readIfPresent(join(folder, "tokenizer_config.json")),

@@ -1,0 +1,31 @@
+import { modelError } from "../model-error.ts";
+import type { GgufHeader } from "./header.ts";
+
+/** How llama.cpp's converter wrote an architecture, as far as it differs from the Hugging Face files. */
+export interface GgufArchitecture {
+  /** Its name in config.json. */
+  readonly huggingFace: string;
+  /** Rows of queries and keys are in the order of llama.cpp's interleaved rotary embedding. */
+  readonly interleavedRope: boolean;
+}
+
+/** By `general.architecture`. Mistral's models are written as llama too. */
+const ARCHITECTURES: ReadonlyMap<string, GgufArchitecture> = new Map([
+  ["llama", { huggingFace: "LlamaForCausalLM", interleavedRope: true }],
+  ["qwen2", { huggingFace: "Qwen2ForCausalLM", interleavedRope: false }],
+  ["qwen3", { huggingFace: "Qwen3ForCausalLM", interleavedRope: false }],
+  ["smollm3", { huggingFace: "SmolLM3ForCausalLM", interleavedRope: true }],
+]);
+
+/** The architecture of a file and its name there, which the file's other keys begin with. Throws `model_load_failed`. */
+export function architectureOf({ metadata, name }: Pick<GgufHeader, "metadata"> & { name: string }) {
+  const prefix = metadata.get("general.architecture");
+  if (typeof prefix !== "string") throw modelError(`${name} does not say which architecture the model has.`);
+  const architecture = ARCHITECTURES.get(prefix);
+  if (architecture === undefined) {
+    throw modelError(
+      `${name}: the architecture ${JSON.stringify(prefix.slice(0, 80))} is not supported in GGUF. Supported are: ${[...ARCHITECTURES.keys()].join(", ")}.`,
+    );
+  }
+  return { prefix, ...architecture };
+}
