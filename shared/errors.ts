@@ -95,6 +95,26 @@ export const ERRORS = {
     retryable: false,
     message: "The model could not be loaded. Run 'porchlight doctor' on the home machine.",
   },
+  model_source_invalid: {
+    status: 502,
+    retryable: false,
+    message: "The model's source sent something else than it promised. Nothing of it was kept; try another source.",
+  },
+  model_download_failed: {
+    status: 502,
+    retryable: true,
+    message: "The model could not be downloaded to the end. Pull it again: what has arrived is kept.",
+  },
+  model_busy: {
+    status: 409,
+    retryable: true,
+    message: "Another process is changing this model. Wait until it is done, then try again.",
+  },
+  disk_full: {
+    status: 507,
+    retryable: false,
+    message: "There is not enough free space on the disk. Free some, then try again.",
+  },
   identity_broken: {
     status: 500,
     retryable: false,

@@ -1,0 +1,78 @@
+import { PorchlightError } from "../../../shared/errors.ts";
+import type { HubFile, HubRepository } from "./hub.ts";
+
+/** What a model needs beside its weights. Nothing else is downloaded: no pickles, no code. */
+const COMPANIONS = new Set([
+  "config.json",
+  "generation_config.json",
+  "tokenizer.json",
+  "tokenizer_config.json",
+  "chat_template.jinja",
+]);
+const SINGLE = "model.safetensors";
+const INDEX = "model.safetensors.index.json";
+const SHARD = /^model-\d{5}-of-\d{5}\.safetensors$/;
+const GGUF = /^(?:[\w.-]+\/)*[A-Za-z0-9_][\w.-]*\.gguf$/i;
+/** Projectors of image models and parts of split files are no models by themselves. */
+const NO_MODEL = /mmproj|-\d{5}-of-\d{5}\.gguf$/i;
+const QUANTIZATION = /(?:^|[-._/])((?:I?Q\d\w*|BF16|F16|F32))\.gguf$/i;
+/** The usual compromise of size and quality: what is taken when nobody chose. */
+const PREFERRED = "Q4_K_M";
+
+/**
+ * The files of a repository that make up the model: safetensors with their companions, or one .gguf file. `wanted` is a file's path or a
+ * quantisation. Throws `model_not_found` with the choices there are.
+ */
+export function chooseFiles(repository: HubRepository, wanted: string | undefined): HubFile[] {
+  if (wanted !== undefined) return [wantedGguf(repository, wanted)];
+  const weights = safetensors(repository.files);
+  if (weights.length > 0) return [...repository.files.filter(({ path }) => COMPANIONS.has(path)), ...weights];
+  const ggufs = ggufFiles(repository.files);
+  const [only] = ggufs;
+  if (only !== undefined && ggufs.length === 1) return [only];
+  const preferred = ggufs.find(({ path }) => quantizationOf(path) === PREFERRED);
+  if (preferred) return [preferred];
+  if (ggufs.length > 0) throw unclear(repository.repo, ggufs);
+  throw new PorchlightError("model_not_found", `${repository.repo} holds no model in safetensors or GGUF.`);
+}
+
+/** The quantisation that a GGUF file's name ends with, in capitals. */
+export function quantizationOf(path: string): string | undefined {
+  return QUANTIZATION.exec(path)?.[1]?.toUpperCase();
+}
+
+function safetensors(files: readonly HubFile[]): HubFile[] {
+  const single = files.find(({ path }) => path === SINGLE);
+  if (single) return [single];
+  const shards = files.filter(({ path }) => path === INDEX || SHARD.test(path));
+  return shards.length > 1 ? shards : [];
+}
+
+function ggufFiles(files: readonly HubFile[]): HubFile[] {
+  return files.filter(({ path }) => GGUF.test(path) && !NO_MODEL.test(path));
+}
+
+function wantedGguf({ repo, files }: HubRepository, wanted: string): HubFile {
+  const ggufs = ggufFiles(files);
+  const exact = ggufs.find(({ path }) => path === wanted);
+  if (exact) return exact;
+  const matching = ggufs.filter(({ path }) => quantizationOf(path) === wanted.toUpperCase());
+  const [only] = matching;
+  if (only && matching.length === 1) return only;
+  if (matching.length > 1) throw unclear(repo, matching);
+  const isThere = files.some(({ path }) => path === wanted);
+  const why = isThere ? `${wanted} is no file that can be pulled by itself` : `there is no "${wanted.slice(0, 120)}"`;
+  throw new PorchlightError("model_not_found", `In ${repo}, ${why}. ${choices(ggufs)}`);
+}
+
+function unclear(repo: string, ggufs: readonly HubFile[]): PorchlightError {
+  return new PorchlightError("model_not_found", `${repo} holds several models. ${choices(ggufs)}`);
+}
+
+function choices(ggufs: readonly HubFile[]): string {
+  if (ggufs.length === 0) return "Its safetensors are pulled without naming a file.";
+  const names = ggufs.map(({ path }) => path);
+  const quantizations = names.map((path) => quantizationOf(path) ?? path);
+  const shown = new Set(quantizations).size === names.length ? quantizations : names;
+  return `There are: ${shown.slice(0, 40).join(", ")}. Add one behind a colon.`;
+}
