@@ -1,4 +1,6 @@
 import * as fc from "fast-check";
+import { openModelTensors, readModelConfig, readModelDefaults } from "../../node-agent/model/model-files.ts";
+import { loadTextTools } from "../../node-agent/text/load.ts";
 import { openGguf } from "../../node-agent/model/gguf/reader.ts";
 import { PorchlightError } from "../../shared/errors.ts";
 import { encodeGguf } from "./gguf-writer.ts";
@@ -81,4 +83,18 @@ export async function readsOrRefuses(read: () => unknown): Promise<boolean> {
 export async function readWholeGguf(path: string): Promise<void> {
   await using file = await openGguf(path);
   for (const tensor of file.tensors.values()) await file.read(tensor.offset, tensor.bytes);
+}
+
+/** Reads everything of a model that loading it would: configuration, recommendations, tokenizer, template and all weights. */
+export async function readWholeModel(path: string): Promise<void> {
+  await readModelConfig(path);
+  await readModelDefaults(path);
+  const { tokenizer } = await loadTextTools(path);
+  for (const id of tokenizer.encode("ab <|end|> c\u00e9")) tokenizer.bytesOf(id);
+  const source = await openModelTensors(path);
+  try {
+    for (const [name, { elements }] of source.tensors) await source.read(name, 0, elements);
+  } finally {
+    await source.close();
+  }
 }
