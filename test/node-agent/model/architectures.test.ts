@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Decoder } from "../../../node-agent/engine/decoder.ts";
 import { ARCHITECTURES } from "../../../node-agent/model/architectures/all.ts";
@@ -9,13 +10,20 @@ import { temporaryFolder } from "../../support/model-temp.ts";
 import { TINY_MODELS, writeTinyModel } from "../../support/model-tiny.ts";
 
 const PROMPT = [3, 99, 17, 0, 42, 42, 7, 64, 8, 1, 77];
-const STEPS = 48;
+const STEPS = 64;
 /** Of logits that reach about 5: float32 against float64. */
 const TOLERANCE = 1e-4;
 
 test("every supported architecture is tested", () => {
   const tested = Object.values(TINY_MODELS).map(({ config }) => config.architectures[0]);
   expect(new Set(tested)).toEqual(new Set(Object.keys(ARCHITECTURES)));
+});
+
+test("the published table has a row for each, with every greedy token equal", async () => {
+  const table = await readFile(new URL("../../../node-agent/model/ARCHITECTURES.md", import.meta.url), "utf8");
+  for (const [name, { config }] of Object.entries(TINY_MODELS)) {
+    expect(table).toContain(`| ${name} | \`${config.architectures[0]}\` | ${STEPS} of ${STEPS} |`);
+  }
 });
 
 describe.each(Object.entries(TINY_MODELS))("%s", (_, model) => {
