@@ -5,7 +5,7 @@ import type { Architecture } from "./architectures/architecture.ts";
 import { readJson } from "./json-file.ts";
 import { modelError } from "./model-error.ts";
 import { type RawConfig, rawConfigSchema } from "./raw-config.ts";
-import { parseRope, type Rope } from "./rope.ts";
+import { fitRope, parseRope, type Rope } from "./rope.ts";
 
 /** What one layer's attention looks at. */
 export interface LayerAttention {
@@ -148,6 +148,12 @@ function activationOf(raw: RawConfig): Activation {
   throw modelError(
     `config.json: the activation ${name} is not supported. Supported are: ${Object.keys(ACTIVATIONS).join(", ")}.`,
   );
+}
+
+/** The model for texts of at most `contextLength`: see fitRope. */
+export function fitContext(config: ModelConfig, contextLength: number): ModelConfig {
+  const ropes = config.ropes.map((rope) => fitRope(rope, contextLength));
+  return { ...config, ropes, maxPositions: Math.min(config.maxPositions, ...ropes.map((rope) => rope.maxPositions)) };
 }
 
 /** Reads a model folder's config.json. Throws `model_load_failed`. */

@@ -6,7 +6,7 @@ import { type Hardware, mixedSignsAreExact, probeHardware } from "../hardware/pr
 import { GraphBuilder } from "../runtime/graph-builder.ts";
 import { compileModel, openSession, runtimeVersion, type SessionOptions } from "../runtime/session.ts";
 import { type CacheEntry, CompiledCache } from "./compiled-cache.ts";
-import type { ModelConfig } from "./config.ts";
+import { fitContext, type ModelConfig } from "./config.ts";
 import { fingerprintModel } from "./fingerprint.ts";
 import { buildTransformer, precisionsOf, weightCount } from "./transformer.ts";
 import { TransformerDecoder } from "./transformer-decoder.ts";
@@ -27,7 +27,9 @@ const WEIGHTS_FILE = "model.weights";
  */
 export async function loadDecoder(options: DecoderOptions): Promise<Decoder> {
   const folder = resolve(options.folder);
-  const config = await readModelConfig(folder);
+  const found = await readModelConfig(folder);
+  const contextLength = Math.min(options.contextLength ?? found.maxPositions, found.maxPositions);
+  const config = fitContext(found, contextLength);
   const hardware = probeHardware();
   const session: SessionOptions = {
     provider: "cpu",
@@ -36,17 +38,16 @@ export async function loadDecoder(options: DecoderOptions): Promise<Decoder> {
   };
   await mkdir(options.cacheDir, { recursive: true });
   const cache = new CompiledCache(options.cacheDir);
-  const entry = await cacheEntry(folder, options, hardware);
-  const contextLength = Math.min(options.contextLength ?? config.maxPositions, config.maxPositions);
+  const entry = await cacheEntry(folder, config, options, hardware);
   const build = () => cache.build(entry, (target) => convert(folder, config, options, session, target));
   const open = (compiled: string) => openSession(join(compiled, MODEL_FILE), session);
   try {
-    const found = await cache.find(entry);
-    const compiled = found ?? (await build());
+    const cached = await cache.find(entry);
+    const compiled = cached ?? (await build());
     options.onProgress?.("loading", 0);
     const opened = await open(compiled).catch(async () => {
       // Whole by its sizes and yet not loadable: damaged, or another process is just replacing it.
-      if (found !== undefined) await cache.discard(entry);
+      if (cached !== undefined) await cache.discard(entry);
       return await open((await cache.find(entry)) ?? (await build()));
     });
     const decoder = new TransformerDecoder(opened, config, { slots: options.slots, contextLength });
@@ -58,12 +59,18 @@ export async function loadDecoder(options: DecoderOptions): Promise<Decoder> {
   }
 }
 
-async function cacheEntry(folder: string, options: DecoderOptions, hardware: Hardware): Promise<CacheEntry> {
+async function cacheEntry(
+  folder: string,
+  config: ModelConfig,
+  options: DecoderOptions,
+  hardware: Hardware,
+): Promise<CacheEntry> {
   return {
     source: JSON.stringify([folder, options.quantization]),
-    // Neither slots nor context are here: the compiled graph takes any.
+    // Neither slots nor context are here: the compiled graph takes any, up to the positions of its tables.
     key: {
       model: await fingerprintModel(folder),
+      positions: config.maxPositions,
       quantization: options.quantization,
       cpu: [hardware.os, hardware.arch, hardware.cpu.model, ...hardware.cpu.features],
       runtime: runtimeVersion,

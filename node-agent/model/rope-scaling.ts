@@ -65,12 +65,14 @@ function yarnGain({ factor, attention_factor: given, mscale, mscale_all_dim: all
   return mscale && all ? gainOf(mscale) / gainOf(all) : gainOf(1);
 }
 
-/** LongRoPE (Ding et al., arXiv:2402.13753) as Phi-3 has it: searched factors per pair; those for short texts, see `maxPositions`. */
+/** LongRoPE (Ding et al., arXiv:2402.13753) as Phi-3 has it: searched factors per pair, others where texts may be long. */
 function scaleLongrope(scaling: Scaling<"longrope">, frequencies: readonly number[], rope: Rope): ScaledFrequencies {
-  const stretch = rope.trainedPositions / rope.originalPositions;
-  const gain = stretch <= 1 ? 1 : Math.sqrt(1 + Math.log(stretch) / Math.log(rope.originalPositions));
+  const { originalPositions, trainedPositions, maxPositions } = rope;
+  const factors = maxPositions > originalPositions ? scaling.long_factor : scaling.short_factor;
+  const stretch = trainedPositions / originalPositions;
+  const gain = stretch <= 1 ? 1 : Math.sqrt(1 + Math.log(stretch) / Math.log(originalPositions));
   return {
-    frequencies: frequencies.map((frequency, pair) => frequency / (scaling.short_factor[pair] ?? 1)),
+    frequencies: frequencies.map((frequency, pair) => frequency / (factors[pair] ?? 1)),
     gain: scaling.attention_factor ?? gain,
   };
 }

@@ -102,6 +102,15 @@ export function parseRope(raw: RawConfig, parameters: Readonly<Record<string, un
   return { ...rope, trainedPositions: raw.max_position_embeddings, ...reach(raw, scaling, rotaryDim) };
 }
 
+/**
+ * The rope for texts of at most `contextLength`. LongRoPE has one set of factors for texts within the original positions and one for longer
+ * ones, for all of a text's positions; keys in the cache cannot be turned again, so the context decides (as in llama.cpp).
+ */
+export function fitRope(rope: Rope, contextLength: number): Rope {
+  if (rope.scaling.type !== "longrope" || contextLength > rope.originalPositions) return rope;
+  return { ...rope, maxPositions: Math.min(rope.maxPositions, rope.originalPositions) };
+}
+
 /** What positions a scaled embedding comes from and can serve. */
 function reach(raw: RawConfig, scaling: RopeScaling, rotaryDim: number) {
   const trained = raw.max_position_embeddings;
@@ -116,8 +125,7 @@ function reach(raw: RawConfig, scaling: RopeScaling, rotaryDim: number) {
       if (list.length !== rotaryDim / 2)
         throw modelError(`config.json: ${list.length} longrope factors do not fit ${rotaryDim} rotated components.`);
     }
-    // Longer texts take other factors for every position, also for keys that are in the cache already.
-    return { originalPositions, maxPositions: Math.min(trained, originalPositions) };
+    return { originalPositions, maxPositions: trained };
   }
   return { originalPositions: trained, maxPositions: trained };
 }

@@ -66,9 +66,10 @@ measured on the starter model.
 |---|---|---|---|---|---|---|
 ${lines.join("\n")}
 
-Positions served: those of \`max_position_embeddings\`, at most 131072; with YaRN what it was stretched to. With LongRoPE (Phi-3 of 128K,
-Phi-4-mini) those that the short factors are for (4096): longer texts would turn the keys that are in the cache already. Dynamic NTK
-scaling only begins beyond the trained positions, so those are what is served.
+Positions served: those of \`max_position_embeddings\`, at most 131072; with YaRN what it was stretched to. LongRoPE (Phi-3 of 128K,
+Phi-4-mini) has one set of factors for texts within the original positions and one for longer ones; the context that a model is loaded with
+decides, since keys in the cache cannot be turned again. Dynamic NTK scaling only begins beyond the trained positions, so those are what
+is served.
 
 Not supported: mixtures of experts, encoders, images (the text parts of Gemma 3 from 4B on are packed with a vision model), norms over all
 heads at once (OLMo 2), and heads of which the rotated part is no multiple of 16.

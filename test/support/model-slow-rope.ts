@@ -44,7 +44,7 @@ export function slowRope(config: SlowConfig, theta: number, rotaryDim: number): 
   if (type === "default" || type === "dynamic") return { angles: wavelengths.map((wave) => turn / wave), gain: 1 };
   if (type === "longrope" || type === "su") {
     const [trained, original] = [config.max_position_embeddings, number(config.original_max_position_embeddings)];
-    const factors = scaling["short_factor"];
+    const factors = scaling[trained > original ? "long_factor" : "short_factor"];
     if (!Array.isArray(factors)) throw new Error("longrope without factors");
     const angles = wavelengths.map((wave, i) => turn / (wave * number(factors[i])));
     return { angles, gain: Math.sqrt(1 + Math.log(trained / original) / Math.log(original)) };

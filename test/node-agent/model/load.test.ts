@@ -5,7 +5,7 @@ import { loadDecoder } from "../../../node-agent/model/load.ts";
 import { slowModel } from "../../support/model-slow.ts";
 import { largestDifference } from "../../support/model-starter.ts";
 import { temporaryFolder } from "../../support/model-temp.ts";
-import { TINY_CONFIG, tinyTensors } from "../../support/model-tiny.ts";
+import { TINY_CONFIG, TINY_MODELS, tinyTensors, writeTinyModel } from "../../support/model-tiny.ts";
 import { writeTinyLlama } from "../../support/model-tiny-llama.ts";
 
 const TOKENS = [3, 99, 17, 0, 42, 42, 7];
@@ -60,6 +60,30 @@ describe("a Llama of odd sizes", () => {
       expect(logits.every(Number.isFinite), quantization).toBe(true);
     }
   });
+});
+
+test("a LongRoPE model turns by the factors that are for its context", async () => {
+  const model = TINY_MODELS["Phi-4-mini"];
+  const { rope_scaling: scaling, original_max_position_embeddings: original } = model?.config ?? {};
+  if (model === undefined || scaling === undefined) throw new Error("There is no tiny model with LongRoPE.");
+  await using folder = await temporaryFolder();
+  const weights = await writeTinyModel(folder.path, model);
+  const tokens = Array.from({ length: 70 }, (_, i) => (i * 37) % 101);
+  const slow = (factors: unknown) => {
+    const config = { ...model.config, rope_scaling: { ...scaling, long_factor: factors } };
+    return Float32Array.from(slowModel(config, weights, tokens).at(-1) ?? []);
+  };
+  const [short, long] = [slow(scaling["short_factor"]), slow(scaling["long_factor"])];
+  expect(largestDifference(short, long)).toBeGreaterThan(0.5);
+  const options = { folder: folder.path, quantization: "fp32", cacheDir: folder.path, slots: 1, threads: 1 } as const;
+  // Back and forth: what is compiled for one must not serve the other.
+  for (const contextLength of [original, 200, original, 81] as const) {
+    const decoder = await loadDecoder({ ...options, ...(contextLength === undefined ? {} : { contextLength }) });
+    const logits = (await decoder.prefill(0, tokens, 0)).slice();
+    await decoder.dispose();
+    const expected = contextLength === original ? short : long;
+    expect(largestDifference(logits, expected), `context ${contextLength}`).toBeLessThan(1e-4);
+  }
 });
 
 describe("a folder that does not fit its configuration", () => {

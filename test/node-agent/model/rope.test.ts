@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { parseConfig } from "../../../node-agent/model/config.ts";
+import { fitContext, parseConfig } from "../../../node-agent/model/config.ts";
 import { type Rope, ropeCaches } from "../../../node-agent/model/rope.ts";
 import { scaleFrequencies } from "../../../node-agent/model/rope-scaling.ts";
 import { type SlowConfig, slowRope } from "../../support/model-slow-rope.ts";
@@ -15,14 +15,21 @@ const base: SlowConfig = {
 };
 
 function ropeOf(config: SlowConfig): Rope {
-  const [rope] = parseConfig(config).ropes;
+  return only(parseConfig(config).ropes[0]);
+}
+
+function only(rope: Rope | undefined): Rope {
   if (rope === undefined) throw new Error("The model has no rope.");
   return rope;
 }
 
 /** How many times slower each pair turns than it would unscaled, and the factor on cosines and sines. */
 function stretches(config: SlowConfig): { by: number[]; gain: number } {
-  const rope = ropeOf(config);
+  return stretchesOf(ropeOf(config));
+}
+
+function stretchesOf(found: Rope | undefined): { by: number[]; gain: number } {
+  const rope = only(found);
   const unscaled = Array.from({ length: rope.rotaryDim / 2 }, (_, i) => rope.theta ** ((-2 * i) / rope.rotaryDim));
   const { frequencies, gain } = scaleFrequencies(rope, unscaled);
   return { by: frequencies.map((frequency, i) => (unscaled[i] ?? 0) / frequency), gain };
@@ -78,11 +85,16 @@ describe("what the papers and the models' own code say", () => {
     expect(parseConfig(qwen25).maxPositions).toBe(131_072);
   });
 
-  test("Phi-3 with 128K: the short factors, for the positions they are for", () => {
-    const { by, gain } = stretches(phi3);
-    expect(by).toEqual(Array.from({ length: 48 }, (_, i) => near(1 + i / 50)));
-    expect(gain).toBeCloseTo(1.190_238_071_4, 9);
-    expect(parseConfig(phi3).maxPositions).toBe(4096);
+  test("Phi-3 with 128K: factors for long texts, and for short ones where the context is within the original positions", () => {
+    const long = stretches(phi3);
+    expect(long.by).toEqual(Array.from({ length: 48 }, (_, i) => near(1 + i)));
+    expect(long.gain).toBeCloseTo(1.190_238_071_4, 9);
+    const fitted = fitContext(parseConfig(phi3), 4096);
+    expect(fitted.maxPositions).toBe(4096);
+    const short = stretchesOf(fitted.ropes[0]);
+    expect(short.by).toEqual(Array.from({ length: 48 }, (_, i) => near(1 + i / 50)));
+    expect(short.gain).toBe(long.gain);
+    expect(fitContext(parseConfig(phi3), 4097)).toEqual(parseConfig(phi3));
     const su = { ...phi3, rope_scaling: { ...phi3.rope_scaling, type: "su" } };
     expect(ropeOf(su)).toEqual(ropeOf(phi3));
   });
