@@ -17,6 +17,8 @@ export interface DataFolder {
   owner: string;
   /** Which `porchlight up` runs on this folder, if one does. */
   running: string;
+  /** Claimed by the process that starts on this folder, so that two at the same moment do not. */
+  claim: string;
   /** Model folders the user put here: models/NAME/config.json. */
   models: string;
   compiled: string;
@@ -34,6 +36,7 @@ export function dataFolder(flag: string | undefined, env: NodeJS.ProcessEnv = pr
     localKey: join(root, "agent", "local-key"),
     owner: join(root, "owner.json"),
     running: join(root, "running.json"),
+    claim: join(root, "claim.json"),
     models: join(root, "models"),
     compiled: join(root, "compiled"),
   };

@@ -31,8 +31,12 @@ async function take(message: ToAgent): Promise<void> {
         return await exit();
     }
   } catch (error) {
-    const { code, message: sentence } = PorchlightError.from(error);
-    tell({ type: "failed", code, message: sentence });
+    const { code } = PorchlightError.from(error);
+    // For the owner's terminal: what no client may see (a path, the system's own words) is what they need here.
+    const sentence = error instanceof Error ? error.message : String(error);
+    const failed = { type: "failed", code, message: sentence } as const;
+    // An agent that did not start is of no more use: where one ran before, the supervisor tries again with the next.
+    tell(failed, message.type === "start" ? () => void exit() : undefined);
   }
 }
 
@@ -41,6 +45,6 @@ async function exit(): Promise<never> {
   process.exit(0);
 }
 
-function tell(message: FromAgent): void {
-  if (process.connected) process.send?.(message);
+function tell(message: FromAgent, sent: () => void = () => undefined): void {
+  if (process.connected) process.send?.(message, undefined, {}, sent);
 }

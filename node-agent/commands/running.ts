@@ -1,6 +1,8 @@
-import { readFile, rm } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { uptime } from "node:os";
 import { z } from "zod";
 import { writePrivateFile } from "../data-folder.ts";
+import { isAlive } from "../process-alive.ts";
 
 const runningSchema = z.object({ pid: z.number().int().positive(), origin: z.url() });
 /** Which process runs Porchlight on a data folder, and where its edge answers. */
@@ -26,12 +28,32 @@ export async function unmarkRunning(file: string): Promise<void> {
   await rm(file, { force: true });
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM";
+const claimSchema = z.object({ pid: z.number().int().positive(), bootedAtMs: z.number() });
+/** Clocks are set now and then: this much is no restart of the machine. */
+const SAME_BOOT_MS = 60_000;
+
+/**
+ * Claims a data folder for this process: of several at the same moment one gets it. Returns the process that has it, undefined when
+ * it is this one now. The claim of a process that has ended, or of before the machine's last start, does not count.
+ */
+export async function claimFolder(file: string): Promise<number | undefined> {
+  const bootedAtMs = Date.now() - uptime() * 1000;
+  for (;;) {
+    try {
+      await writeFile(file, `${JSON.stringify({ pid: process.pid, bootedAtMs })}\n`, { flag: "wx", mode: 0o600 });
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+    }
+    const claim = claimSchema.safeParse(safeJson(await readFile(file, "utf8").catch(() => "")));
+    const isCurrent = claim.success && Math.abs(claim.data.bootedAtMs - bootedAtMs) < SAME_BOOT_MS;
+    if (isCurrent && claim.data.pid !== process.pid && isAlive(claim.data.pid)) return claim.data.pid;
+    await rm(file, { force: true });
   }
+}
+
+export async function releaseFolder(file: string): Promise<void> {
+  await rm(file, { force: true });
 }
 
 function safeJson(text: string): unknown {

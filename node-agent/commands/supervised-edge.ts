@@ -17,6 +17,10 @@ export class SupervisedEdge {
     });
   }
 
+  get pid(): number | undefined {
+    return this.#supervisor.pid;
+  }
+
   /** Starts it, also again after `stop`; resolves with its origin. Throws CommandError `port_taken` or `not_ready`. */
   async start(): Promise<string> {
     this.#ready = Promise.withResolvers();

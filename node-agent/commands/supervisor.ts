@@ -35,11 +35,14 @@ export class Supervisor<Message> {
   start(): void {
     this.#stopping = false;
     const startedAt = performance.now();
-    const child = fork(this.#options.entry, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    // A process group of its own: what the child started (workerd) can then be ended even when the child is killed.
+    const detached = process.platform !== "win32";
+    const child = fork(this.#options.entry, { stdio: ["ignore", "inherit", "inherit", "ipc"], detached });
     this.#child = child;
     child.on("message", (raw) => this.#options.onMessage(this.#options.schema.parse(raw)));
     child.once("exit", () => {
       this.#child = undefined;
+      if (detached) killGroup(child.pid);
       if (this.#stopping) return;
       if (performance.now() - startedAt > HEALTHY_MS) this.#restartMs = RESTART_MIN_MS;
       this.#timer = setTimeout(() => this.start(), this.#restartMs);
@@ -63,5 +66,14 @@ export class Supervisor<Message> {
     const timer = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
     await exited;
     clearTimeout(timer);
+  }
+}
+
+function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error; // else nothing was left of it
   }
 }

@@ -1,11 +1,12 @@
 import { mkdir } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Quantization } from "../../shared/inference/model.ts";
 import { type DataFolder, dataFolder } from "../data-folder.ts";
 import { buildEdgeIfNeeded } from "../edge/build.ts";
 import { ask } from "./ask.ts";
 import { type HomeStack, startHomeStack } from "./home-stack.ts";
 import { ensureOwner, type OwnerClient } from "./owner.ts";
-import { findRunning, markRunning, type Running, unmarkRunning } from "./running.ts";
+import { claimFolder, findRunning, markRunning, releaseFolder, type Running, unmarkRunning } from "./running.ts";
 import { interruption } from "./signals.ts";
 import { printable, StatusLine, say, showLoading, styled } from "./terminal.ts";
 
@@ -20,14 +21,35 @@ export interface UpFlags {
 
 /** How long a question may wait for the agent to come online. */
 const PATIENCE_MS = 60_000;
+/** How often a claimed folder is looked at again. */
+const CLAIM_POLL_MS = 200;
 
 /** `porchlight up`: edge and agent on this machine until interrupted, or until the one question of --ask is answered. */
 export async function up(flags: UpFlags): Promise<number> {
   const folder = dataFolder(flags.data);
   await mkdir(folder.root, { recursive: true, mode: 0o700 });
-  const running = await findRunning(folder.running);
+  const running = await claimOrFind(folder);
   if (running) return await useRunning(running, folder, flags);
+  try {
+    return await start(folder, flags);
+  } finally {
+    await releaseFolder(folder.claim);
+  }
+}
 
+/** Claims the folder, or finds the instance that runs on it; waits for one that is starting, stopping or asking its one question. */
+async function claimOrFind(folder: DataFolder): Promise<Running | undefined> {
+  for (let waits = 0; ; waits++) {
+    const running = await findRunning(folder.running);
+    if (running) return running;
+    const holder = await claimFolder(folder.claim);
+    if (holder === undefined) return undefined;
+    if (waits === 0) say(`Waiting for process ${holder}, which is at work on this folder (${folder.claim}).`);
+    await sleep(CLAIM_POLL_MS);
+  }
+}
+
+async function start(folder: DataFolder, flags: UpFlags): Promise<number> {
   const status = new StatusLine();
   const interrupted = interruption();
   status.show("Building the edge");
@@ -45,8 +67,9 @@ export async function up(flags: UpFlags): Promise<number> {
     return 130;
   }
   try {
-    await markRunning(folder.running, { pid: process.pid, origin: stack.origin });
+    // Others may rely on an instance that stays, not on one that ends with its answer.
     if (flags.ask !== undefined) return await answer(stack.owner, stack.model, flags.ask, status, interrupted);
+    await markRunning(folder.running, { pid: process.pid, origin: stack.origin });
     const lines = await banner(stack, folder);
     status.clear();
     say(lines.join("\n"));

@@ -50,15 +50,24 @@ export async function startEmbeddedEdge(options: EmbeddedEdgeOptions): Promise<E
   return { origin: `http://localhost:${options.port}`, stop: () => miniflare.dispose() };
 }
 
-/** Fails before workerd is started: its own message for a taken port names neither the port nor the way out. */
+/**
+ * Fails before workerd is started: its own message for a taken port names neither the port nor the way out. Both loopback addresses
+ * are tried: browsers take "localhost" for the IPv6 one first, and would reach the other program there.
+ */
 async function requireFreePort(port: number): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
+  for (const host of ["127.0.0.1", "::1"]) {
+    const code = await listenError(host, port);
+    if (code !== "EADDRINUSE" && code !== "EACCES") continue; // anything else on ::1 means that this machine has no IPv6
+    const why = code === "EACCES" ? "may not be used by this user" : "is taken by another program";
+    throw new CommandError("port_taken", `Port ${port} ${why}. Choose another: npm start -- --port ${port + 1}`);
+  }
+}
+
+/** Code of the error that listening there meets, undefined if it works. */
+async function listenError(host: string, port: number): Promise<string | undefined> {
+  return await new Promise((resolve) => {
     const probe = createServer();
-    probe.once("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EADDRINUSE" && error.code !== "EACCES") return reject(error);
-      const why = error.code === "EACCES" ? "may not be used by this user" : "is taken by another program";
-      reject(new CommandError("port_taken", `Port ${port} ${why}. Choose another: npm start -- --port ${port + 1}`));
-    });
-    probe.listen(port, "127.0.0.1", () => probe.close(() => resolve()));
+    probe.once("error", (error: NodeJS.ErrnoException) => resolve(error.code));
+    probe.listen(port, host, () => probe.close(() => resolve(undefined)));
   });
 }

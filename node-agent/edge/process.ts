@@ -21,7 +21,8 @@ async function start(options: EmbeddedEdgeOptions): Promise<void> {
   } catch (error) {
     const known = error instanceof CommandError && error.code === "port_taken";
     const message = error instanceof Error ? error.message : String(error);
-    tell({ type: "failed", code: known ? "port_taken" : "not_ready", message });
+    // This process is of no more use then. Where an edge ran before, the supervisor tries again with the next one.
+    tell({ type: "failed", code: known ? "port_taken" : "not_ready", message }, () => void exit());
   }
 }
 
@@ -30,6 +31,6 @@ async function exit(): Promise<never> {
   process.exit(0);
 }
 
-function tell(message: FromEdge): void {
-  if (process.connected) process.send?.(message);
+function tell(message: FromEdge, sent: () => void = () => undefined): void {
+  if (process.connected) process.send?.(message, undefined, {}, sent);
 }

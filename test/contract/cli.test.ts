@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
-import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { createServer } from "node:http";
-import { tmpdir } from "node:os";
+import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -10,6 +10,11 @@ import { buildEdgeIfNeeded } from "../../node-agent/edge/build.ts";
 import { freePort } from "../support/stack.ts";
 
 const CLI = fileURLToPath(new URL("../../node-agent/cli.ts", import.meta.url));
+
+/** Those that this machine has: containers often lack the IPv6 one. */
+const LOOPBACKS = ["127.0.0.1", "::1"].filter((address) =>
+  Object.values(networkInterfaces()).some((interfaces) => interfaces?.some((one) => one.address === address)),
+);
 
 /** The `porchlight` command as its users run it: a process, its output, its exit code. */
 describe("porchlight up", () => {
@@ -73,6 +78,19 @@ describe("porchlight up", () => {
     expect(await exitOf(child)).toBe(0);
   });
 
+  it("answers both of two questions asked at the same moment on one new folder, and gives up its claim", async () => {
+    const other = await freePort();
+    const [first, second] = await Promise.all([
+      run(up("--ask", "Hello! Who are you?")),
+      run(["up", "--data", data, "--port", String(other), "--ask", "Hello! Who are you?"]),
+    ]);
+    for (const { code, stdout } of [first, second]) {
+      expect(stdout).toMatch(/starter model/i);
+      expect(code).toBe(0);
+    }
+    await expect(stat(join(data, "claim.json"))).rejects.toMatchObject({ code: "ENOENT" });
+  });
+
   it("dies with its children when it is killed", async () => {
     const child = start(up());
     await output(child, /Ctrl-C/);
@@ -82,15 +100,22 @@ describe("porchlight up", () => {
     await expect.poll(() => pids.filter(isAlive), { timeout: 5_000 }).toEqual([]);
   });
 
-  it("says in one sentence that the port is taken", async () => {
+  it.each(LOOPBACKS)("says in one sentence that the port is taken on %s", async (host) => {
     const server = createServer();
-    await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", () => resolve()));
+    await new Promise<void>((resolve) => server.listen(port, host, () => resolve()));
     const { code, stderr } = await run(up());
     server.close();
     expect(code).toBe(1);
     expect(stderr).toBe(
       `porchlight: Port ${port} is taken by another program. Choose another: npm start -- --port ${port + 1}\n`,
     );
+  });
+
+  it("tells the owner which file is in the way", async () => {
+    await mkdir(join(data, "agent", "local-key"), { recursive: true });
+    const { code, stderr } = await run(up("--ask", "Hello"));
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^porchlight: EISDIR.*local-key'?\n$/);
   });
 
   it("says which models there are when the wanted one is not", async () => {

@@ -1,4 +1,6 @@
 import { execFile } from "node:child_process";
+import { createServer, type Server } from "node:net";
+import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -69,6 +71,19 @@ describe("faults", () => {
     expect(await answers()).toMatch(/starter model/i);
   });
 
+  it("comes back when the killed edge's port was taken for a while", async () => {
+    const { edge } = stack.stack;
+    const port = Number(new URL(stack.origin).port);
+    if (edge.pid !== undefined) process.kill(edge.pid, "SIGKILL");
+    const squatter = await takePort(port);
+    // Long enough for one new edge to start and find the port taken.
+    await setTimeout(2_000);
+    await new Promise((resolve) => squatter.close(resolve));
+    await expect.poll(() => healthy(stack.origin), { timeout: 15_000 }).toBe(true);
+    await agentOnline(stack.origin, stack.apiKey, true);
+    expect(await answers()).toMatch(/starter model/i);
+  });
+
   it("reconnects by itself when the edge restarts in the middle of an answer", async () => {
     const agent = stack.stack.agent.pid;
     const ended = await breakMidStream(async () => {
@@ -85,4 +100,24 @@ describe("faults", () => {
 async function childrenOf(pid: number | undefined): Promise<number[]> {
   const { stdout } = await promisify(execFile)("pgrep", ["-P", String(pid)]);
   return stdout.trim().split("\n").map(Number);
+}
+
+/** Listens on a port as soon as whoever had it lets go. */
+async function takePort(port: number): Promise<Server> {
+  for (;;) {
+    const server = createServer((socket) => socket.destroy());
+    const taken = await new Promise((resolve) => {
+      server.once("error", () => resolve(false));
+      server.listen(port, "127.0.0.1", () => resolve(true));
+    });
+    if (taken) return server;
+    await setTimeout(1);
+  }
+}
+
+async function healthy(origin: string): Promise<boolean> {
+  return await fetch(`${origin}/healthz`).then(
+    (response) => response.ok,
+    () => false,
+  );
 }
