@@ -2,7 +2,7 @@ import type { Quantization } from "../../shared/inference/model.ts";
 import { CONTRIB, type GraphBuilder, type Value } from "../runtime/graph-builder.ts";
 import { modelError } from "./model-error.ts";
 import { blockCount, quantizeInt4, quantizeInt8Transposed, quantizeUint8Blocks, transposeInto } from "./quantize.ts";
-import type { TensorSource } from "./tensor-source.ts";
+import type { Int4Source, TensorSource } from "./tensor-source.ts";
 import type { WeightFile } from "./weight-file.ts";
 
 /** How a matrix's weights are held. */
@@ -79,15 +79,16 @@ async function addInt8(w: Weights, name: string, input: Value, from: readonly Pa
 const ACCURACY_INT8 = 4;
 
 async function addInt4(w: Weights, name: string, input: Value, from: readonly Part[], rows: number, columns: number) {
-  const block = int4Block(columns);
+  const { block, read } = int4Rows(w.source, from, columns);
   const blocks = blockCount(columns, block);
   const scales = new Float32Array(rows * blocks);
   const dims = [rows, blocks, block / 2];
   const weight = await w.file.stream(w.graph, `${name}.weight`, "uint8", dims, async (append) => {
-    for await (const piece of pieces(w, from, columns)) {
-      const quantized = quantizeInt4(piece.values, columns, block);
-      scales.set(quantized.scales, piece.row * blocks);
+    for (const run of runs(from, columns)) {
+      const quantized = await read(run.tensor, run.first, run.count);
+      scales.set(quantized.scales, run.row * blocks);
       await append(quantized.packed);
+      w.onConverted(run.count * columns);
     }
   });
   const scale = await w.file.add(w.graph, `${name}.scale`, scales, [rows, blocks]);
@@ -95,6 +96,16 @@ async function addInt4(w: Weights, name: string, input: Value, from: readonly Pa
     domain: CONTRIB,
     attributes: { K: columns, N: rows, bits: 4, block_size: block, accuracy_level: ACCURACY_INT8 },
   });
+}
+
+/** Reads rows in 4 bits: as the file holds them if it holds all these matrices so, else rounded. */
+function int4Rows(source: TensorSource, parts: readonly Part[], columns: number): Pick<Int4Source, "block" | "read"> {
+  const { int4 } = source;
+  if (int4 !== undefined && parts.every((part) => int4.has(weightOf(part)))) return int4;
+  const block = int4Block(columns);
+  const read = async (tensor: string, row: number, rows: number) =>
+    quantizeInt4(await source.read(tensor, row * columns, rows * columns), columns, block);
+  return { block, read };
 }
 
 /**
@@ -164,16 +175,23 @@ export async function addVector(w: Weights, tensor: string, length: number, offs
   return await w.file.add(w.graph, tensor, offset === 0 ? values : values.map((value) => value + offset), [length]);
 }
 
-/** Runs of whole rows of the stacked matrices, in order; `row` counts through the stack. */
+/** The weights of the stacked matrices, a run of rows at a time. */
 async function* pieces(w: Weights, parts: readonly Part[], columns: number) {
+  for (const { tensor, first, count, row } of runs(parts, columns)) {
+    yield { values: await w.source.read(tensor, first * columns, count * columns), row };
+    w.onConverted(count * columns);
+  }
+}
+
+/** Runs of whole rows of the stacked matrices, in order: `first` counts through the tensor, `row` through the stack. */
+function* runs(parts: readonly Part[], columns: number) {
   const rowsPerPiece = Math.max(1, Math.floor(PIECE_ELEMENTS / columns));
   let base = 0;
   for (const part of parts) {
     const { rows, first = 0 } = part;
     for (let row = 0; row < rows; row += rowsPerPiece) {
       const count = Math.min(rowsPerPiece, rows - row);
-      yield { values: await w.source.read(weightOf(part), (first + row) * columns, count * columns), row: base + row };
-      w.onConverted(count * columns);
+      yield { tensor: weightOf(part), first: first + row, count, row: base + row };
     }
     base += rows;
   }

@@ -2,6 +2,7 @@ import { modelError } from "../model-error.ts";
 import type { TensorSource } from "../tensor-source.ts";
 import { architectureOf } from "./architectures.ts";
 import { decodeBlocks } from "./blocks.ts";
+import { toInt4Rows } from "./int4-rows.ts";
 import type { GgufTensor } from "./header.ts";
 import { headCounts } from "./metadata-config.ts";
 import { type GgufFile, openGguf } from "./reader.ts";
@@ -29,17 +30,26 @@ export async function openGgufTensors(path: string): Promise<TensorSource> {
 
 function tensorSource(file: GgufFile): TensorSource {
   const tensors = namedTensors(file);
+  const find = (name: string) => {
+    const tensor = tensors.get(name);
+    if (tensor === undefined) throw modelError(`${file.name} has no tensor ${name}.`);
+    return tensor;
+  };
   return {
     tensors,
     async read(name, start, count) {
-      const tensor = tensors.get(name);
-      if (tensor === undefined) throw modelError(`${file.name} has no tensor ${name}.`);
+      const tensor = find(name);
       if (start < 0 || start + count > tensor.elements)
         throw new RangeError(`${name} has no elements [${start}, +${count}).`);
-      const { heads } = tensor;
-      return heads === undefined
+      if (count === 0) return new Float32Array(0);
+      return tensor.heads === undefined
         ? await readElements(file, tensor, start, count)
-        : await readUninterleaved(file, tensor, heads, start, count);
+        : await readRowElements(file, tensor, start, count);
+    },
+    int4: {
+      block: TENSOR_TYPES.Q4_0.elements,
+      has: (name) => tensors.get(name)?.type === "Q4_0",
+      read: async (name, row, rows) => toInt4Rows(await readRows(file, find(name), row, rows)),
     },
     close: () => file.close(),
   };
@@ -70,31 +80,48 @@ async function readElements(file: GgufFile, tensor: GgufTensor, start: number, c
   return values.length === count ? values : values.slice(skipped, skipped + count);
 }
 
-/**
- * Elements of a query or key matrix whose rows llama.cpp interleaved: in the file, the two halves of a head alternate, row 2i being
- * row i of the first half and row 2i + 1 row i of the second. Whole heads are read and put back.
- */
-async function readUninterleaved(
+/** The same of a matrix whose rows have to be put in order: those that the elements are in are read whole. */
+async function readRowElements(
   file: GgufFile,
   tensor: NamedTensor,
-  heads: number,
   start: number,
   count: number,
 ): Promise<Float32Array> {
-  const [rows = 0, columns = 1] = tensor.shape;
-  const headRows = rows / heads;
-  if (!Number.isInteger(headRows / 2))
-    throw modelError(`${file.name}: ${rows} rows are not ${heads} heads of even size.`);
-  const headElements = headRows * columns;
-  const firstHead = Math.floor(start / headElements);
-  const endHead = Math.ceil((start + count) / headElements);
-  const from = firstHead * headElements;
-  const stored = await readElements(file, tensor, from, endHead * headElements - from);
-  const ordered = new Float32Array(stored.length);
-  for (let row = 0; row < stored.length / columns; row++) {
-    const inHead = row % headRows;
-    const target = row - inHead + (inHead % 2) * (headRows / 2) + (inHead >> 1);
-    ordered.set(stored.subarray(row * columns, (row + 1) * columns), target * columns);
+  const columns = columnsOf(tensor);
+  const row = Math.floor(start / columns);
+  const end = Math.ceil((start + count) / columns);
+  const values = decodeBlocks(tensor.type, await readRows(file, tensor, row, end - row));
+  return values.slice(start - row * columns, start - row * columns + count);
+}
+
+/**
+ * The bytes of a matrix's rows, in the order of the Hugging Face files. llama.cpp interleaves those of queries and keys: in the file, the
+ * two halves of a head alternate, row 2i being row i of the first half and row 2i + 1 row i of the second. There, whole heads are read.
+ */
+async function readRows(file: GgufFile, tensor: NamedTensor, row: number, rows: number): Promise<Uint8Array> {
+  const { elements, bytes } = TENSOR_TYPES[tensor.type];
+  const rowBytes = (columnsOf(tensor) / elements) * bytes;
+  if (!Number.isInteger(rowBytes))
+    throw modelError(`${file.name}: a vector of its attention is ${tensor.type}; only matrices are.`);
+  if (tensor.heads === undefined) return await file.read(tensor.offset + row * rowBytes, rows * rowBytes);
+  const headRows = (tensor.shape[0] ?? 0) / tensor.heads;
+  if (!Number.isInteger(headRows / 2)) {
+    throw modelError(`${file.name}: ${tensor.shape[0]} rows are not ${tensor.heads} heads of even size.`);
   }
-  return ordered.slice(start - from, start - from + count);
+  const first = Math.floor(row / headRows) * headRows;
+  const end = Math.ceil((row + rows) / headRows) * headRows;
+  const stored = await file.read(tensor.offset + first * rowBytes, (end - first) * rowBytes);
+  const ordered = new Uint8Array(rows * rowBytes);
+  for (let i = 0; i < rows; i++) {
+    const inHead = (row + i) % headRows;
+    const half = inHead < headRows / 2 ? 0 : 1;
+    const at = (row + i - inHead + 2 * (inHead - (half * headRows) / 2) + half - first) * rowBytes;
+    ordered.set(stored.subarray(at, at + rowBytes), i * rowBytes);
+  }
+  return ordered;
+}
+
+/** Weights in a row; a vector's are one each. */
+function columnsOf({ shape }: GgufTensor): number {
+  return shape.length > 1 ? (shape.at(-1) ?? 1) : 1;
 }

@@ -3,6 +3,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { decodeBlocks } from "../../../../node-agent/model/gguf/blocks.ts";
+import { toInt4Rows } from "../../../../node-agent/model/gguf/int4-rows.ts";
 import { TENSOR_TYPES, type TensorTypeName } from "../../../../node-agent/model/gguf/tensor-types.ts";
 import { SLOW_TYPES, slowWeight } from "../../../support/gguf-slow-blocks.ts";
 
@@ -50,6 +51,20 @@ describe("any bits decode as in the slow twin", () => {
       { numRuns: 20 },
     );
   });
+});
+
+test("Q4_0 in the layout of MatMulNBits is the same numbers", () => {
+  const { bytes, elements } = TENSOR_TYPES.Q4_0;
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: 3 * bytes, maxLength: 3 * bytes }), (blocks) => {
+      const { packed, scales } = toInt4Rows(blocks);
+      const weights = Array.from({ length: 3 * elements }, (_, i) => {
+        const pair = packed[i >> 1] ?? 0;
+        return ((i % 2 === 0 ? pair & 15 : pair >> 4) - 8) * (scales[Math.floor(i / elements)] ?? 0);
+      });
+      sameNumbers(decodeBlocks("Q4_0", blocks), weights);
+    }),
+  );
 });
 
 test("part of a block is refused", () => {

@@ -45,6 +45,30 @@ async function load(path: string, quantization: Quantization = "fp32"): Promise<
   return Object.assign(decoder, { [Symbol.asyncDispose]: () => decoder.dispose() });
 }
 
+test("Q4_0 matrices are handed over in 4 bits as they are, rows in order", async () => {
+  const source = await openGgufTensors(starter("Q4_0"));
+  const { int4 } = source;
+  expect(int4?.has("model.embed_tokens.weight")).toBe(false);
+  for (const part of ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "mlp.down_proj"]) {
+    const name = `model.layers.2.${part}.weight`;
+    const [rows = 0, columns = 0] = source.tensors.get(name)?.shape ?? [];
+    for (const [row, count] of [
+      [0, rows],
+      [5, 70],
+      [rows - 1, 1],
+    ] as const) {
+      expect(int4?.has(name)).toBe(true);
+      const { packed, scales } = (await int4?.read(name, row, count)) ?? { packed: [], scales: [] };
+      const weights = Float32Array.from({ length: count * columns }, (_, i) => {
+        const pair = packed[i >> 1] ?? 0;
+        return ((i % 2 === 0 ? pair & 15 : pair >> 4) - 8) * (scales[i >> 5] ?? 0);
+      });
+      expect(largestDifference(weights, await source.read(name, row * columns, count * columns))).toBe(0);
+    }
+  }
+  await source.close();
+});
+
 describe("as F16, a GGUF file is the folder it was made from", () => {
   test("configuration and recommendations", async () => {
     const path = starter("F16");
@@ -86,8 +110,8 @@ describe("as F16, a GGUF file is the folder it was made from", () => {
 /** Loss of perplexity on some of the evaluation set, beside the exact weights. */
 test("quantised blocks cost as little as they should", async () => {
   const documents = (await readEvaluation()).documents.slice(0, 12);
-  const measure = async (path: string) => {
-    await using decoder = await load(path);
+  const measure = async (path: string, quantization: Quantization = "fp32") => {
+    await using decoder = await load(path, quantization);
     return (await perplexity(decoder, documents)).all;
   };
   const exact = await measure(STARTER);
@@ -96,6 +120,9 @@ test("quantised blocks cost as little as they should", async () => {
   expect(Math.abs(eight)).toBeLessThan(0.005);
   expect(Math.abs(four)).toBeLessThan(0.06);
   expect(four).toBeGreaterThan(Math.abs(eight));
+  // Carried over as they are: only activations and the output matrix are rounded, and no weight a second time.
+  const carried = (await measure(starter("Q4_0"), "int4")) / exact - 1;
+  expect(Math.abs(carried - four)).toBeLessThan(0.005);
 });
 
 test("the registry lists GGUF files beside folders, by their names", async () => {
