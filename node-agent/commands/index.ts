@@ -9,6 +9,10 @@ export const FLAGS = {
   model: { type: "string" },
   quantization: { type: "string" },
   ask: { type: "string" },
+  as: { type: "string" },
+  link: { type: "boolean" },
+  force: { type: "boolean" },
+  yes: { type: "boolean", short: "y" },
   json: { type: "boolean" },
   help: { type: "boolean", short: "h" },
   version: { type: "boolean" },
@@ -64,6 +68,19 @@ export const COMMANDS = {
         ...optional("data", flags.data),
         ...optional("model", wantedModel(flags)),
       });
+    },
+  },
+  models: {
+    summary: "get, list, check and remove models",
+    usage: "porchlight models [list | suggest | pull MODEL | show NAME | verify NAME | rm NAME]",
+    flags: ["data", "as", "link", "force", "yes", "json"],
+    run: async (flags, rest) => {
+      const { models } = await import("./models.ts");
+      const { json = false, yes = false, link = false, force = false } = flags;
+      return await models(
+        { json, yes, link, force, ...optional("data", nonEmpty(flags.data, "--data")), ...optional("as", flags.as) },
+        rest,
+      );
     },
   },
 } as const satisfies Record<string, Command>;

@@ -1,4 +1,5 @@
 import { PorchlightError } from "../../../shared/errors.ts";
+import { BUNDLED_MODEL } from "../registry.ts";
 
 /** Where a model comes from. */
 export type Source =
@@ -61,8 +62,10 @@ export function describeSource(source: Source): string {
   return source.kind === "url" ? source.url : source.path;
 }
 
-/** A name that a model can have here: a plain folder name. Throws `invalid_request`. */
+/** A name that a model can have here: a plain folder name, and not the bundled model's, which it would hide. Throws `invalid_request`. */
 export function checkModelName(name: string): string {
+  if (name === BUNDLED_MODEL)
+    throw invalid(`"${name}" is the model that comes with Porchlight. Give another name (--as NAME).`);
   if (MODEL_NAME.test(name)) return name;
   throw invalid(`"${name.slice(0, 200)}" cannot be a model's name. Use letters, digits, '.', '_' and '-' (--as NAME).`);
 }

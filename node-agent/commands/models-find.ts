@@ -1,0 +1,56 @@
+import { readdir, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { PorchlightError } from "../../shared/errors.ts";
+import { BUNDLED_MODELS } from "../data-folder.ts";
+import { nearNames } from "../model/near-names.ts";
+import { listLocalModels, type LocalModel } from "../model/registry.ts";
+import { type Manifest, readManifest } from "../model/store/manifest.ts";
+
+/** A model on this disk with what is known of it besides. */
+export interface FoundModel {
+  model: LocalModel;
+  bytes: number;
+  bundled: boolean;
+  manifest: Manifest | undefined;
+}
+
+/** All models here: what the registry lists, and what was pulled but this build has no reader for. */
+export async function findModels(modelsDir: string): Promise<FoundModel[]> {
+  const listed = await listLocalModels({ folders: [modelsDir, BUNDLED_MODELS] });
+  const names = await readdir(modelsDir).catch(() => []);
+  const unlisted = names.filter((name) => !name.startsWith(".") && !listed.some((model) => model.name === name));
+  const others = unlisted.map((name): LocalModel => {
+    const problem = "this build finds no model in it that it can load.";
+    return { name, folder: join(modelsDir, name), usable: false, problem };
+  });
+  return await Promise.all([...listed, ...others].map(async (model) => await look(model, modelsDir)));
+}
+
+/** The model with this name. Throws `model_not_found`, with names that are near. */
+export async function findModel(modelsDir: string, name: string): Promise<FoundModel> {
+  const found = await findModels(modelsDir);
+  const match = found.find(({ model }) => model.name === name);
+  if (match) return match;
+  const names = found.map(({ model }) => model.name);
+  const near = nearNames(name, names);
+  const hint = near.length > 0 ? `Did you mean ${near.join(" or ")}?` : `There are: ${names.join(", ")}.`;
+  throw new PorchlightError("model_not_found", `There is no model "${name.slice(0, 200)}" here. ${hint}`);
+}
+
+async function look(model: LocalModel, modelsDir: string): Promise<FoundModel> {
+  const names = await readdir(model.folder).catch(() => []);
+  const sizes = await Promise.all(names.map(async (name) => await fileBytes(join(model.folder, name))));
+  return {
+    model,
+    bytes: sizes.reduce((sum, bytes) => sum + bytes, 0),
+    bundled: model.folder !== join(modelsDir, basename(model.folder)),
+    manifest: await readManifest(model.folder),
+  };
+}
+
+async function fileBytes(path: string): Promise<number> {
+  return await stat(path).then(
+    (entry) => (entry.isFile() ? entry.size : 0),
+    () => 0,
+  );
+}

@@ -1,0 +1,99 @@
+import { homedir } from "node:os";
+import { z } from "zod";
+import { PorchlightError } from "../../shared/errors.ts";
+import { SUPPORTED_ARCHITECTURES } from "../model/config.ts";
+import { pullModel, type PullEvent } from "../model/pull/pull.ts";
+import { checkModelName, parseSource } from "../model/pull/source.ts";
+import { readModel } from "../model/registry.ts";
+import { CATALOGUE } from "../model/store/catalogue.ts";
+import { findLocalFiles, importModel } from "../model/store/import-local.ts";
+import { DownloadProgress } from "./models-progress.ts";
+import type { ModelsContext } from "./models.ts";
+import { formatBytes } from "./models-units.ts";
+import { interruption } from "./signals.ts";
+import { say, styled } from "./terminal.ts";
+
+const DEFAULT_ENDPOINT = "https://huggingface.co";
+
+/** `porchlight models pull`: exit code 0 when the model is here, 130 when interrupted (the same command goes on). */
+export async function pullModelNamed({ flags, modelsDir, model }: ModelsContext): Promise<number> {
+  const { endpoint, token } = hubEnvironment(process.env);
+  const source = parseSource(CATALOGUE.find(({ name }) => name === model)?.repo ?? model, endpoint);
+  const name = flags.as === undefined ? undefined : checkModelName(flags.as);
+  const stop = new AbortController();
+  void interruption().then(() => stop.abort(new PorchlightError("cancelled")));
+  const progress = new DownloadProgress();
+  try {
+    if (source.kind === "path") return await pullPath(source.path, { flags, modelsDir, model }, stop.signal);
+    const pulled = await pullModel(source, {
+      modelsDir,
+      endpoint,
+      signal: stop.signal,
+      ...(token === undefined ? {} : { token }),
+      ...(name === undefined ? {} : { name }),
+      ...(flags.force ? {} : { inspectConfig: refuseUnsupported }),
+      onEvent: (event) => report(event, progress),
+    });
+    progress.clear();
+    return await done(pulled.name, pulled.folder, pulled.changed, flags.json);
+  } catch (error) {
+    progress.clear();
+    if (!(error instanceof PorchlightError) || error.code !== "cancelled") throw error;
+    say("Stopped. The same command goes on from here.");
+    return 130;
+  }
+}
+
+async function pullPath(path: string, { flags, modelsDir }: ModelsContext, signal: AbortSignal): Promise<number> {
+  const found = await findLocalFiles(path.replace(/^~(?=\/)/, homedir()));
+  const name = checkModelName(flags.as ?? found.name);
+  const folder = await importModel(found, { modelsDir, name, link: flags.link, signal });
+  return await done(name, folder, true, flags.json);
+}
+
+async function done(name: string, folder: string, changed: boolean, json: boolean): Promise<number> {
+  const model = await readModel(folder);
+  if (json) {
+    process.stdout.write(
+      `${JSON.stringify({ name, folder, changed, usable: model.usable, ...(model.usable ? {} : { problem: model.problem }) })}\n`,
+    );
+    return 0;
+  }
+  say(
+    `${styled("green", "✓")} ${styled("bold", name)} ${changed ? "is here" : "was here already, unchanged"}: ${folder}`,
+  );
+  if (model.usable) say(`  Use it: porchlight up --model ${name}`);
+  else say(styled("yellow", `  This build cannot load it: ${model.problem}`));
+  return 0;
+}
+
+function report(event: PullEvent, progress: DownloadProgress): void {
+  if (event.type === "received") return progress.add(event.bytes, event.kept);
+  if (event.type === "checking") return;
+  progress.start(event.bytes);
+  say(
+    `Pulling ${styled("bold", event.name)}: ${event.files} file${event.files === 1 ? "" : "s"}, ${formatBytes(event.bytes)}.`,
+  );
+}
+
+function refuseUnsupported(config: unknown): void {
+  const parsed = z.looseObject({ architectures: z.array(z.string().max(128)).min(1) }).safeParse(config);
+  const architecture = parsed.data?.architectures[0];
+  if (architecture !== undefined && SUPPORTED_ARCHITECTURES.includes(architecture)) return;
+  const message = `This build cannot load ${architecture ?? "a model without an architecture"}; it loads ${SUPPORTED_ARCHITECTURES.join(", ")}. To download it nevertheless, add --force.`;
+  throw new PorchlightError("model_load_failed", message);
+}
+
+/** HF_ENDPOINT and HF_TOKEN, as the hub's own tools read them. */
+function hubEnvironment(env: NodeJS.ProcessEnv): { endpoint: string; token?: string } {
+  const text = env.HF_ENDPOINT?.trim() || DEFAULT_ENDPOINT;
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol)) {
+    throw new PorchlightError(
+      "invalid_request",
+      `HF_ENDPOINT is no address: "${text.slice(0, 200)}". Give one such as https://hub.example.`,
+    );
+  }
+  const token = env.HF_TOKEN?.trim();
+  return { endpoint: url.href.replace(/\/+$/, ""), ...(token ? { token } : {}) };
+}
