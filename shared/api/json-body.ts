@@ -40,11 +40,16 @@ function requireJsonType(contentType: string | null): void {
 async function readBytes(request: Request, limitBytes: number): Promise<Uint8Array> {
   let chunks: Uint8Array[] = [];
   let length = 0;
-  for await (const chunk of request.body ?? []) {
-    length += chunk.byteLength;
-    if (length > limitBytes) chunks = [];
-    else chunks.push(chunk);
-    if (length > API_LIMITS.drainedBytes) break; // Leaving the loop cancels the body.
+  try {
+    for await (const chunk of request.body ?? []) {
+      length += chunk.byteLength;
+      if (length > limitBytes) chunks = [];
+      else chunks.push(chunk);
+      if (length > API_LIMITS.drainedBytes) break; // Leaving the loop cancels the body.
+    }
+  } catch (cause) {
+    // The sender broke off, or its chunks are not HTTP's: nothing of ours failed.
+    throw new PorchlightError("invalid_request", "The body did not arrive whole. Send it again.", { cause });
   }
   if (length > limitBytes) throw tooLarge(limitBytes);
   return concatBytes(chunks);
