@@ -3,6 +3,7 @@ import { openSafetensors } from "../../node-agent/model/safetensors.ts";
 import type { TensorSource } from "../../node-agent/model/tensor-source.ts";
 import { readStarterJson, STARTER } from "./engine-starter.ts";
 import { type EncodableType, encodeWeights } from "./gguf-encode.ts";
+import { interleave } from "./gguf-interleave.ts";
 import { encodeGguf, type GgufTensorToWrite, type ValueToWrite } from "./gguf-writer.ts";
 
 const PARTS: [ggufName: string, huggingFaceName: string][] = [
@@ -48,22 +49,6 @@ async function convert(
   const values = await source.read(from, 0, entry.elements);
   const ordered = heads === undefined ? values : interleave(values, entry.shape[0] ?? 0, heads);
   return { name, type, shape: entry.shape, data: encodeWeights(type, ordered) };
-}
-
-/** llama.cpp's order of rows: those of a head's first and second half alternate. */
-function interleave(values: Float32Array, rows: number, heads: number): Float32Array {
-  const columns = values.length / rows;
-  const half = rows / heads / 2;
-  const result = new Float32Array(values.length);
-  let to = 0;
-  for (let head = 0; head < heads; head++) {
-    for (let i = 0; i < half; i++) {
-      for (const row of [head * 2 * half + i, head * 2 * half + half + i]) {
-        result.set(values.subarray(row * columns, (row + 1) * columns), to++ * columns);
-      }
-    }
-  }
-  return result;
 }
 
 const MODEL: Record<string, ValueToWrite> = {

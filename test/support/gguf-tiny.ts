@@ -1,0 +1,75 @@
+import { encodeWeights } from "./gguf-encode.ts";
+import { interleave } from "./gguf-interleave.ts";
+import type { GgufToWrite, GgufTensorToWrite, ValueToWrite } from "./gguf-writer.ts";
+import { type TinyModel, tinyTensors } from "./model-tiny.ts";
+
+/** `general.architecture` of the tiny models that can be written. */
+const ARCHITECTURES: Readonly<Record<string, string>> = {
+  LlamaForCausalLM: "llama",
+  Qwen2ForCausalLM: "qwen2",
+  Qwen3ForCausalLM: "qwen3",
+};
+
+const NAMES: [huggingFace: RegExp, gguf: string][] = [
+  [/^model\.layers\.(\d+)\./u, "blk.$1."],
+  [/^model\.embed_tokens\./u, "token_embd."],
+  [/^model\.norm\./u, "output_norm."],
+  [/^lm_head\./u, "output."],
+  [/\.input_layernorm\./u, ".attn_norm."],
+  [/\.post_attention_layernorm\./u, ".ffn_norm."],
+  [/\.self_attn\.o_proj\./u, ".attn_output."],
+  [/\.self_attn\.([qkv])_proj\./u, ".attn_$1."],
+  [/\.self_attn\.([qk])_norm\./u, ".attn_$1_norm."],
+  [/\.mlp\.(gate|up|down)_proj\./u, ".ffn_$1."],
+];
+
+/** A tiny model with the weights that `writeTinyModel` gives it, in float32, as llama.cpp's converter would write it. */
+export function tinyModelGguf(model: TinyModel, seed = 1): GgufToWrite {
+  const { config } = model;
+  const architecture = ARCHITECTURES[config.architectures[0] ?? ""];
+  if (architecture === undefined) throw new Error(`${config.architectures[0]} cannot be written as GGUF.`);
+  const heads: Record<string, number> = { q: config.num_attention_heads, k: config.num_key_value_heads };
+  const tensors = [...tinyTensors(model, seed)].map(([name, { shape, values }]): GgufTensorToWrite => {
+    const to = NAMES.reduce((result, [from, into]) => result.replace(from, into), name);
+    const rotated = architecture === "llama" ? heads[/\.attn_([qk])\./u.exec(to)?.[1] ?? ""] : undefined;
+    const ordered = rotated === undefined ? values : interleave(values, shape[0] ?? 0, rotated);
+    return { name: to, type: "F32", shape, data: encodeWeights("F32", ordered) };
+  });
+  return { metadata: { ...metadataOf(architecture, model), ...scalingOf(architecture, model) }, tensors };
+}
+
+function metadataOf(architecture: string, { config }: TinyModel): Record<string, ValueToWrite> {
+  const tokens = Array.from({ length: config.vocab_size }, (_, id) => `token${id}`);
+  return {
+    "general.architecture": { text: architecture },
+    [`${architecture}.block_count`]: { u32: config.num_hidden_layers },
+    [`${architecture}.context_length`]: { u32: config.max_position_embeddings },
+    [`${architecture}.embedding_length`]: { u32: config.hidden_size },
+    [`${architecture}.feed_forward_length`]: { u32: config.intermediate_size },
+    [`${architecture}.attention.head_count`]: { u32: config.num_attention_heads },
+    [`${architecture}.attention.head_count_kv`]: { u32: config.num_key_value_heads },
+    [`${architecture}.attention.key_length`]: { u32: config.head_dim },
+    [`${architecture}.attention.value_length`]: { u32: config.head_dim },
+    [`${architecture}.attention.layer_norm_rms_epsilon`]: { f32: config.rms_norm_eps },
+    [`${architecture}.rope.dimension_count`]: { u32: config.head_dim },
+    [`${architecture}.rope.freq_base`]: { f32: config.rope_theta ?? 10_000 },
+    "tokenizer.ggml.model": { text: "gpt2" },
+    "tokenizer.ggml.pre": { text: "gpt-2" },
+    "tokenizer.ggml.tokens": { texts: tokens },
+    "tokenizer.ggml.token_type": { i32s: tokens.map(() => 1) },
+    "tokenizer.ggml.merges": { texts: ["t o"] },
+  };
+}
+
+/** A stretched rotary embedding, linear or YaRN. */
+function scalingOf(architecture: string, { config }: TinyModel): Record<string, ValueToWrite> {
+  const scaling: Readonly<Record<string, unknown>> | undefined | null = config.rope_scaling;
+  if (scaling == null) return {};
+  return {
+    [`${architecture}.rope.scaling.type`]: { text: String(scaling["rope_type"] ?? scaling["type"]) },
+    [`${architecture}.rope.scaling.factor`]: { f32: Number(scaling["factor"]) },
+    [`${architecture}.rope.scaling.original_context_length`]: {
+      u32: Number(scaling["original_max_position_embeddings"] ?? config.max_position_embeddings),
+    },
+  };
+}
