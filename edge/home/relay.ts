@@ -82,7 +82,7 @@ class StallWatch {
   }
 
   stop(): void {
-    clearTimeout(this.#timer);
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
   }
 
   #look(): void {

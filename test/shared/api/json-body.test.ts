@@ -14,7 +14,7 @@ function streamed(pull: (controller: ReadableStreamDefaultController<Uint8Array>
     headers: { "content-type": "application/json" },
     body,
     duplex: "half",
-  } as RequestInit); // `duplex` is missing in the types
+  });
 }
 
 it("refuses a body that is too large only after its end, so that whoever writes it reads the refusal", async () => {
