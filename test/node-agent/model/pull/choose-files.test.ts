@@ -1,0 +1,74 @@
+import { describe, expect, it } from "vitest";
+import { chooseFiles, quantizationOf } from "../../../../node-agent/model/pull/choose-files.ts";
+
+const choose = (paths: readonly string[], wanted?: string) =>
+  chooseFiles({ repo: "acme/tiny", commit: "", files: paths.map((path) => ({ path, bytes: 1 })) }, wanted).map(
+    ({ path }) => path,
+  );
+const COMPANIONS = [
+  "chat_template.jinja",
+  "config.json",
+  "generation_config.json",
+  "tokenizer.json",
+  "tokenizer_config.json",
+];
+const OTHERS = [
+  ".gitattributes",
+  "README.md",
+  "pytorch_model.bin",
+  "consolidated.safetensors",
+  "training_args.pt",
+  "modeling_tiny.py",
+  "onnx/model.onnx",
+  "original/model.safetensors",
+  "tokenizer.model",
+];
+
+describe("chooseFiles", () => {
+  it("takes one safetensors file and its companions", () => {
+    expect(choose([...OTHERS, ...COMPANIONS, "model.safetensors"])).toEqual([...COMPANIONS, "model.safetensors"]);
+  });
+
+  it("takes all shards with their index", () => {
+    const shards = [
+      "model.safetensors.index.json",
+      "model-00001-of-00002.safetensors",
+      "model-00002-of-00002.safetensors",
+    ];
+    expect(choose([...shards, ...OTHERS, ...COMPANIONS])).toEqual([...COMPANIONS, ...shards]);
+  });
+
+  it("prefers safetensors to GGUF, and takes the GGUF file that is asked for", () => {
+    const both = ["config.json", "model.safetensors", "tiny-q4_0.gguf", "sub/tiny-Q8_0.gguf"];
+    expect(choose(both)).toEqual(["config.json", "model.safetensors"]);
+    expect(choose(both, "Q4_0")).toEqual(["tiny-q4_0.gguf"]);
+    expect(choose(both, "q8_0")).toEqual(["sub/tiny-Q8_0.gguf"]);
+    expect(choose(both, "sub/tiny-Q8_0.gguf")).toEqual(["sub/tiny-Q8_0.gguf"]);
+  });
+
+  it("takes the only GGUF file, or Q4_K_M of several", () => {
+    expect(choose(["README.md", "tiny.gguf", "mmproj-F16.gguf"])).toEqual(["tiny.gguf"]);
+    expect(choose(["a-Q2_K.gguf", "a-Q4_K_M.gguf", "a-Q8_0.gguf"])).toEqual(["a-Q4_K_M.gguf"]);
+  });
+
+  it.each([
+    [OTHERS, undefined, /no model in safetensors or GGUF/],
+    [["a-Q2_K.gguf", "a-Q8_0.gguf"], undefined, /several models.*Q2_K, Q8_0/],
+    [["a-Q2_K.gguf", "a-Q8_0.gguf"], "Q4_0", /no "Q4_0".*Q2_K, Q8_0/],
+    [["a-Q2_K.gguf", "b-Q2_K.gguf"], "Q2_K", /a-Q2_K\.gguf, b-Q2_K\.gguf/],
+    [["a-Q2_K-00001-of-00002.gguf", "a-Q2_K-00002-of-00002.gguf"], "Q2_K", /no "Q2_K"/],
+    [["pytorch_model.bin", "model.safetensors"], "pytorch_model.bin", /no file that can be pulled by itself/],
+  ])("says what there is in %j for %j", (paths, wanted, sentence) => {
+    expect(() => choose(paths, wanted)).toThrow(sentence);
+  });
+
+  it.each([
+    ["Tiny-7B-Q4_K_M.gguf", "Q4_K_M"],
+    ["tiny.iq4_nl.gguf", "IQ4_NL"],
+    ["BF16.gguf", "BF16"],
+    ["tiny-f16.gguf", "F16"],
+    ["tiny.gguf", undefined],
+  ])("reads the quantisation of %s", (path, quantization) => {
+    expect(quantizationOf(path)).toBe(quantization);
+  });
+});
