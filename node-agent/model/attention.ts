@@ -15,7 +15,7 @@ export async function addAttention(
   input: Value,
 ): Promise<Value> {
   const { heads, kvHeads, headDim } = config;
-  const from = `model.layers.${layer}.self_attn`;
+  const from = `${config.tensorPrefix}model.layers.${layer}.self_attn`;
   const [q, kv] = [heads * headDim, kvHeads * headDim];
   const parts: Part[] = config.fusedProjections
     ? [{ from: `${from}.qkv_proj`, rows: q + 2 * kv }]
@@ -42,7 +42,7 @@ async function addQkNorms(config: ModelConfig, weights: Weights, layer: number, 
   const normed = async (part: "q" | "k", count: number) => {
     const name = `layer${layer}.${part}`;
     const apart = graph.node(`${name}.heads`, "Reshape", [name, graph.shape(`${part}_heads`, [0, 0, count, headDim])]);
-    const gain = `model.layers.${layer}.self_attn.${part}_norm.weight`;
+    const gain = `${config.tensorPrefix}model.layers.${layer}.self_attn.${part}_norm.weight`;
     const rows = await addNorm(config, weights, `${name}.norm`, gain, apart, headDim);
     return graph.node(`${name}.normed`, "Reshape", [rows, graph.shape(`${part}_row`, [0, 0, count * headDim])]);
   };

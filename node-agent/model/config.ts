@@ -49,6 +49,8 @@ export interface ModelConfig {
   /** Norms stand also after each sublayer, and not only before. */
   postNorms: boolean;
   biases: { qkv: boolean; output: boolean; mlp: boolean };
+  /** What the names of the files' tensors begin with, before those of a model of its own. */
+  tensorPrefix: string;
   /** The files hold queries, keys and values in one tensor, and gate and up in another. */
   fusedProjections: boolean;
 }
@@ -74,9 +76,17 @@ export function parseConfig(json: unknown): ModelConfig {
     );
   }
   const kind: Architecture = ARCHITECTURES[architecture];
-  const parsed = rawConfigSchema.safeParse({ ...kind.defaults, ...named.data });
+  const parsed = rawConfigSchema.safeParse({ ...kind.defaults, ...fieldsOf(kind, named.data ?? {}) });
   if (!parsed.success) throw modelError(`config.json: ${z.prettifyError(parsed.error)}`, parsed.error);
   return fromRaw(architecture, kind, parsed.data);
+}
+
+/** The fields of a text model, which may be a part of a larger one; that one says where an answer ends. */
+function fieldsOf(kind: Architecture, json: Record<string, unknown>): object {
+  if (kind.within === undefined) return json;
+  const part = json[kind.within.config];
+  if (typeof part !== "object" || part === null) throw modelError(`config.json has no ${kind.within.config}.`);
+  return { eos_token_id: json["eos_token_id"], ...part };
 }
 
 function isSupported(name: string): name is ArchitectureName {
@@ -111,6 +121,7 @@ function fromRaw(architecture: ArchitectureName, kind: Architecture, raw: RawCon
     qkNorm: false,
     postNorms: false,
     biases: { qkv: false, output: false, mlp: false },
+    tensorPrefix: kind.within?.tensors ?? "",
     fusedProjections: false,
     ...differences,
     ropes,

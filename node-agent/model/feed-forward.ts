@@ -18,7 +18,7 @@ export async function addFeedForward(
 ): Promise<Value> {
   const { graph } = weights;
   const { hiddenSize, ffnSize } = config;
-  const from = `model.layers.${layer}.mlp`;
+  const from = `${config.tensorPrefix}model.layers.${layer}.mlp`;
   const inward = async (part: "gate" | "up") => {
     const name = `layer${layer}.${part}`;
     const matrix: Part = config.fusedProjections

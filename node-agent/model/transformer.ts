@@ -48,15 +48,21 @@ export async function buildTransformer(config: ModelConfig, weights: Weights, pr
     totalLength: graph.input(names.totalLength, "int32", [1]),
     ropes: await addRopeCaches(config, weights),
   };
-  const table = { from: "model.embed_tokens", rows: vocabSize };
+  const table = { from: `${config.tensorPrefix}model.embed_tokens`, rows: vocabSize };
   const embedded = await addEmbedding(weights, "embedding", tokens, table, hiddenSize, precisions.embedding);
   let stream: Stream = { delta: undefined, residual: scaleEmbedding(config, weights, embedded) };
   for (let layer = 0; layer < config.layers; layer++) {
     const keep = layer === config.layers - 1 ? wanted : undefined;
     stream = await addLayer(config, weights, precisions, shared, layer, stream, keep);
   }
-  const { normed } = await addStreamNorm(config, weights, "final_norm", "model.norm.weight", stream);
-  const head = config.tiedEmbeddings ? table : { from: "lm_head", rows: vocabSize };
+  const { normed } = await addStreamNorm(
+    config,
+    weights,
+    "final_norm",
+    `${config.tensorPrefix}model.norm.weight`,
+    stream,
+  );
+  const head = config.tiedEmbeddings ? table : { from: `${config.tensorPrefix}lm_head`, rows: vocabSize };
   const cap = config.logitSoftcap;
   const name = cap === undefined ? names.logits : `${names.logits}.uncapped`;
   const logits = await addLinear(weights, name, normed, [head], hiddenSize, precisions.output);
@@ -75,7 +81,7 @@ async function addLayer(
 ): Promise<Stream> {
   const { hiddenSize } = config;
   const width = config.heads * config.headDim;
-  const from = `model.layers.${layer}`;
+  const from = `${config.tensorPrefix}model.layers.${layer}`;
   const before = await addStreamNorm(config, weights, `layer${layer}.norm1`, `${from}.input_layernorm.weight`, stream);
   let attended = await addAttention(config, weights, precisions.linear, shared, layer, before.normed);
   let { residual } = before;

@@ -4,7 +4,7 @@ import { loadDecoder } from "../../node-agent/model/load.ts";
 import { slowModel } from "./model-slow.ts";
 import { argmax, greedy, largestDifference } from "./model-starter.ts";
 import { temporaryFolder } from "./model-temp.ts";
-import { TINY_MODELS, type TinyModel, writeTinyModel } from "./model-tiny.ts";
+import { architectureOf, TINY_MODELS, type TinyModel, writeTinyModel } from "./model-tiny.ts";
 
 /** Writes node-agent/model/ARCHITECTURES.md from a run: `node test/support/make-architecture-table.ts`. */
 const TARGET = fileURLToPath(new URL("../../node-agent/model/ARCHITECTURES.md", import.meta.url));
@@ -46,7 +46,7 @@ async function measure(model: TinyModel): Promise<Measured> {
 const lines = [];
 for (const [name, model] of Object.entries(TINY_MODELS)) {
   const { agreeing, fp32, largest, int8, int4 } = await measure(model);
-  const cells = [name, `\`${model.config.architectures[0]}\``, `${agreeing} of ${STEPS}`, largest.toFixed(1)];
+  const cells = [name, `\`${architectureOf(model)}\``, `${agreeing} of ${STEPS}`, largest.toFixed(1)];
   lines.push(`| ${[...cells, fp32.toExponential(1), int8.toFixed(2), int4.toFixed(2)].join(" | ")} |`);
 }
 await writeFile(
@@ -71,7 +71,7 @@ Phi-4-mini) has one set of factors for texts within the original positions and o
 decides, since keys in the cache cannot be turned again. Dynamic NTK scaling only begins beyond the trained positions, so those are what
 is served.
 
-Not supported: mixtures of experts, encoders, images (the text parts of Gemma 3 from 4B on are packed with a vision model), norms over all
+Not supported: mixtures of experts, encoders, images (of a Gemma 3 that sees, the text part is loaded), norms over all
 heads at once (OLMo 2), and heads of which the rotated part is no multiple of 16.
 
 This file is written by \`node test/support/make-architecture-table.ts\`.

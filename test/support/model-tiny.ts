@@ -26,6 +26,8 @@ export interface TinyModel {
   qkNorms?: boolean;
   sandwichNorms?: boolean;
   fused?: boolean;
+  /** The larger model it is written as a part of. */
+  within?: { architecture: string; config: string; tensors: string };
 }
 
 const QKV = ["q_proj", "k_proj", "v_proj"] as const;
@@ -42,6 +44,18 @@ const longrope = {
   rope_type: "longrope",
   short_factor: [1, 1.05, 1.1, 1.3, 1.7, 2, 2.5, 3],
   long_factor: [1, 1.2, 1.8, 3, 5, 9, 16, 20],
+};
+
+const gemma3: TinyModel = {
+  ...named("Gemma3ForCausalLM", {
+    ...gemma,
+    rope_theta: 50_000,
+    rope_local_base_freq: 300,
+    rope_scaling: { rope_type: "linear", factor: 8 },
+    sliding_window_pattern: 3,
+  }),
+  sandwichNorms: true,
+  qkNorms: true,
 };
 
 /** One model for each thing that an architecture can have: caps and windows small enough to bite. */
@@ -92,16 +106,10 @@ export const TINY_MODELS: Readonly<Record<string, TinyModel>> = {
     ...named("Gemma2ForCausalLM", { ...gemma, attn_logit_softcapping: 3, final_logit_softcapping: 4 }),
     sandwichNorms: true,
   },
-  "Gemma 3": {
-    ...named("Gemma3ForCausalLM", {
-      ...gemma,
-      rope_theta: 50_000,
-      rope_local_base_freq: 300,
-      rope_scaling: { rope_type: "linear", factor: 8 },
-      sliding_window_pattern: 3,
-    }),
-    sandwichNorms: true,
-    qkNorms: true,
+  "Gemma 3": gemma3,
+  "Gemma 3, the text part of 4B and up": {
+    ...gemma3,
+    within: { architecture: "Gemma3ForConditionalGeneration", config: "text_config", tensors: "language_model." },
   },
 };
 
@@ -142,12 +150,21 @@ export function tinyTensors(model: TinyModel, seed: number): Map<string, { shape
   return tensors;
 }
 
+/** The architecture that its config.json names first. */
+export function architectureOf({ within, config }: TinyModel): string {
+  return within?.architecture ?? config.architectures[0] ?? "";
+}
+
 /** Writes a tiny model as a Hugging Face folder and returns its weights. */
 export async function writeTinyModel(folder: string, model: TinyModel, seed = 1): Promise<Map<string, Float32Array>> {
   const tensors = tinyTensors(model, seed);
-  const written = [...tensors].map(([name, { shape, values }]) => floatTensor(name, shape, values));
+  const { within, config } = model;
+  const prefix = within?.tensors ?? "";
+  const written = [...tensors].map(([name, { shape, values }]) => floatTensor(`${prefix}${name}`, shape, values));
   await writeSafetensors(join(folder, "model.safetensors"), written);
-  await writeFile(join(folder, "config.json"), JSON.stringify(model.config));
+  const { architectures: _, ...rest } = config;
+  const json = within === undefined ? config : { architectures: [within.architecture], [within.config]: rest };
+  await writeFile(join(folder, "config.json"), JSON.stringify(json));
   await writeFile(join(folder, "tokenizer.json"), "{}");
   return new Map([...tensors].map(([name, { values }]) => [name, values]));
 }

@@ -1,6 +1,6 @@
 import type { Architecture } from "./architecture.ts";
 import { gemma2 } from "./gemma2.ts";
-import { gemma3 } from "./gemma3.ts";
+import { gemma3, gemma3WithVision } from "./gemma3.ts";
 import { llama } from "./llama.ts";
 import { mistral } from "./mistral.ts";
 import { phi3 } from "./phi3.ts";
@@ -18,6 +18,7 @@ export const ARCHITECTURES = {
   Phi3ForCausalLM: phi3,
   Gemma2ForCausalLM: gemma2,
   Gemma3ForCausalLM: gemma3,
+  Gemma3ForConditionalGeneration: gemma3WithVision,
 } as const satisfies Record<string, Architecture>;
 
 export type ArchitectureName = keyof typeof ARCHITECTURES;

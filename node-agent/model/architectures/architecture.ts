@@ -22,6 +22,8 @@ export type Differences = Partial<
 export interface Architecture {
   /** What the model's original code takes for fields that config.json leaves out, where a Llama's would be wrong. */
   defaults?: Readonly<Record<string, unknown>>;
+  /** Where the text model is in a larger one: the field of its configuration, and what its tensors' names begin with. */
+  within?: { readonly config: string; readonly tensors: string };
   differences?: (raw: RawConfig) => Differences;
   /** Whether a layer sees only the last `sliding_window` positions, when config.json has no `layer_types`. */
   slides?: (raw: RawConfig, layer: number) => boolean;

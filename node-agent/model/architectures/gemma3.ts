@@ -20,6 +20,13 @@ export const gemma3: Architecture = {
   rope: (_raw, _layer, slides) => (slides ? LOCAL : GLOBAL),
 };
 
+/** Gemma 3 from 4B on, without its eyes: what its configuration leaves out is that of the original code. */
+export const gemma3WithVision: Architecture = {
+  ...gemma3,
+  defaults: { ...gemma3.defaults, vocab_size: 262_208, num_attention_heads: 8 },
+  within: { config: "text_config", tensors: "language_model." },
+};
+
 /** Newer configurations have one set of rope parameters for each kind of layer. */
 function ropesOf(raw: RawConfig) {
   const kinds = raw.rope_parameters;

@@ -45,6 +45,7 @@ test("reads the starter's", async () => {
     qkNorm: false,
     postNorms: false,
     biases: { qkv: false, output: false, mlp: false },
+    tensorPrefix: "",
     fusedProjections: false,
   });
 });
@@ -67,6 +68,7 @@ describe("refuses, and says what", () => {
       { architectures: ["MambaForCausalLM"] },
       /MambaForCausalLM is not.*LlamaForCausalLM.*Qwen3ForCausalLM.*Gemma3ForCausalLM/,
     ],
+    ["a model without its text part", { architectures: ["Gemma3ForConditionalGeneration"] }, /no text_config/],
     ["no architecture", { architectures: [] }, /which architecture/],
     ["scaled rope of another kind", { rope_scaling: { rope_type: "warp" } }, /rope scaling.*"warp".*llama3/],
     ["that kind by its older name", { rope_scaling: { type: "warp" } }, /rope scaling.*"warp"/],

@@ -211,6 +211,33 @@ const PUBLISHED: [string, object, object][] = [
     },
   ],
   [
+    "Gemma 3 4B, which leaves out what its original code assumes",
+    {
+      architectures: ["Gemma3ForConditionalGeneration"],
+      eos_token_id: [1, 106],
+      text_config: {
+        hidden_size: 2560,
+        intermediate_size: 10_240,
+        num_hidden_layers: 34,
+        rope_scaling: { factor: 8, rope_type: "linear" },
+        sliding_window: 1024,
+      },
+      vision_config: { hidden_size: 1152, num_hidden_layers: 27 },
+    },
+    {
+      ...gemma,
+      tensorPrefix: "language_model.",
+      vocabSize: 262_208,
+      heads: 8,
+      kvHeads: 4,
+      headDim: 256,
+      eosTokenIds: [1, 106],
+      maxPositions: 131_072,
+      ropes: [{ theta: 1_000_000, scaling: { type: "linear", factor: 8 } }, { theta: 10_000 }],
+      attention: Array.from({ length: 34 }, (_, i) => (i % 6 === 5 ? full : { rope: 1, window: 1024 })),
+    },
+  ],
+  [
     "Gemma 3 1B as newer configurations write it",
     {
       architectures: ["Gemma3ForCausalLM"],
