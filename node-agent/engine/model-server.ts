@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { PorchlightError } from "../../shared/errors.ts";
 import type { LoadOptions } from "./load-runner.ts";
 import { type FromModel, type ToModel, toModelSchema } from "./process-messages.ts";
@@ -33,7 +34,7 @@ export function createModelServer({ load, send }: ModelServerOptions): (message:
       runner = await load(options, (fraction) => send({ type: "loading", fraction }));
       send({ type: "ready" });
     } catch (cause) {
-      send({ type: "failed", error: toLoadError(cause).toWire() });
+      send({ type: "failed", error: toLoadError(cause, options).toWire() });
     }
   }
 
@@ -68,11 +69,16 @@ export function createModelServer({ load, send }: ModelServerOptions): (message:
   };
 }
 
-/** Loading reads files of all kinds: whatever is wrong with them, the owner learns what it was. */
-function toLoadError(cause: unknown): PorchlightError {
+/**
+ * Loading reads files of all kinds: whatever is wrong with them, the owner learns what it was. Clients of the API read it too, so
+ * it names files from the model's folder on, and not where on this machine that is.
+ */
+function toLoadError(cause: unknown, { folder, cacheDir }: LoadOptions): PorchlightError {
   const said = cause instanceof Error ? cause.message : String(cause);
   const isOurs = cause instanceof PorchlightError && cause.code === "model_load_failed";
-  const sentence = isOurs ? said : `The model could not be loaded: ${said}`;
+  const sentence = (isOurs ? said : `The model could not be loaded: ${said}`)
+    .replaceAll(folder, basename(folder))
+    .replaceAll(cacheDir, basename(cacheDir));
   // A runtime's message may quote a whole graph; the wire takes 4096 characters.
   return new PorchlightError("model_load_failed", sentence.slice(0, 4096), { cause });
 }

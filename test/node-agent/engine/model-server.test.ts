@@ -10,7 +10,12 @@ import { STARTER } from "../../support/engine-starter.ts";
 import { ToyDecoder } from "../../support/engine-toy-decoder.ts";
 
 const text = await loadTextTools(STARTER);
-const OPTIONS = { folder: "anywhere", quantization: "fp32", cacheDir: "anywhere", slots: 4 };
+const OPTIONS = {
+  folder: "/home/someone/models/tiny",
+  quantization: "fp32",
+  cacheDir: "/home/someone/compiled",
+  slots: 4,
+};
 
 /** A server over the toy decoder, with all that it sends. */
 function createServer(loadError?: unknown) {
@@ -83,6 +88,20 @@ describe("createModelServer", () => {
     expect(failed.error.code).toBe("model_load_failed");
     expect(failed.error.message).toContain(message);
     expect(failed.error.message.length).toBeLessThanOrEqual(4096);
+  });
+
+  it("tells clients which file is at fault, not where this machine keeps it", async () => {
+    const file = "/home/someone/models/tiny/config.json";
+    for (const error of [
+      new PorchlightError("model_load_failed", `${file} is not valid JSON.`),
+      new Error(`EACCES: open '${file}', then '/home/someone/compiled/x'`),
+    ]) {
+      const server = createServer(error);
+      await server.load();
+      const said = JSON.stringify(server.sent.at(-1));
+      expect(said).toContain("tiny/config.json");
+      expect(said).not.toContain("someone");
+    }
   });
 
   it("answers a request before the model is loaded with an error, and refuses what is no message", async () => {
