@@ -49,11 +49,12 @@ export async function startAgent(options: AgentOptions, events: AgentEvents): Pr
       process.stderr.write(`The process of model ${model} ended (${signal ?? `code ${code}`}). ${stderr}\n`);
     },
   });
+  let stopping = false;
   // A model that does not load says so to whoever asks it; the agent and its other models go on.
   backend
     .preload(preferred)
     .then(() => events.onLoading(preferred, 1))
-    .catch((error: Error) => process.stderr.write(`${error.message}\n`));
+    .catch((error: Error) => stopping || process.stderr.write(`${error.message}\n`));
   const local = await startLocalApi({
     port: options.localPort,
     key: localKey,
@@ -94,6 +95,7 @@ export async function startAgent(options: AgentOptions, events: AgentEvents): Pr
       link.start();
     },
     stop: async () => {
+      stopping = true;
       await Promise.all([link?.stop(), local.stop()]);
       await backend.stop();
     },

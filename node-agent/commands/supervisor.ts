@@ -52,7 +52,8 @@ export class Supervisor<Message> {
 
   /** Sends a message if the child lives; one that starts later must be told again. */
   send(message: object): void {
-    if (this.#child?.connected) this.#child.send(message);
+    // A send can only fail because the child is ending, and then its exit tells.
+    if (this.#child?.connected) this.#child.send(message, () => undefined);
   }
 
   /** Ends the child for good; kills it when it takes too long. */

@@ -1,15 +1,13 @@
-import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { createServer } from "node:http";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { buildEdgeIfNeeded } from "../../node-agent/edge/build.ts";
+import { exitOf, interrupt, output, run, start } from "../support/command.ts";
 import { freePort } from "../support/stack.ts";
-
-const CLI = fileURLToPath(new URL("../../node-agent/cli.ts", import.meta.url));
 
 /** Those that this machine has: containers often lack the IPv6 one. */
 const LOOPBACKS = ["127.0.0.1", "::1"].filter((address) =>
@@ -126,40 +124,6 @@ describe("porchlight up", () => {
     expect(stderr).not.toMatch(/ at .*\.ts:/);
   });
 });
-
-function start(args: string[]): ChildProcess {
-  // A group of its own, so that an interrupt reaches every process of it, as Ctrl-C in a terminal does.
-  return spawn(process.execPath, [CLI, ...args], { stdio: ["ignore", "pipe", "pipe"], detached: true });
-}
-
-async function run(args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const child = start(args);
-  let stdout = "";
-  let stderr = "";
-  child.stdout?.on("data", (piece: Buffer) => (stdout += piece.toString()));
-  child.stderr?.on("data", (piece: Buffer) => (stderr += piece.toString()));
-  return { code: await exitOf(child), stdout, stderr };
-}
-
-async function output(child: ChildProcess, until: RegExp): Promise<string> {
-  let text = "";
-  return await new Promise((resolve, reject) => {
-    child.once("exit", () => reject(new Error(`ended early:\n${text}`)));
-    child.stderr?.on("data", (piece: Buffer) => {
-      text += piece.toString();
-      if (until.test(text)) resolve(text);
-    });
-  });
-}
-
-async function exitOf(child: ChildProcess): Promise<number | null> {
-  if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
-  return await new Promise((resolve) => child.once("close", (code) => resolve(code)));
-}
-
-function interrupt(child: ChildProcess): void {
-  if (child.pid !== undefined) process.kill(-child.pid, "SIGINT");
-}
 
 async function descendants(pid: number | undefined): Promise<number[]> {
   const { stdout } = await promisify(execFile)("ps", ["-eo", "pid=,ppid="]);

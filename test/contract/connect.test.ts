@@ -1,0 +1,103 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { exitOf, interrupt, output, run, start } from "../support/command.ts";
+import { freePort, startStack, type TestStack } from "../support/stack.ts";
+
+/** `porchlight connect` as a process, against a real edge that knows nothing of it. */
+describe("porchlight connect", () => {
+  let stack: TestStack;
+  let data: string;
+  let port: number;
+
+  beforeAll(async () => {
+    stack = await startStack();
+    port = await freePort();
+  });
+  afterAll(async () => {
+    await stack?.stop();
+  });
+  beforeEach(async () => {
+    data = await mkdtemp(join(tmpdir(), "porchlight-connect-"));
+  });
+  afterEach(async () => {
+    await rm(data, { recursive: true, force: true });
+  });
+
+  const connect = (...more: string[]) => ["connect", "--data", data, "--local-port", String(port), ...more];
+
+  async function agents(): Promise<{ id: string; online: boolean }[]> {
+    const response = await call("GET", "/api/agents");
+    return ((await response.json()) as { agents: { id: string; online: boolean }[] }).agents; // our own route, tested elsewhere
+  }
+  const call = (method: string, path: string) =>
+    fetch(stack.origin + path, { method, headers: { authorization: `Bearer ${stack.apiKey}` } });
+
+  it("pairs with a link, serves, comes back without one, and ends with a sentence when it is revoked", async () => {
+    const known = new Set((await agents()).map(({ id }) => id));
+    const link = await stack.stack.owner.pairingUrl();
+    const first = start(connect(link));
+    await output(first, /Online\./);
+    const [paired] = (await agents()).filter(({ id }) => !known.has(id));
+    expect(paired).toMatchObject({ online: true });
+    interrupt(first);
+    expect(await exitOf(first)).toBe(0);
+
+    const replay = await run(connect(link));
+    expect(replay).toMatchObject({ code: 1 });
+    expect(replay.stderr).toMatch(/used already or has expired/);
+
+    const second = start(connect());
+    let said = "";
+    second.stderr?.on("data", (piece: Buffer) => (said += piece.toString()));
+    await output(second, /Online\./);
+    expect((await call("DELETE", `/api/agents/${paired?.id}`)).status).toBe(204);
+    expect(await exitOf(second)).toBe(1);
+    expect(said).toMatch(/The owner removed this machine/);
+    expect(said).not.toMatch(/ at .*\.ts:/);
+  });
+
+  it("says what to do without a pairing, and with a link that leads nowhere", async () => {
+    const unpaired = await run(connect());
+    expect(unpaired.code).toBe(1);
+    expect(unpaired.stderr).toMatch(/not paired yet.*porchlight connect https:\/\/EDGE\/j\/CODE/);
+    const nowhere = await run(connect("http://127.0.0.1:9/j/abc"));
+    expect(nowhere.code).toBe(1);
+    expect(nowhere.stderr).toMatch(/^porchlight: .*127\.0\.0\.1:9.*\n$/);
+  });
+});
+
+describe("porchlight doctor", () => {
+  let data: string;
+
+  beforeAll(async () => {
+    data = await mkdtemp(join(tmpdir(), "porchlight-doctor-"));
+  });
+  afterAll(async () => {
+    await rm(data, { recursive: true, force: true });
+  });
+
+  it("says what it found, for people and for programs, and makes no secret of what is missing", async () => {
+    const text = await run(["doctor", "--data", data]);
+    expect(text.code).toBe(0);
+    expect(text.stdout).toMatch(/✓ Runtime +ONNX Runtime \d/);
+    expect(text.stdout).toMatch(/✓ Model +starter: 5\.5 million parameters.*the default/);
+    expect(text.stdout).toMatch(/only the small starter model is here\n +→ /);
+    const json = await run(["doctor", "--data", data, "--json"]);
+    const report = JSON.parse(json.stdout) as { healthy: boolean; findings: { topic: string; state: string }[] }; // checked below
+    expect(report.healthy).toBe(true);
+    const topics = ["Node", "Processor", "Memory", "Runtime", "Data", "Edge", "Model"];
+    expect([...new Set(report.findings.map(({ topic }) => topic))]).toEqual(topics);
+  });
+
+  it("exits 1 when something keeps Porchlight from running", async () => {
+    const { code, stdout } = await run(["doctor", "--data", data, "--model", "no-such-model"]);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/✗ Model +.*no-such-model/);
+    expect(stdout).toMatch(/Mend what is marked ✗/);
+    const folder = await run(["doctor", "--data", "/dev/null/x"]);
+    expect(folder.code).toBe(1);
+    expect(folder.stdout).toMatch(/✗ Data +\/dev\/null\/x cannot be written\n +→ /);
+  });
+});
