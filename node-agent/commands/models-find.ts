@@ -1,7 +1,8 @@
 import { readdir, stat } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { dirname, join } from "node:path";
 import { PorchlightError } from "../../shared/errors.ts";
 import { BUNDLED_MODELS } from "../data-folder.ts";
+import { isGguf, modelNameOf } from "../model/model-files.ts";
 import { nearNames } from "../model/near-names.ts";
 import { listLocalModels, type LocalModel } from "../model/registry.ts";
 import { type Manifest, readManifest } from "../model/store/manifest.ts";
@@ -9,6 +10,8 @@ import { type Manifest, readManifest } from "../model/store/manifest.ts";
 /** A model on this disk with what is known of it besides. */
 export interface FoundModel {
   model: LocalModel;
+  /** The folder that holds its files; the file itself where a GGUF file lies among the models. */
+  place: string;
   bytes: number;
   bundled: boolean;
   manifest: Manifest | undefined;
@@ -18,7 +21,9 @@ export interface FoundModel {
 export async function findModels(modelsDir: string): Promise<FoundModel[]> {
   const listed = await listLocalModels({ folders: [modelsDir, BUNDLED_MODELS] });
   const names = await readdir(modelsDir).catch(() => []);
-  const unlisted = names.filter((name) => !name.startsWith(".") && !listed.some((model) => model.name === name));
+  const unlisted = names.filter(
+    (name) => !name.startsWith(".") && !listed.some((model) => model.name === modelNameOf(name)),
+  );
   const others = unlisted.map((name): LocalModel => {
     const problem = "this build finds no model in it that it can load.";
     return { name, folder: join(modelsDir, name), usable: false, problem };
@@ -38,13 +43,17 @@ export async function findModel(modelsDir: string, name: string): Promise<FoundM
 }
 
 async function look(model: LocalModel, modelsDir: string): Promise<FoundModel> {
-  const names = await readdir(model.folder).catch(() => []);
-  const sizes = await Promise.all(names.map(async (name) => await fileBytes(join(model.folder, name))));
+  const parent = dirname(model.folder);
+  const isInFolder = isGguf(model.folder) && parent !== modelsDir;
+  const place = isInFolder ? parent : model.folder;
+  const names = await readdir(place).catch(() => []);
+  const sizes = await Promise.all([place, ...names.map((name) => join(place, name))].map(fileBytes));
   return {
     model,
+    place,
     bytes: sizes.reduce((sum, bytes) => sum + bytes, 0),
-    bundled: model.folder !== join(modelsDir, basename(model.folder)),
-    manifest: await readManifest(model.folder),
+    bundled: dirname(place) !== modelsDir,
+    manifest: await readManifest(place),
   };
 }
 

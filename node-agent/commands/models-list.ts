@@ -14,11 +14,10 @@ export async function listModels({ flags, modelsDir }: ModelsContext): Promise<n
 }
 
 /** A model as `--json` gives it. */
-export function describeModel({ model, bytes, bundled, manifest }: FoundModel) {
-  const { name, folder } = model;
+export function describeModel({ model, place, bytes, bundled, manifest }: FoundModel) {
   return {
-    name,
-    folder,
+    name: model.name,
+    folder: place,
     bytes,
     bundled,
     usable: model.usable,
@@ -29,8 +28,8 @@ export function describeModel({ model, bytes, bundled, manifest }: FoundModel) {
   };
 }
 
-function row({ model, bytes, bundled }: FoundModel): string[] {
-  const where = bundled ? "comes with Porchlight" : model.folder;
+function row({ model, place, bytes, bundled }: FoundModel): string[] {
+  const where = bundled ? "comes with Porchlight" : place;
   if (!model.usable) return [model.name, "cannot be loaded", "", "", formatBytes(bytes), where];
   const { architecture, parameters, quantization } = model.info;
   return [model.name, architecture, formatParameters(parameters), quantization, formatBytes(bytes), where];

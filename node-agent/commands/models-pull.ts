@@ -4,9 +4,9 @@ import { PorchlightError } from "../../shared/errors.ts";
 import { SUPPORTED_ARCHITECTURES } from "../model/config.ts";
 import { pullModel, type PullEvent } from "../model/pull/pull.ts";
 import { checkModelName, parseSource } from "../model/pull/source.ts";
-import { readModel } from "../model/registry.ts";
 import { CATALOGUE } from "../model/store/catalogue.ts";
 import { findLocalFiles, importModel } from "../model/store/import-local.ts";
+import { findModel } from "./models-find.ts";
 import { DownloadProgress } from "./models-progress.ts";
 import type { ModelsContext } from "./models.ts";
 import { formatBytes } from "./models-units.ts";
@@ -18,8 +18,9 @@ const DEFAULT_ENDPOINT = "https://huggingface.co";
 /** `porchlight models pull`: exit code 0 when the model is here, 130 when interrupted (the same command goes on). */
 export async function pullModelNamed({ flags, modelsDir, model }: ModelsContext): Promise<number> {
   const { endpoint, token } = hubEnvironment(process.env);
-  const source = parseSource(CATALOGUE.find(({ name }) => name === model)?.repo ?? model, endpoint);
-  const name = flags.as === undefined ? undefined : checkModelName(flags.as);
+  const suggested = CATALOGUE.find(({ name }) => name === model);
+  const source = parseSource(suggested?.repo ?? model, endpoint);
+  const name = flags.as === undefined ? suggested?.name : checkModelName(flags.as);
   const stop = new AbortController();
   void interruption().then(() => stop.abort(new PorchlightError("cancelled")));
   const progress = new DownloadProgress();
@@ -35,7 +36,7 @@ export async function pullModelNamed({ flags, modelsDir, model }: ModelsContext)
       onEvent: (event) => report(event, progress),
     });
     progress.clear();
-    return await done(pulled.name, pulled.folder, pulled.changed, flags.json);
+    return await done(modelsDir, pulled.name, pulled.changed, flags.json);
   } catch (error) {
     progress.clear();
     if (!(error instanceof PorchlightError) || error.code !== "cancelled") throw error;
@@ -47,12 +48,12 @@ export async function pullModelNamed({ flags, modelsDir, model }: ModelsContext)
 async function pullPath(path: string, { flags, modelsDir }: ModelsContext, signal: AbortSignal): Promise<number> {
   const found = await findLocalFiles(path.replace(/^~(?=\/)/, homedir()));
   const name = checkModelName(flags.as ?? found.name);
-  const folder = await importModel(found, { modelsDir, name, link: flags.link, signal });
-  return await done(name, folder, true, flags.json);
+  await importModel(found, { modelsDir, name, link: flags.link, signal });
+  return await done(modelsDir, name, true, flags.json);
 }
 
-async function done(name: string, folder: string, changed: boolean, json: boolean): Promise<number> {
-  const model = await readModel(folder);
+async function done(modelsDir: string, name: string, changed: boolean, json: boolean): Promise<number> {
+  const { model, place: folder } = await findModel(modelsDir, name);
   if (json) {
     process.stdout.write(
       `${JSON.stringify({ name, folder, changed, usable: model.usable, ...(model.usable ? {} : { problem: model.problem }) })}\n`,

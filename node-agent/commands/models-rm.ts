@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { removeModel } from "../model/store/model-store.ts";
 import { CommandError } from "./command-error.ts";
@@ -8,13 +9,13 @@ import { say, styled } from "./terminal.ts";
 
 /** `porchlight models rm`: asks first in a terminal, and wants --yes elsewhere. */
 export async function removeModelNamed({ flags, modelsDir, model: name }: ModelsContext): Promise<number> {
-  const { bytes, bundled } = await findModel(modelsDir, name);
+  const { place, bytes, bundled } = await findModel(modelsDir, name);
   if (bundled) throw new CommandError("request_failed", `${name} comes with Porchlight and stays.`);
   if (!flags.yes && !(await isConfirmed(`Remove ${name} (${formatBytes(bytes)})? [y/N] `))) {
     say("Nothing was removed.");
     return 1;
   }
-  await removeModel(modelsDir, name);
+  await removeModel(modelsDir, basename(place));
   if (flags.json) process.stdout.write(`${JSON.stringify({ name, removed: true, bytes })}\n`);
   else say(`${styled("green", "✓")} ${name} is removed, ${formatBytes(bytes)} are free again.`);
   return 0;

@@ -13,7 +13,7 @@ export async function showModel({ flags, modelsDir, model: name }: ModelsContext
   }
   const facts: [string, string][] = [
     ["Name", model.name],
-    ["Folder", model.folder],
+    ["Where", found.place],
     ["Size", formatBytes(found.bytes)],
     ...(model.usable
       ? ([

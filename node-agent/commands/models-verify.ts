@@ -13,12 +13,12 @@ const SENTENCES: Record<FileCheck["state"], string> = {
 
 /** `porchlight models verify`: 0 when every file is as it was pulled, 1 otherwise. */
 export async function verifyModelNamed({ flags, modelsDir, model: name }: ModelsContext): Promise<number> {
-  const { model, manifest } = await findModel(modelsDir, name);
+  const { place, manifest } = await findModel(modelsDir, name);
   if (manifest === undefined) {
     throw new CommandError("request_failed", `${name} was not pulled: there is nothing to compare its files with.`);
   }
   const status = new StatusLine();
-  const checks = await verifyFiles(model.folder, manifest, (file) => status.show(`Reading ${file}`));
+  const checks = await verifyFiles(place, manifest, (file) => status.show(`Reading ${file}`));
   status.clear();
   const intact = checks.every(({ state }) => state === "ok");
   if (flags.json) {

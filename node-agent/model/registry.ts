@@ -20,29 +20,30 @@ export type UsableModel = Extract<LocalModel, { usable: true }>;
 export const BUNDLED_MODEL = "starter";
 
 /**
- * The models in `folders`: every subfolder with a config.json, and every GGUF file. One that cannot be used says why, instead of being left out. Where two
+ * The models in `folders`: every subfolder with a config.json or a GGUF file, and every GGUF file. One that cannot be used says why, instead of being left out. Where two
  * folders hold the same name, the earlier folder's model is taken. A folder that does not exist has no models.
  */
 export async function listLocalModels(options: { folders: readonly string[] }): Promise<LocalModel[]> {
   const models = new Map<string, LocalModel>();
   for (const parent of options.folders) {
     for (const entry of await entriesOf(parent)) {
-      const folder = join(parent, entry);
-      const name = modelNameOf(folder);
-      if (!models.has(name) && (await isModel(folder))) models.set(name, await readModel(folder));
+      const name = modelNameOf(entry);
+      const path = models.has(name) ? undefined : await modelPath(join(parent, entry));
+      if (path !== undefined) models.set(name, await readModel(path, name));
     }
   }
   return [...models.values()];
 }
 
-/** A folder with a configuration, or a GGUF file. */
-async function isModel(path: string): Promise<boolean> {
-  return await exists(isGguf(path) ? path : join(path, "config.json"));
+/** Where the model at `path` is: a folder with a configuration, a GGUF file, or the only GGUF file in a folder. */
+async function modelPath(path: string): Promise<string | undefined> {
+  if (await exists(isGguf(path) ? path : join(path, "config.json"))) return path;
+  const [only, another] = (await readdir(path).catch(() => [])).filter((name) => isGguf(name));
+  return only !== undefined && another === undefined ? join(path, only) : undefined;
 }
 
 /** Looks at one model folder or GGUF file. Never throws for what is in it: see `LocalModel`. */
-export async function readModel(folder: string): Promise<LocalModel> {
-  const name = modelNameOf(folder);
+export async function readModel(folder: string, name: string = modelNameOf(folder)): Promise<LocalModel> {
   try {
     return { name, folder, usable: true, info: await readInfo(name, folder) };
   } catch (error) {
@@ -88,8 +89,8 @@ export async function resolveModel(nameOrFolder: string, models: readonly LocalM
 }
 
 async function readFolder(path: string): Promise<LocalModel | undefined> {
-  const folder = resolve(path);
-  return (await isModel(folder)) ? await readModel(folder) : undefined;
+  const folder = await modelPath(resolve(path));
+  return folder === undefined ? undefined : await readModel(folder);
 }
 
 function notFound(name: string, models: readonly LocalModel[]): PorchlightError {

@@ -57,7 +57,7 @@ async function recover(target: string, replaced: string): Promise<void> {
   else await rename(replaced, target);
 }
 
-/** Removes model `name`: out of the list in one step, then from the disk. Throws `model_busy`. */
+/** Removes the folder or file `name` of the models folder: out of the list in one step, then from the disk. Throws `model_busy`. */
 export async function removeModel(modelsDir: string, name: string): Promise<void> {
   await using staging = await openStaging(modelsDir, name);
   await rename(join(modelsDir, name), join(staging.parts, "removed"));

@@ -9,6 +9,7 @@ import { main } from "../../../node-agent/cli.ts";
 import { tinyRepository } from "../../support/hub-model.ts";
 import { differences } from "../../support/hub-pull.ts";
 import { noise, TestHub } from "../../support/hub-server.ts";
+import { starterGguf } from "../../support/gguf-starter.ts";
 import { temporaryFolder } from "../../support/model-temp.ts";
 import { writeTinyLlama } from "../../support/model-tiny-llama.ts";
 
@@ -129,6 +130,23 @@ describe("porchlight models", () => {
       err: expect.stringMatching(/cannot load it/),
     });
     expect((await run("list")).out).toMatch(/^tiny +cannot be loaded/m);
+  });
+
+  it("pulls a quantisation that this build loads, and knows a GGUF file that was put among the models", async () => {
+    const gguf = await starterGguf("Q8_0");
+    hub.options = { files: { "starter-Q4_0.gguf": noise(1, 1_000), "starter-Q8_0.gguf": gguf } };
+    expect(await run("pull", "acme/starter-GGUF:Q8_0")).toMatchObject({
+      code: 0,
+      err: expect.stringMatching(/up --model starter-Q8_0/),
+    });
+    expect(await run("pull", "acme/starter-GGUF:Q8_0", "--as", "mine")).toMatchObject({ code: 0 });
+    await writeFile(folder("loose.gguf"), gguf);
+    const usable = (name: string) => expect.objectContaining({ name, usable: true, architecture: "LlamaForCausalLM" });
+    expect(await json("list")).toMatchObject({ models: ["loose", "mine", "starter-Q8_0", "starter"].map(usable) });
+    expect(await json("verify", "mine")).toMatchObject({ intact: true });
+    expect(await run("verify", "loose")).toMatchObject({ code: 1, err: expect.stringMatching(/was not pulled/) });
+    for (const name of ["loose", "mine"]) expect(await run("rm", name, "--yes")).toMatchObject({ code: 0 });
+    expect(await readdir(join(data.path, "models"))).toEqual([".pull", "starter-Q8_0"]);
   });
 
   it("suggests models with sizes and licences", async () => {
