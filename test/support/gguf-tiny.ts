@@ -8,6 +8,8 @@ const ARCHITECTURES: Readonly<Record<string, string>> = {
   LlamaForCausalLM: "llama",
   Qwen2ForCausalLM: "qwen2",
   Qwen3ForCausalLM: "qwen3",
+  Gemma2ForCausalLM: "gemma2",
+  Gemma3ForCausalLM: "gemma3",
 };
 
 const NAMES: [huggingFace: RegExp, gguf: string][] = [
@@ -23,6 +25,12 @@ const NAMES: [huggingFace: RegExp, gguf: string][] = [
   [/\.mlp\.(gate|up|down)_proj\./u, ".ffn_$1."],
 ];
 
+const GEMMA_NAMES: typeof NAMES = [
+  [/\.post_attention_layernorm\./u, ".post_attention_norm."],
+  [/\.pre_feedforward_layernorm\./u, ".ffn_norm."],
+  [/\.post_feedforward_layernorm\./u, ".post_ffw_norm."],
+];
+
 /** A tiny model with the weights that `writeTinyModel` gives it, in float32, as llama.cpp's converter would write it. */
 export function tinyModelGguf(model: TinyModel, seed = 1): GgufToWrite {
   const { config } = model;
@@ -30,10 +38,15 @@ export function tinyModelGguf(model: TinyModel, seed = 1): GgufToWrite {
   if (architecture === undefined) throw new Error(`${config.architectures[0]} cannot be written as GGUF.`);
   const heads: Record<string, number> = { q: config.num_attention_heads, k: config.num_key_value_heads };
   const tensors = [...tinyTensors(model, seed)].map(([name, { shape, values }]): GgufTensorToWrite => {
-    const to = NAMES.reduce((result, [from, into]) => result.replace(from, into), name);
+    const gemma = architecture.startsWith("gemma");
+    const to = [...(gemma ? GEMMA_NAMES : []), ...NAMES].reduce(
+      (result, [from, into]) => result.replace(from, into),
+      name,
+    );
     const rotated = architecture === "llama" ? heads[/\.attn_([qk])\./u.exec(to)?.[1] ?? ""] : undefined;
     const ordered = rotated === undefined ? values : interleave(values, shape[0] ?? 0, rotated);
-    return { name: to, type: "F32", shape, data: encodeWeights("F32", ordered) };
+    const whole = gemma && to.endsWith("norm.weight") ? ordered.map((gain) => gain + 1) : ordered;
+    return { name: to, type: "F32", shape, data: encodeWeights("F32", whole) };
   });
   return { metadata: { ...metadataOf(architecture, model), ...scalingOf(architecture, model) }, tensors };
 }
@@ -53,11 +66,25 @@ function metadataOf(architecture: string, { config }: TinyModel): Record<string,
     [`${architecture}.attention.layer_norm_rms_epsilon`]: { f32: config.rms_norm_eps },
     [`${architecture}.rope.dimension_count`]: { u32: config.head_dim },
     [`${architecture}.rope.freq_base`]: { f32: config.rope_theta ?? 10_000 },
+    ...gemmaMetadata(architecture, config),
     "tokenizer.ggml.model": { text: "gpt2" },
     "tokenizer.ggml.pre": { text: "gpt-2" },
     "tokenizer.ggml.tokens": { texts: tokens },
     "tokenizer.ggml.token_type": { i32s: tokens.map(() => 1) },
     "tokenizer.ggml.merges": { texts: ["t o"] },
+  };
+}
+
+function gemmaMetadata(architecture: string, config: TinyModel["config"]): Record<string, ValueToWrite> {
+  const keys = {
+    attn_logit_softcapping: config.attn_logit_softcapping,
+    final_logit_softcapping: config.final_logit_softcapping,
+  };
+  const given = Object.entries(keys).filter(([, value]) => value != null);
+  const window = config.sliding_window ?? 0;
+  return {
+    ...(window > 0 ? { [`${architecture}.attention.sliding_window`]: { u32: window } } : {}),
+    ...Object.fromEntries(given.map(([key, value]) => [`${architecture}.${key}`, { f32: Number(value) }])),
   };
 }
 

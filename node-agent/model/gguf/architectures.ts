@@ -7,13 +7,22 @@ export interface GgufArchitecture {
   readonly huggingFace: string;
   /** Rows of queries and keys are in the order of llama.cpp's interleaved rotary embedding. */
   readonly interleavedRope: boolean;
+  readonly gemma?: Gemma;
+}
+
+/** What Gemma's files have of their own: norms around sublayers, gains stored whole (not less one), a window. */
+export interface Gemma {
+  /** Layers of the largest model: its queries are scaled by the width per head and not by the head's size, which no key says. */
+  readonly largestLayers: number;
 }
 
 /** By `general.architecture`. Mistral's models are written as llama too. */
-const ARCHITECTURES: ReadonlyMap<string, GgufArchitecture> = new Map([
+const ARCHITECTURES: ReadonlyMap<string, GgufArchitecture> = new Map<string, GgufArchitecture>([
   ["llama", { huggingFace: "LlamaForCausalLM", interleavedRope: true }],
   ["qwen2", { huggingFace: "Qwen2ForCausalLM", interleavedRope: false }],
   ["qwen3", { huggingFace: "Qwen3ForCausalLM", interleavedRope: false }],
+  ["gemma2", { huggingFace: "Gemma2ForCausalLM", interleavedRope: false, gemma: { largestLayers: 46 } }],
+  ["gemma3", { huggingFace: "Gemma3ForCausalLM", interleavedRope: false, gemma: { largestLayers: 62 } }],
   ["smollm3", { huggingFace: "SmolLM3ForCausalLM", interleavedRope: true }],
 ]);
 

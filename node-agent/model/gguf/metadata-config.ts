@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { modelError } from "../model-error.ts";
-import { architectureOf } from "./architectures.ts";
+import { architectureOf, type Gemma } from "./architectures.ts";
 import type { GgufHeader } from "./header.ts";
 import type { GgufFile } from "./reader.ts";
 import { llama3Scaling } from "./rope-table.ts";
@@ -20,6 +20,9 @@ const schema = z.object({
   "attention.head_count_kv": count.optional(),
   "attention.key_length": count.optional(),
   "attention.layer_norm_rms_epsilon": scale,
+  "attention.sliding_window": count.optional(),
+  attn_logit_softcapping: scale.optional(),
+  final_logit_softcapping: scale.optional(),
   "rope.freq_base": scale.optional(),
   "rope.scaling.type": z.enum(["none", "linear", "yarn"]).default("none"),
   "rope.scaling.factor": scale.optional(),
@@ -37,12 +40,13 @@ const tokenSchema = z.object({
 
 /** What config.json would say of the model in a GGUF file. Throws `model_load_failed`. */
 export async function configJson(file: GgufFile): Promise<Record<string, unknown>> {
-  const { huggingFace } = architectureOf(file);
+  const { huggingFace, gemma } = architectureOf(file);
   const values = modelValues(file);
   const tokens = parse(tokenSchema, Object.fromEntries(file.metadata), file.name);
   const embedding = file.tensors.get("token_embd.weight");
   if (embedding === undefined) throw modelError(`${file.name} has no tensor token_embd.weight.`);
   refuseSplit(file);
+  const headDim = values["attention.key_length"] ?? values.embedding_length / values["attention.head_count"];
   const ends = ["eos", "eot", "eom"] as const;
   const theta = shortest(values["rope.freq_base"] ?? 10_000);
   return {
@@ -53,7 +57,7 @@ export async function configJson(file: GgufFile): Promise<Record<string, unknown
     num_hidden_layers: values.block_count,
     num_attention_heads: values["attention.head_count"],
     num_key_value_heads: values["attention.head_count_kv"] ?? values["attention.head_count"],
-    head_dim: values["attention.key_length"] ?? values.embedding_length / values["attention.head_count"],
+    head_dim: headDim,
     max_position_embeddings: values.context_length,
     rms_norm_eps: shortest(values["attention.layer_norm_rms_epsilon"]),
     rope_theta: theta,
@@ -61,9 +65,20 @@ export async function configJson(file: GgufFile): Promise<Record<string, unknown
     attention_bias: file.tensors.has("blk.0.attn_output.bias"),
     mlp_bias: file.tensors.has("blk.0.ffn_down.bias"),
     tie_word_embeddings: !file.tensors.has("output.weight"),
+    ...(gemma === undefined ? {} : gemmaJson(values, headDim, gemma)),
     eos_token_id: [...new Set(ends.map((end) => tokens[`tokenizer.ggml.${end}_token_id`]))].filter(
       (id) => id !== undefined,
     ),
+  };
+}
+
+function gemmaJson(values: z.infer<typeof schema>, headDim: number, gemma: Gemma): Record<string, unknown> {
+  const isLargest = values.block_count === gemma.largestLayers;
+  return {
+    query_pre_attn_scalar: isLargest ? values.embedding_length / values["attention.head_count"] : headDim,
+    sliding_window: values["attention.sliding_window"],
+    attn_logit_softcapping: values.attn_logit_softcapping,
+    final_logit_softcapping: values.final_logit_softcapping,
   };
 }
 

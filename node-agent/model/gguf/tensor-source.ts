@@ -12,6 +12,8 @@ import { TENSOR_TYPES } from "./tensor-types.ts";
 /** A tensor under its Hugging Face name. `heads` is set where rows have to be put back into that order. */
 interface NamedTensor extends GgufTensor {
   readonly heads: number | undefined;
+  /** Subtracted from what the file has. */
+  readonly excess: number;
 }
 
 /**
@@ -42,9 +44,9 @@ function tensorSource(file: GgufFile): TensorSource {
       if (start < 0 || start + count > tensor.elements)
         throw new RangeError(`${name} has no elements [${start}, +${count}).`);
       if (count === 0) return new Float32Array(0);
-      return tensor.heads === undefined
-        ? await readElements(file, tensor, start, count)
-        : await readRowElements(file, tensor, start, count);
+      if (tensor.heads !== undefined) return await readRowElements(file, tensor, start, count);
+      const values = await readElements(file, tensor, start, count);
+      return tensor.excess === 0 ? values : values.map((value) => value - tensor.excess);
     },
     int4: {
       block: TENSOR_TYPES.Q4_0.elements,
@@ -56,15 +58,16 @@ function tensorSource(file: GgufFile): TensorSource {
 }
 
 function namedTensors(file: GgufFile): Map<string, NamedTensor> {
-  const { interleavedRope } = architectureOf(file);
+  const { interleavedRope, gemma } = architectureOf(file);
   const counts = headCounts(file);
   const tensors = new Map<string, NamedTensor>();
   for (const [ggufName, tensor] of file.tensors) {
-    const name = huggingFaceName(ggufName);
+    const name = huggingFaceName(ggufName, gemma !== undefined);
     if (name === undefined) continue;
+    const excess = gemma !== undefined && ggufName.endsWith("norm.weight") ? 1 : 0;
     const projection = /self_attn\.([qk])_proj\./u.exec(name)?.[1];
     const heads = projection === "q" ? counts.heads : projection === "k" ? counts.kvHeads : undefined;
-    tensors.set(name, { ...tensor, heads: interleavedRope ? heads : undefined });
+    tensors.set(name, { ...tensor, heads: interleavedRope ? heads : undefined, excess });
   }
   return tensors;
 }

@@ -150,7 +150,7 @@ test.each([
   ["blk.x.attn_q.weight", undefined],
   ["rope_freqs.weight", undefined],
   ["constructor.weight", undefined],
-])("the tensor %s is %s", (name, expected) => expect(huggingFaceName(name)).toBe(expected));
+])("the tensor %s is %s", (name, expected) => expect(huggingFaceName(name, false)).toBe(expected));
 
 test("a damaged model gives a named error or is read whole", async () => {
   await using folder = await temporaryFolder();
