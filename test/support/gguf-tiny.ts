@@ -8,9 +8,12 @@ const ARCHITECTURES: Readonly<Record<string, string>> = {
   LlamaForCausalLM: "llama",
   Qwen2ForCausalLM: "qwen2",
   Qwen3ForCausalLM: "qwen3",
+  SmolLM3ForCausalLM: "smollm3",
   Gemma2ForCausalLM: "gemma2",
   Gemma3ForCausalLM: "gemma3",
 };
+
+const INTERLEAVED: ReadonlySet<string> = new Set(["llama", "smollm3"]);
 
 const NAMES: [huggingFace: RegExp, gguf: string][] = [
   [/^model\.layers\.(\d+)\./u, "blk.$1."],
@@ -43,7 +46,7 @@ export function tinyModelGguf(model: TinyModel, seed = 1): GgufToWrite {
       (result, [from, into]) => result.replace(from, into),
       name,
     );
-    const rotated = architecture === "llama" ? heads[/\.attn_([qk])\./u.exec(to)?.[1] ?? ""] : undefined;
+    const rotated = INTERLEAVED.has(architecture) ? heads[/\.attn_([qk])\./u.exec(to)?.[1] ?? ""] : undefined;
     const ordered = rotated === undefined ? values : interleave(values, shape[0] ?? 0, rotated);
     const whole = gemma && to.endsWith("norm.weight") ? ordered.map((gain) => gain + 1) : ordered;
     return { name: to, type: "F32", shape, data: encodeWeights("F32", whole) };

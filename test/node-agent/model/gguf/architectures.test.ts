@@ -11,8 +11,9 @@ import { TINY_MODELS, writeTinyModel } from "../../../support/model-tiny.ts";
 
 const PROMPT = [3, 99, 17, 0, 42, 42, 7, 64, 8, 1, 77];
 const STEPS = 32;
-/** GGUF has no keys for what all of Gemma's files share. Of seven layers, the sixth of a Gemma 3 is a global one. */
-const GEMMA: Readonly<Record<string, object>> = {
+/** GGUF has no keys for what all files of an architecture share. Of seven layers, the sixth of a Gemma 3 is a global one. */
+const SHARED: Readonly<Record<string, object>> = {
+  SmolLM3: { no_rope_layers: [1, 1, 1, 0, 1], num_hidden_layers: 5 },
   "Gemma 2": { query_pre_attn_scalar: 16, num_hidden_layers: 7 },
   "Gemma 3": {
     query_pre_attn_scalar: 16,
@@ -30,12 +31,13 @@ describe("a tiny model in GGUF answers as the slow model computes", () => {
     "Qwen2.5",
     "Qwen2.5, YaRN",
     "Qwen3",
+    "SmolLM3",
     "Gemma 2",
     "Gemma 3",
   ])("%s", async (name) => {
     const found = TINY_MODELS[name];
     if (found === undefined) throw new Error(`There is no tiny ${name}.`);
-    const model = { ...found, config: { ...found.config, ...GEMMA[name] } };
+    const model = { ...found, config: { ...found.config, ...SHARED[name] } };
     await using folder = await temporaryFolder();
     const weights = await writeTinyModel(folder.path, model);
     const path = join(folder.path, "tiny.gguf");
