@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { createRandom } from "../../node-agent/engine/random.ts";
-import { type Interruption, interruptPull, PART_BYTES } from "../support/hub-interruptions.ts";
+import { type Interruption, interruptPull, killReplacement, PART_BYTES } from "../support/hub-interruptions.ts";
 
 /** Interrupts pulls at random, 20 to a model: `node test/campaign/pull.ts [--interruptions 100] [--seed N]`. Exits 1 at a finding. */
 const { values } = parseArgs({
@@ -25,7 +25,14 @@ while (left > 0) {
   left -= kinds.length;
   models += 1;
 }
+const replacements = Math.ceil(Number(values.interruptions) / 4);
+for (let round = 0; round < replacements; round++) {
+  const wrong = await killReplacement(random);
+  if (wrong.length === 0) continue;
+  findings += 1;
+  process.stdout.write(`finding: a killed replacement left wrong files: ${wrong.join(", ")}\n`);
+}
 process.stdout.write(
-  `${models} models, interrupted ${JSON.stringify(counts)} (seed ${values.seed}): at most ${worst} bytes again for one interruption, a part has ${PART_BYTES}; ${findings} findings\n`,
+  `${models} models, interrupted ${JSON.stringify(counts)} (seed ${values.seed}): at most ${worst} bytes again for one interruption, a part has ${PART_BYTES}; ${replacements} replacements killed; ${findings} findings\n`,
 );
 process.exitCode = findings > 0 ? 1 : 0;

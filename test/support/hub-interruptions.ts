@@ -1,4 +1,4 @@
-import { fork } from "node:child_process";
+import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -66,6 +66,31 @@ export async function interruptPull(random: () => number, kinds: readonly Interr
   return result;
 }
 
+/**
+ * Kills (-9) a pull that puts a new model in an old one's place, at a random moment of its life. Returns the files that are neither the old
+ * model's nor the new one's after that, or that are not the new one's once it was pulled again.
+ */
+export async function killReplacement(random: () => number): Promise<string[]> {
+  await using folder = await temporaryFolder();
+  const old = { [FILE]: noise(1, PART_BYTES) };
+  const now = { [FILE]: noise(2, 3 * PART_BYTES) };
+  await using hub = await TestHub.start({ files: old });
+  const { folder: model } = await pullFrom(hub, folder.path, { partBytes: PART_BYTES });
+  hub.options = { files: now, listing: (listing) => ({ ...listing, sha: "e".repeat(40) }) };
+  const child = forkPull(hub, folder.path);
+  const exited = once(child, "exit");
+  const before = hub.requests.length;
+  while (hub.requests.length === before && child.exitCode === null) await sleep(1);
+  await sleep(random() * 40);
+  child.kill("SIGKILL");
+  await exited;
+  await hub.settled();
+  const isThere = (await visibleModels(folder.path)).length > 0;
+  const [unlikeOld, unlikeNew] = isThere ? [await differences(model, old), await differences(model, now)] : [[], []];
+  await pullFrom(hub, folder.path, { partBytes: PART_BYTES });
+  return [...(unlikeOld.length > 0 ? unlikeNew : []), ...(await differences(model, now))];
+}
+
 /** What the journal vouches for. */
 async function keptBytes(modelsDir: string): Promise<number> {
   const journal = await readFile(join(modelsDir, ".pull", "model", "parts", `${FILE}.journal`)).catch(() =>
@@ -100,12 +125,16 @@ async function stopPull(hub: TestHub, modelsDir: string, kind: "drop" | "stop", 
 /** A pull in a process of its own that is killed (-9) once the hub has sent `share` bytes. */
 async function killPull(hub: TestHub, modelsDir: string, share: number): Promise<void> {
   const start = hub.totalSent;
-  const child = fork(CHILD, [hub.endpoint, modelsDir, "acme/tiny", String(PART_BYTES)], {
-    stdio: ["ignore", "ignore", "inherit", "ipc"],
-  });
+  const child = forkPull(hub, modelsDir);
   const exited = once(child, "exit");
   while (hub.totalSent - start < share && child.exitCode === null) await sleep(1);
   child.kill("SIGKILL");
   const [, signal] = await exited;
   if (signal !== "SIGKILL") throw new Error("The pull ended before it was killed.");
+}
+
+function forkPull(hub: TestHub, modelsDir: string): ChildProcess {
+  return fork(CHILD, [hub.endpoint, modelsDir, "acme/tiny", String(PART_BYTES)], {
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+  });
 }

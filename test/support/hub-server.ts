@@ -164,7 +164,7 @@ export class TestHub implements AsyncDisposable {
       this.sent.set(path, (this.sent.get(path) ?? 0) + piece.length);
       const isTaken = response.write(piece);
       if (response.destroyed) return;
-      if (!isTaken) await Promise.race([once(response, "drain"), once(response, "close")]);
+      if (!isTaken) await drained(response);
       if (fault.pauseMs !== undefined) await sleep(fault.pauseMs);
     }
     if (fault.stallAfter !== undefined) return;
@@ -175,6 +175,12 @@ export class TestHub implements AsyncDisposable {
       response.end();
     }
   }
+}
+
+async function drained(response: ServerResponse): Promise<void> {
+  const done = new AbortController();
+  const events = ["drain", "close"].map((event) => once(response, event, { signal: done.signal }));
+  await Promise.race(events).finally(() => done.abort());
 }
 
 /** Bytes that look random and are the same for the same seed. */

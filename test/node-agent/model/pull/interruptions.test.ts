@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Interruption, interruptPull, PART_BYTES } from "../../../support/hub-interruptions.ts";
+import { type Interruption, interruptPull, killReplacement, PART_BYTES } from "../../../support/hub-interruptions.ts";
 import { differences, pullFrom, PART_BYTES as SMALL_PART_BYTES } from "../../../support/hub-pull.ts";
 import { noise, TestHub } from "../../../support/hub-server.ts";
 import { temporaryFolder } from "../../../support/model-temp.ts";
@@ -19,6 +19,11 @@ describe("a pull that is interrupted", () => {
     expect(Math.max(...wasted)).toBeLessThanOrEqual(PART_BYTES);
     expect(different).toEqual([]);
     expect(seenEarly).toEqual([]);
+  });
+
+  it("leaves the old model or the new one, whole, whenever it is killed", async () => {
+    const random = createRandom(5);
+    for (let round = 0; round < 3; round++) expect(await killReplacement(random)).toEqual([]);
   });
 
   it("goes on within one run when connections are cut, each part from where it stood", async () => {
