@@ -52,8 +52,9 @@ export async function interruptPull(random: () => number, kinds: readonly Interr
     const share = Math.ceil((random() * left) / (kinds.length - index));
     // The other connections come as far as the one that is cut.
     dropAfter = kind === "drop" ? Math.min(PART_BYTES - 1, Math.ceil(share / 4)) : undefined;
-    pauseMs = kind === "kill" ? 4 : 0;
-    await (kind === "kill" ? killPull(hub, folder.path, share) : stopPull(hub, folder.path, kind, share));
+    // A process that has just started is slow to read: what waits for it at its socket was not received by it.
+    pauseMs = kind === "kill" ? 10 : 0;
+    await (kind === "kill" ? killPull(hub, folder.path, share / 2) : stopPull(hub, folder.path, kind, share));
     await hub.settled();
     const wasted = (hub.sent.get(FILE) ?? 0) - (await keptBytes(folder.path));
     result.wasted.push(wasted - wastedBefore);
