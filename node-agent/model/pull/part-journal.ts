@@ -12,14 +12,11 @@ export class PartJournal {
   readonly parts: readonly { start: number; bytes: number }[];
   readonly #handle: FileHandle;
   readonly #received: number[];
-  /** Whether an earlier run's parts are gone on with. */
-  readonly resumed: boolean;
 
-  private constructor(handle: FileHandle, parts: PartJournal["parts"], received: number[], resumed: boolean) {
+  private constructor(handle: FileHandle, parts: PartJournal["parts"], received: number[]) {
     this.#handle = handle;
     this.parts = parts;
     this.#received = received;
-    this.resumed = resumed;
   }
 
   /** Opens the journal at `path`; one of another download (`identity`, size, part size), or one that is damaged, starts anew. */
@@ -38,7 +35,7 @@ export class PartJournal {
       await handle.truncate(0);
       await handle.write(Buffer.concat([header, Buffer.alloc(parts.length * ENTRY_BYTES)]), 0, null, 0);
     }
-    return new PartJournal(handle, parts, received, resumed);
+    return new PartJournal(handle, parts, received);
   }
 
   received(part: number): number {
