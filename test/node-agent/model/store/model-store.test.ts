@@ -103,10 +103,19 @@ describe("suggestModels", () => {
   it("recommends the largest that can be loaded and leaves half of the memory free", () => {
     for (const gigabytes of [0.1, 1, 2, 4, 8, 16, 64]) {
       const suggestions = suggestModels(gigabytes * 1e9, ["LlamaForCausalLM"]);
-      const candidates = suggestions.filter(({ loadable, memoryBytes }) => loadable && memoryBytes <= gigabytes * 5e8);
+      const candidates = suggestions.filter(
+        ({ loadable, memoryBytes }) => loadable && memoryBytes <= Math.min(gigabytes * 5e8, 2.5e9),
+      );
       expect(suggestions.filter(({ recommended }) => recommended)).toEqual(candidates.slice(-1));
       expect(candidates.every(({ architecture }) => architecture === "LlamaForCausalLM")).toBe(true);
     }
+  });
+
+  it("recommends none that a CPU reads slower than people do, however much memory there is", () => {
+    const suggestions = suggestModels(256e9);
+    const [recommended] = suggestions.filter((suggestion) => suggestion.recommended);
+    expect(recommended?.memoryBytes).toBeLessThanOrEqual(2.5e9);
+    expect(suggestions.some(({ fits, memoryBytes }) => fits && memoryBytes > 2.5e9)).toBe(true);
   });
 
   it("lists each model once, smallest first", () => {
