@@ -148,7 +148,7 @@ async function models(folder: DataFolder, hardware: Hardware, wanted: string | u
   if (preferred instanceof Error) return [...listed, { topic, state: "bad", found: preferred.message }];
   const own = await readdir(folder.models).catch(() => []);
   if (own.length > 0) return listed;
-  const fix = `Put a Hugging Face folder (config.json, *.safetensors, tokenizer.json) or a GGUF file into ${folder.models}.`;
+  const fix = "Get a larger one: 'porchlight models suggest' says which suits this machine, 'models pull' gets it.";
   return [...listed, { topic, state: "note", found: "only the small starter model is here", fix }];
 }
 

@@ -4,10 +4,7 @@ const FLAG_HELP: Record<keyof typeof FLAGS, [form: string, meaning: string]> = {
   ask: ["--ask TEXT", "ask one question over the public API, print the answer, and exit"],
   port: ["--port N", "where the edge listens on this machine (8787)"],
   "local-port": ["--local-port N", "where the agent's own API listens on this machine (8788)"],
-  model: [
-    "--model NAME|PATH",
-    "the model that answers by default (or PORCHLIGHT_MODEL): a name, a folder, a .gguf file",
-  ],
+  model: ["--model NAME|PATH", "the default model: a name, folder or .gguf file (or PORCHLIGHT_MODEL)"],
   quantization: ["--quantization Q", "fp32, int8 or int4; without it, what suits the model"],
   data: ["--data FOLDER", "where everything is kept (~/.local/share/porchlight)"],
   as: ["--as NAME", "the name a pulled model gets here"],
