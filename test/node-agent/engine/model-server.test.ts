@@ -11,9 +11,9 @@ import { ToyDecoder } from "../../support/engine-toy-decoder.ts";
 
 const text = await loadTextTools(STARTER);
 const OPTIONS = {
-  folder: "/home/someone/models/tiny",
+  folder: "/opt/someone/models/tiny",
   quantization: "fp32",
-  cacheDir: "/home/someone/compiled",
+  cacheDir: "/opt/someone/compiled",
   slots: 4,
 };
 
@@ -91,10 +91,10 @@ describe("createModelServer", () => {
   });
 
   it("tells clients which file is at fault, not where this machine keeps it", async () => {
-    const file = "/home/someone/models/tiny/config.json";
+    const file = "/opt/someone/models/tiny/config.json";
     for (const error of [
       new PorchlightError("model_load_failed", `${file} is not valid JSON.`),
-      new Error(`EACCES: open '${file}', then '/home/someone/compiled/x'`),
+      new Error(`EACCES: open '${file}', then '/opt/someone/compiled/x'`),
     ]) {
       const server = createServer(error);
       await server.load();
