@@ -7,7 +7,7 @@ const MAX_LINE_CHARACTERS = 4 * 1024 * 1024;
 
 /**
  * Reads the GenerateEvents of an NDJSON stream. Ends after `finish` or `error`; throws `agent_disconnected` when the stream ends
- * without either, and whatever the parser says of what is no event. Leaving early cancels the stream, and so does `signal`.
+ * without either, and a TypeError that quotes nothing for a line that is no event. Leaving early cancels the stream, and so does `signal`.
  */
 export async function* readEvents(
   bytes: ReadableStream<Uint8Array>,
@@ -43,7 +43,12 @@ export async function* readEvents(
 }
 
 function parseEvent(line: string): GenerateEvent {
-  return generateEventSchema.parse(JSON.parse(line));
+  try {
+    return generateEventSchema.parse(JSON.parse(line));
+  } catch {
+    // Without the cause, which may quote the conversation: this error is logged.
+    throw new TypeError("The agent sent a line that is no event.");
+  }
 }
 
 /** Throws `agent_disconnected` at the end, which comes only after `finish` where all is well, or when the Home object is gone. */

@@ -43,7 +43,3 @@ export async function readManifest(folder: string): Promise<Manifest | undefined
 export async function writeManifest(folder: string, manifest: Manifest): Promise<void> {
   await writeFile(join(folder, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`, { flush: true });
 }
-
-export function manifestBytes(manifest: Manifest): number {
-  return manifest.files.reduce((sum, { bytes }) => sum + bytes, 0);
-}
