@@ -34,6 +34,7 @@ export interface StoredTensor {
   elements: number;
   /** Byte offset from the beginning of the file. */
   offset: number;
+  bytes: number;
 }
 
 export const LENGTH_PREFIX_BYTES = 8;
@@ -72,7 +73,7 @@ export function parseHeader(json: Uint8Array, fileBytes: number, file: string): 
     if (!Number.isSafeInteger(elements * DTYPE_BYTES[dtype]) || end - begin !== elements * DTYPE_BYTES[dtype]) {
       throw modelError(`${file}: tensor ${quote(name)} has ${end - begin} bytes, which is not what its shape needs.`);
     }
-    tensors.set(name, { dtype, shape, elements, offset: dataStart + begin });
+    tensors.set(name, { dtype, shape, elements, offset: dataStart + begin, bytes: end - begin });
     spans.push({ name, begin, end });
   }
   checkCoverage(spans, fileBytes - dataStart, file);

@@ -23,7 +23,7 @@ interface Shard {
 /** The safetensors files of a model folder (one, or several named by an index) and the tensors in them. Throws `model_load_failed`. */
 export async function readSafetensorsHeaders(folder: string): Promise<Shard[]> {
   const names = await shardNames(folder);
-  return await Promise.all(names.map((name) => readShard(join(folder, name))));
+  return await Promise.all(names.map((name) => readSafetensorsFile(join(folder, name))));
 }
 
 /** Opens a folder's weights for reading. The caller closes them. Throws `model_load_failed`. */
@@ -84,7 +84,8 @@ async function shardNames(folder: string): Promise<string[]> {
   return names;
 }
 
-async function readShard(path: string): Promise<Shard> {
+/** The tensors of one safetensors file. Throws `model_load_failed`. */
+export async function readSafetensorsFile(path: string): Promise<Shard> {
   const file = basename(path);
   if (!(await isFile(path))) throw modelError(`${file} is missing. Download the model again.`);
   await using handle = await open(path);
