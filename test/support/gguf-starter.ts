@@ -2,7 +2,8 @@ import { z } from "zod";
 import { openSafetensors } from "../../node-agent/model/safetensors.ts";
 import type { TensorSource } from "../../node-agent/model/tensor-source.ts";
 import { readStarterJson, STARTER } from "./engine-starter.ts";
-import { type EncodableType, encodeWeights } from "./gguf-encode.ts";
+import type { TensorTypeName } from "../../node-agent/model/gguf/tensor-types.ts";
+import { encodeWeights } from "./gguf-encode.ts";
 import { interleave } from "./gguf-interleave.ts";
 import { encodeGguf, type GgufTensorToWrite, type ValueToWrite } from "./gguf-writer.ts";
 
@@ -21,7 +22,7 @@ const LAYERS = 6;
 const HEADS: Readonly<Record<string, number>> = { attn_q: 4, attn_k: 2 };
 
 /** The starter as llama.cpp's converter would write it: matrices of a type, the embedding at least in 8 bits, vectors in float32. */
-export async function starterGguf(type: EncodableType): Promise<Uint8Array> {
+export async function starterGguf(type: TensorTypeName): Promise<Uint8Array> {
   const source = await openSafetensors(STARTER);
   const embedding = type === "Q4_0" ? "Q8_0" : type;
   const tensors = [await convert(source, "token_embd.weight", "model.embed_tokens.weight", embedding)];
@@ -41,7 +42,7 @@ async function convert(
   source: TensorSource,
   name: string,
   from: string,
-  type: EncodableType,
+  type: TensorTypeName,
   heads?: number,
 ): Promise<GgufTensorToWrite> {
   const entry = source.tensors.get(from);

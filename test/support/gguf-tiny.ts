@@ -1,11 +1,14 @@
 import { encodeWeights } from "./gguf-encode.ts";
 import { interleave } from "./gguf-interleave.ts";
+import type { TensorTypeName } from "../../node-agent/model/gguf/tensor-types.ts";
 import type { GgufToWrite, GgufTensorToWrite, ValueToWrite } from "./gguf-writer.ts";
+import { slowRope } from "./model-slow-rope.ts";
 import { type TinyModel, tinyTensors } from "./model-tiny.ts";
 
 /** `general.architecture` of the tiny models that can be written. */
 const ARCHITECTURES: Readonly<Record<string, string>> = {
   LlamaForCausalLM: "llama",
+  MistralForCausalLM: "llama",
   Qwen2ForCausalLM: "qwen2",
   Qwen3ForCausalLM: "qwen3",
   SmolLM3ForCausalLM: "smollm3",
@@ -34,8 +37,11 @@ const GEMMA_NAMES: typeof NAMES = [
   [/\.post_feedforward_layernorm\./u, ".post_ffw_norm."],
 ];
 
-/** A tiny model with the weights that `writeTinyModel` gives it, in float32, as llama.cpp's converter would write it. */
-export function tinyModelGguf(model: TinyModel, seed = 1): GgufToWrite {
+/**
+ * A tiny model with the weights that `writeTinyModel` gives it, as llama.cpp's converter would write it: matrices of a type, vectors in
+ * float32.
+ */
+export function tinyModelGguf(model: TinyModel, seed = 1, type: TensorTypeName = "F32"): GgufToWrite {
   const { config } = model;
   const architecture = ARCHITECTURES[config.architectures[0] ?? ""];
   if (architecture === undefined) throw new Error(`${config.architectures[0]} cannot be written as GGUF.`);
@@ -49,8 +55,10 @@ export function tinyModelGguf(model: TinyModel, seed = 1): GgufToWrite {
     const rotated = INTERLEAVED.has(architecture) ? heads[/\.attn_([qk])\./u.exec(to)?.[1] ?? ""] : undefined;
     const ordered = rotated === undefined ? values : interleave(values, shape[0] ?? 0, rotated);
     const whole = gemma && to.endsWith("norm.weight") ? ordered.map((gain) => gain + 1) : ordered;
-    return { name: to, type: "F32", shape, data: encodeWeights("F32", whole) };
+    const precision = shape.length === 1 ? "F32" : type;
+    return { name: to, type: precision, shape, data: encodeWeights(precision, whole) };
   });
+  tensors.push(...ropeTable(model));
   return { metadata: { ...metadataOf(architecture, model), ...scalingOf(architecture, model) }, tensors };
 }
 
@@ -94,7 +102,7 @@ function gemmaMetadata(architecture: string, config: TinyModel["config"]): Recor
 /** A stretched rotary embedding, linear or YaRN. */
 function scalingOf(architecture: string, { config }: TinyModel): Record<string, ValueToWrite> {
   const scaling: Readonly<Record<string, unknown>> | undefined | null = config.rope_scaling;
-  if (scaling == null) return {};
+  if (scaling == null || scaling["rope_type"] === "llama3") return {};
   return {
     [`${architecture}.rope.scaling.type`]: { text: String(scaling["rope_type"] ?? scaling["type"]) },
     [`${architecture}.rope.scaling.factor`]: { f32: Number(scaling["factor"]) },
@@ -102,4 +110,13 @@ function scalingOf(architecture: string, { config }: TinyModel): Record<string, 
       u32: Number(scaling["original_max_position_embeddings"] ?? config.max_position_embeddings),
     },
   };
+}
+
+/** Llama 3's scaling is no key but a table: what each pair's frequency is divided by. */
+function ropeTable({ config }: TinyModel): GgufTensorToWrite[] {
+  if (config.rope_scaling?.["rope_type"] !== "llama3") return [];
+  const scaled = slowRope(config, config.rope_theta, config.head_dim).angles;
+  const unscaled = slowRope({ ...config, rope_scaling: {} }, config.rope_theta, config.head_dim).angles;
+  const divisors = Float32Array.from(unscaled, (angle, pair) => angle / (scaled[pair] ?? Number.NaN));
+  return [{ name: "rope_freqs.weight", type: "F32", shape: [divisors.length], data: encodeWeights("F32", divisors) }];
 }

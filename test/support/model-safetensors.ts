@@ -1,4 +1,6 @@
 import { open } from "node:fs/promises";
+import type { FloatFormat } from "../../node-agent/model/float-formats.ts";
+import { encodeWeights } from "./gguf-encode.ts";
 
 const BYTES = { F32: 4, F16: 2, BF16: 2, I64: 8 } as const;
 
@@ -45,14 +47,14 @@ export function encodeHeader(header: unknown): Uint8Array {
   return bytes;
 }
 
-/** A float32 tensor held in memory. */
-export function floatTensor(name: string, shape: readonly number[], values: Float32Array): TensorToWrite {
-  return {
-    name,
-    dtype: "F32",
-    shape,
-    bytes: (start, count) => new Uint8Array(values.slice(start, start + count).buffer),
-  };
+/** A tensor held in memory, written in a format that it is rounded to. */
+export function floatTensor(
+  name: string,
+  shape: readonly number[],
+  values: Float32Array,
+  dtype: FloatFormat = "F32",
+): TensorToWrite {
+  return { name, dtype, shape, bytes: (start, count) => encodeWeights(dtype, values.slice(start, start + count)) };
 }
 
 function elementsOf({ shape }: { shape: readonly number[] }): number {

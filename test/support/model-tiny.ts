@@ -1,5 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { type FloatFormat, toFloat32 } from "../../node-agent/model/float-formats.ts";
+import { encodeWeights } from "./gguf-encode.ts";
 import { floatTensor, writeSafetensors } from "./model-safetensors.ts";
 import type { SlowConfig } from "./model-slow-rope.ts";
 
@@ -26,6 +28,8 @@ export interface TinyModel {
   qkNorms?: boolean;
   sandwichNorms?: boolean;
   fused?: boolean;
+  /** What its weights are numbers of, and how they are written; float32 if absent. */
+  precision?: FloatFormat;
   /** The larger model it is written as a part of. */
   within?: { architecture: string; config: string; tensors: string };
 }
@@ -122,7 +126,9 @@ export function tinyTensors(model: TinyModel, seed: number): Map<string, { shape
   const tensors = new Map<string, { shape: number[]; values: Float32Array }>();
   const add = (name: string, shape: number[], value: () => number) => {
     const length = shape.reduce((product, size) => product * size, 1);
-    tensors.set(name, { shape, values: Float32Array.from({ length }, value) });
+    const values = Float32Array.from({ length }, value);
+    const { precision = "F32" } = model;
+    tensors.set(name, { shape, values: precision === "F32" ? values : rounded(values, precision) });
   };
   const matrix = (name: string, rows: number, columns: number) => {
     add(`${name}.weight`, [rows, columns], () => (random() - 0.5) * (4 / Math.sqrt(columns)));
@@ -160,13 +166,20 @@ export async function writeTinyModel(folder: string, model: TinyModel, seed = 1)
   const tensors = tinyTensors(model, seed);
   const { within, config } = model;
   const prefix = within?.tensors ?? "";
-  const written = [...tensors].map(([name, { shape, values }]) => floatTensor(`${prefix}${name}`, shape, values));
+  const { precision = "F32" } = model;
+  const written = [...tensors].map(([name, { shape, values }]) =>
+    floatTensor(`${prefix}${name}`, shape, values, precision),
+  );
   await writeSafetensors(join(folder, "model.safetensors"), written);
   const { architectures: _, ...rest } = config;
   const json = within === undefined ? config : { architectures: [within.architecture], [within.config]: rest };
   await writeFile(join(folder, "config.json"), JSON.stringify(json));
   await writeFile(join(folder, "tokenizer.json"), "{}");
   return new Map([...tensors].map(([name, { values }]) => [name, values]));
+}
+
+function rounded(values: Float32Array, precision: FloatFormat): Float32Array {
+  return toFloat32(encodeWeights(precision, values), precision);
 }
 
 /** Mulberry32: a small generator, good enough for weights. */

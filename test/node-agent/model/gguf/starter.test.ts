@@ -11,7 +11,7 @@ import { listLocalModels, resolveModel } from "../../../../node-agent/model/regi
 import { openSafetensors } from "../../../../node-agent/model/safetensors.ts";
 import type { Quantization } from "../../../../shared/inference/model.ts";
 import { STARTER } from "../../../support/engine-starter.ts";
-import type { EncodableType } from "../../../support/gguf-encode.ts";
+import type { TensorTypeName } from "../../../../node-agent/model/gguf/tensor-types.ts";
 import { starterGguf } from "../../../support/gguf-starter.ts";
 import {
   greedy,
@@ -25,7 +25,7 @@ import { temporaryFolder } from "../../../support/model-temp.ts";
 /** The starter as GGUF files, in a folder of models. */
 const folder = await temporaryFolder();
 const models = join(folder.path, "models");
-const paths = new Map<EncodableType, string>();
+const paths = new Map<TensorTypeName, string>();
 beforeAll(async () => {
   await mkdir(models);
   for (const type of ["F16", "Q8_0", "Q4_0"] as const) {
@@ -36,7 +36,7 @@ beforeAll(async () => {
 });
 afterAll(() => folder[Symbol.asyncDispose]());
 
-function starter(type: EncodableType): string {
+function starter(type: TensorTypeName): string {
   return paths.get(type) ?? "";
 }
 
