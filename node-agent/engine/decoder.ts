@@ -24,9 +24,32 @@ export interface Decoder {
   decode(tokens: readonly number[], pasts: readonly number[]): Promise<Float32Array>;
   /** Copies the first `length` positions of the cache from one slot to another. */
   copySlot(from: number, to: number, length: number): void;
-  /** Like `prefill` from position 0, but returns the logits after every token, [tokens.length, vocabSize]: for evaluation. */
-  evaluate(slot: number, tokens: readonly number[]): Promise<Float32Array>;
+  /** Like `prefill`, but returns the logits after every token, [tokens.length, vocabSize]. `past` is 0 if absent. */
+  evaluate(slot: number, tokens: readonly number[], past?: number): Promise<Float32Array>;
+  /** Absent where the cache cannot be taken apart: then a prefix is reused only in the slot that holds it. */
+  readonly kv?: KvStore;
   dispose(): Promise<void>;
+}
+
+/** Takes keys and values out of the cache of a decoder and puts them back. Not during a call. */
+export interface KvStore {
+  /** Memory that one position of one slot takes. */
+  readonly bytesPerPosition: number;
+  /** A copy of positions [from, to) of a slot. */
+  read(slot: number, from: number, to: number): KvSegment;
+  /** Writes a segment's first `length` positions to [at, at + length) of a slot. */
+  write(slot: number, at: number, segment: KvSegment, length: number): void;
+  /** Gives memory back: of slot i, only positions [0, lengths[i]) are kept. */
+  trim(lengths: readonly number[]): void;
+}
+
+/** Keys and values of consecutive positions, outside of any slot. */
+export interface KvSegment {
+  /** Positions. */
+  readonly length: number;
+  readonly bytes: number;
+  /** A copy of positions [from, to). */
+  slice(from: number, to: number): KvSegment;
 }
 
 export interface DecoderOptions {

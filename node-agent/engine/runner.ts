@@ -6,6 +6,7 @@ import type { TextTools } from "../text/load.ts";
 import { createOutput } from "../text/output.ts";
 import type { OutputPiece } from "../text/tool-call-parser.ts";
 import type { Decoder } from "./decoder.ts";
+import { createPromptLookup } from "./prompt-lookup.ts";
 import { createSampler } from "./sampler.ts";
 import { resolveSampling } from "./sampling-params.ts";
 import { Scheduler, type SchedulerOptions } from "./scheduler.ts";
@@ -51,7 +52,16 @@ export function createRunner(options: RunnerOptions): Runner {
         });
         const listener = createListener(output, prompt.length, emitLive);
         const maxTokens = request.maxTokens ?? defaults.maxTokens;
-        handle = scheduler.submit({ prompt, maxTokens, stopTokens, sampler, listener });
+        handle = scheduler.submit({
+          prompt,
+          maxTokens,
+          stopTokens,
+          sampler,
+          drafter: createPromptLookup(),
+          caller: request.caller,
+          priority: request.priority,
+          listener,
+        });
         queueMicrotask(() => emitLive({ type: "progress", stage: "queued" }));
       } catch (error) {
         queueMicrotask(() => emitLive({ type: "error", error: PorchlightError.from(error).toWire() }));

@@ -6,12 +6,20 @@ const count = z.number().int().nonnegative();
 export const schedulerStatsSchema = z.object({
   prefillSteps: count,
   prefillTokens: count,
-  /** Prompt tokens that were still in a slot. */
+  /** Prompt tokens whose keys and values were still there. */
   cachedTokens: count,
   decodeSteps: count,
   /** Tokens of all decode steps: divided by `decodeSteps`, the mean batch. */
   decodeTokens: count,
   largestBatch: count,
+  /** Tokens that were guessed and then checked by the model, and those of them that were right. */
+  draftedTokens: count,
+  acceptedTokens: count,
+  /** Sequences that gave their memory up to others and were computed again later. */
+  preemptions: count,
+  /** Memory of the KV cache: of slots, and of prefixes kept for later. */
+  slotBytes: count,
+  prefixBytes: count,
   waiting: count,
   running: count,
   slots: count,

@@ -1,57 +1,69 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { PorchlightError } from "../../shared/errors.ts";
+import { ChunkSize } from "./chunk-size.ts";
 import type { Decoder } from "./decoder.ts";
-import { createKvSlots, type KvSlots } from "./kv-slots.ts";
+import { DraftLength } from "./draft-length.ts";
+import { KvMemory } from "./kv-memory.ts";
+import { RunningSet } from "./running-set.ts";
 import type { SchedulerStats } from "./scheduler-stats.ts";
-import { createSequence, type Sequence, type SequenceSpec } from "./sequence.ts";
+import { createSequence, isGone, type Sequence, type SequenceSpec } from "./sequence.ts";
+import { commonPrefix } from "./slot-table.ts";
+import { type Step, Steps } from "./steps.ts";
+import { WaitingQueue } from "./waiting-queue.ts";
 
 export interface SchedulerOptions {
-  /** Prompt tokens of one step: running sequences wait no longer than this takes. */
-  prefillTokens?: number;
+  /** Prompt tokens of one step; by default as many as keep others from waiting long, by what earlier steps took. */
+  prefillTokens?: number | undefined;
   /** Sequences that may wait for a slot before new ones are refused. */
-  maxWaiting?: number;
+  maxWaiting?: number | undefined;
+  /** Memory for keys and values, of running sequences and of prefixes kept for later. */
+  kvBytes?: number | undefined;
 }
 
-type Step = { kind: "prefill"; sequences: [Sequence] } | { kind: "decode"; sequences: Sequence[] };
-
 const RETRY_AFTER_MS = 2_000;
+const DEFAULT_KV_BYTES = 1024 ** 3;
+/** A sequence waits for another's prefill when it would save this many tokens. */
+const WORTH_WAITING_TOKENS = 32;
 
 /**
  * Shares one decoder between sequences. They join and leave between steps; a step is schedule, run, settle. Decoding sequences
- * hold slots [0, n); one more may be prefilling in a slot behind them, a chunk at a time in turn with decode steps.
+ * hold slots [0, n); others are prefilling in slots behind them, a chunk at a time in turn with decode steps.
  * The scheduler is the one writer of sequence state and the only caller of the decoder.
  */
 export class Scheduler {
   readonly #decoder: Decoder;
-  readonly #slots: KvSlots;
-  readonly #prefillTokens: number;
+  readonly #memory: KvMemory;
+  readonly #prefillTokens: number | undefined;
   readonly #maxWaiting: number;
-  #waiting: Sequence[] = [];
-  #prefilling: Sequence | null = null;
-  /** Index is slot. */
-  readonly #decoding: Sequence[] = [];
-  #lastStep: Step["kind"] = "decode";
+  readonly #chunks = new ChunkSize();
+  readonly #drafts = new DraftLength();
+  readonly #steps: Steps;
+  readonly #counters = { cachedTokens: 0, preemptions: 0 };
+  readonly #waiting = new WaitingQueue();
+  readonly #running: RunningSet;
+  #submitted = 0;
+  #lastKind: Step["kind"] = "decode";
   #isInStep = false;
+  #wantsReclaim = false;
   #loop: Promise<void> | null = null;
-  readonly #counters = {
-    prefillSteps: 0,
-    prefillTokens: 0,
-    cachedTokens: 0,
-    decodeSteps: 0,
-    decodeTokens: 0,
-    largestBatch: 0,
-  };
-
   constructor(decoder: Decoder, options: SchedulerOptions = {}) {
     this.#decoder = decoder;
-    this.#slots = createKvSlots(decoder);
-    this.#prefillTokens = options.prefillTokens ?? 256;
+    this.#memory = new KvMemory(decoder, options.kvBytes ?? DEFAULT_KV_BYTES);
+    this.#running = new RunningSet(this.#memory, decoder.slots);
+    this.#steps = new Steps({
+      decoder,
+      memory: this.#memory,
+      running: this.#running,
+      drafts: this.#drafts,
+      charge: (sequence, tokens) => this.#waiting.charge(sequence, tokens),
+    });
+    this.#prefillTokens = options.prefillTokens;
     this.#maxWaiting = options.maxWaiting ?? 256;
   }
 
   /**
-   * Queues a sequence, first come first served. Throws `context_length_exceeded` when the prompt leaves no room for an answer,
-   * `overloaded` when too many wait. `cancel` frees the slot before the next step; the listener hears nothing after it.
+   * Queues a sequence. Throws `context_length_exceeded` when the prompt leaves no room for an answer, `overloaded` when too many wait.
+   * `cancel` frees the slot before the next step; the listener hears nothing after it.
    */
   submit(spec: SequenceSpec): { cancel: () => void } {
     const { contextLength } = this.#decoder;
@@ -64,36 +76,48 @@ export class Scheduler {
         { param: "messages" },
       );
     }
-    if (this.#waiting.length >= this.#maxWaiting) {
+    if (this.#waiting.size >= this.#maxWaiting) {
       throw new PorchlightError("overloaded", undefined, { retryAfterMs: RETRY_AFTER_MS });
     }
-    const sequence = createSequence(spec, contextLength);
+    const sequence = createSequence(spec, contextLength, this.#submitted++);
     this.#waiting.push(sequence);
     this.#loop ??= this.#run();
     return { cancel: () => this.#cancel(sequence) };
   }
 
   stats(): SchedulerStats {
+    const { slotBytes, prefixBytes } = this.#memory;
     return {
+      ...this.#steps.counters,
       ...this.#counters,
-      waiting: this.#waiting.length,
-      running: this.#decoding.length + (this.#prefilling === null ? 0 : 1),
+      slotBytes,
+      prefixBytes,
+      waiting: this.#waiting.size,
+      running: this.#running.all().length,
       slots: this.#decoder.slots,
     };
   }
 
+  /** Gives back the memory that no running sequence needs. */
+  reclaim(): void {
+    if (this.#isInStep) this.#wantsReclaim = true;
+    else this.#memory.reclaim(this.#running.all());
+  }
+
+  /** Throws if memory, slots and sequences contradict each other; when idle, also on any leak. */
+  checkIntegrity(): void {
+    this.#running.checkIntegrity();
+    this.#memory.checkIntegrity(this.#running.all().length === 0);
+  }
+
   /** Ends every sequence with `error`; resolves when the decoder is idle. */
   async stop(error: PorchlightError): Promise<void> {
-    for (const sequence of this.#live()) {
+    for (const sequence of [...this.#running.all(), ...this.#waiting]) {
+      if (isGone(sequence)) continue;
       this.#cancel(sequence);
       sequence.spec.listener.onError(error);
     }
     await this.#loop;
-  }
-
-  #live(): Sequence[] {
-    const running = this.#prefilling === null ? this.#decoding : [...this.#decoding, this.#prefilling];
-    return [...running, ...this.#waiting].filter((sequence) => !isGone(sequence));
   }
 
   #cancel(sequence: Sequence): void {
@@ -106,122 +130,103 @@ export class Scheduler {
     await nextTurn();
     for (let step = this.#schedule(); step !== null; step = this.#schedule()) {
       this.#isInStep = true;
+      const started = performance.now();
       try {
-        if (step.kind === "prefill") await this.#prefill(step.sequences[0]);
-        else await this.#decode(step.sequences);
+        this.#lastKind = step.kind;
+        await this.#steps.run(step);
+        if (step.kind === "prefill") this.#chunks.measured(step.most, performance.now() - started);
+        else if (step.sequences.length === 1) this.#drafts.measured(step.most, performance.now() - started);
       } catch (cause) {
         this.#fail(step, cause);
       }
       this.#isInStep = false;
       this.#sweep();
+      if (this.#wantsReclaim) this.#memory.reclaim(this.#running.all());
+      this.#wantsReclaim = false;
       await nextTurn();
     }
     this.#loop = null;
   }
 
   #schedule(): Step | null {
-    if (this.#prefilling === null && this.#decoding.length < this.#decoder.slots) this.#admit();
-    const prefilling = this.#prefilling;
-    const isPrefillsTurn = this.#lastStep === "decode" || this.#decoding.length === 0;
-    if (prefilling !== null && isPrefillsTurn) {
-      this.#lastStep = "prefill";
-      return { kind: "prefill", sequences: [prefilling] };
+    this.#admit();
+    for (let step = this.#next(); step !== null; step = this.#next()) {
+      if (this.#memory.makeRoom(step.sequences, step.most, this.#running.all())) return step;
+      this.#preempt();
     }
-    this.#lastStep = "decode";
-    return this.#decoding.length === 0 ? null : { kind: "decode", sequences: [...this.#decoding] };
+    return null;
   }
 
+  #next(): Step | null {
+    const { decoding } = this.#running;
+    const isPrefillsTurn = this.#lastKind !== "prefill" || decoding.length === 0;
+    const prefilling = isPrefillsTurn ? this.#running.nextPrefill() : undefined;
+    if (prefilling !== undefined) {
+      const most = this.#prefillTokens ?? this.#chunks.choose(decoding.length > 0);
+      const left = prefilling.tokens.length - prefilling.stored;
+      return { kind: "prefill", sequences: [prefilling], most: Math.min(most, left) };
+    }
+    const [first, second] = decoding;
+    if (first === undefined) return null;
+    const draft = second === undefined ? this.#draft(first) : [];
+    if (draft.length > 0) return { kind: "verify", sequences: [first], most: draft.length + 1, draft };
+    return { kind: "decode", sequences: [...decoding], most: 1 };
+  }
+
+  #draft(sequence: Sequence): readonly number[] {
+    const { drafter, prompt } = sequence.spec;
+    const room = sequence.maxTokens - (sequence.tokens.length - prompt.length) - 1;
+    const most = drafter === undefined ? 0 : Math.min(room, this.#drafts.choose(sequence.drafts));
+    return most > 0 ? (drafter?.propose(sequence.tokens, most) ?? []) : [];
+  }
+
+  /** Gives free slots to those who wait. */
   #admit(): void {
-    const sequence = this.#waiting.shift();
-    if (sequence === undefined) return;
-    const { slot, length } = this.#slots.findPrefix(sequence.tokens, this.#decoding.length);
-    // The last token is always computed: its logits choose the first token of the answer.
-    sequence.cachedTokens = Math.min(length, sequence.tokens.length - 1);
-    sequence.stored = sequence.cachedTokens;
-    sequence.slot = slot;
-    sequence.phase = "prefilling";
-    this.#counters.cachedTokens += sequence.cachedTokens;
-    this.#prefilling = sequence;
-  }
-
-  async #prefill(sequence: Sequence): Promise<void> {
-    const total = sequence.tokens.length;
-    const chunk = sequence.tokens.slice(sequence.stored, sequence.stored + this.#prefillTokens);
-    const logits = await this.#decoder.prefill(sequence.slot, chunk, sequence.stored);
-    sequence.stored += chunk.length;
-    this.#counters.prefillSteps++;
-    this.#counters.prefillTokens += chunk.length;
-    if (sequence.isCancelled) return;
-    if (!guarded(sequence, () => sequence.spec.listener.onPrefill(sequence.stored, total))) return;
-    if (sequence.stored < total) return;
-    this.#accept(sequence, logits);
-    if (sequence.phase === "ended") return;
-    if (sequence.slot !== this.#decoding.length) this.#move(sequence, this.#decoding.length);
-    sequence.phase = "decoding";
-    this.#decoding.push(sequence);
-    this.#prefilling = null;
-  }
-
-  async #decode(sequences: readonly Sequence[]): Promise<void> {
-    const logits = await this.#decoder.decode(
-      sequences.map((sequence) => sequence.tokens[sequence.stored] ?? 0),
-      sequences.map((sequence) => sequence.stored),
-    );
-    const { vocabSize } = this.#decoder;
-    this.#counters.decodeSteps++;
-    this.#counters.decodeTokens += sequences.length;
-    this.#counters.largestBatch = Math.max(this.#counters.largestBatch, sequences.length);
-    for (const [row, sequence] of sequences.entries()) {
-      sequence.stored++;
-      if (!sequence.isCancelled) this.#accept(sequence, logits.subarray(row * vocabSize, (row + 1) * vocabSize));
+    for (;;) {
+      const running = this.#running.all();
+      const free = this.#running.freeSlots();
+      // Without a `kv`, two that prefill could not change places.
+      const mayPrefill = this.#decoder.kv !== undefined || this.#running.prefilling.length === 0;
+      if (this.#waiting.size === 0 || free.length === 0 || !mayPrefill) return;
+      const sequence = this.#waiting.take({
+        mayPass: (next) => this.#isAboutToBeShared(next),
+        fits: (next) => this.#memory.hasRoom(next, running),
+      });
+      if (sequence === undefined) return;
+      const isFirst = sequence.cachedTokens === undefined;
+      this.#memory.place(sequence, free);
+      if (isFirst) this.#counters.cachedTokens += sequence.stored;
+      this.#running.add(sequence);
     }
   }
 
-  /** Chooses the next token and ends the sequence if it is the last. */
-  #accept(sequence: Sequence, logits: Float32Array): void {
-    const { sampler, listener, stopTokens, prompt } = sequence.spec;
-    guarded(sequence, () => {
-      const token = sampler.sample(logits);
-      sequence.tokens.push(token);
-      const completionTokens = sequence.tokens.length - prompt.length;
-      const isStop = stopTokens.has(token) || listener.onToken(token);
-      if (!isStop && completionTokens < sequence.maxTokens) return;
-      sequence.phase = "ended";
-      const { cachedTokens } = sequence;
-      listener.onFinish({ reason: isStop ? "stop" : "length", completionTokens, cachedTokens });
-    });
+  /** Whether another sequence is just computing a prefix of this one. */
+  #isAboutToBeShared({ tokens }: Sequence): boolean {
+    const { prefilling } = this.#running;
+    if (this.#decoder.kv === undefined || prefilling.length === 0) return false;
+    const known = this.#memory.match(tokens);
+    return prefilling.some((other) => commonPrefix(other.tokens, tokens) >= known + WORTH_WAITING_TOKENS);
   }
 
-  /** Takes ended and cancelled sequences out; the last decoding one moves into a gap, so that slots stay [0, n). */
+  /** The sequence that came last waits again: it keeps its tokens, and gives its memory up. */
+  #preempt(): void {
+    const last = this.#running.all().reduce((a, b) => (b.order > a.order ? b : a));
+    this.#memory.forget(last);
+    this.#running.remove(last);
+    last.phase = "waiting";
+    last.stored = 0;
+    this.#waiting.putBack(last);
+    this.#counters.preemptions++;
+  }
+
+  /** Takes ended and cancelled sequences out. */
   #sweep(): void {
-    this.#waiting = this.#waiting.filter((sequence) => !isGone(sequence));
-    if (this.#prefilling !== null && isGone(this.#prefilling)) {
-      this.#release(this.#prefilling);
-      this.#prefilling = null;
+    this.#waiting.sweep(isGone);
+    for (const sequence of this.#running.all().filter(isGone)) {
+      sequence.phase = "ended";
+      this.#memory.release(sequence);
+      this.#running.remove(sequence);
     }
-    let slot = this.#decoding.length - 1;
-    while (slot >= 0) {
-      const sequence = this.#decoding[slot];
-      if (sequence === undefined || !isGone(sequence)) {
-        slot--;
-        continue;
-      }
-      this.#release(sequence);
-      const last = this.#decoding.pop();
-      if (last === undefined || last === sequence) continue;
-      this.#decoding[slot] = last;
-      guarded(last, () => this.#move(last, slot));
-    }
-  }
-
-  #release(sequence: Sequence): void {
-    sequence.phase = "ended";
-    this.#slots.keep(sequence.slot, sequence.tokens.slice(0, sequence.stored));
-  }
-
-  #move(sequence: Sequence, slot: number): void {
-    this.#slots.copy(sequence.slot, slot, sequence.tokens.slice(0, sequence.stored));
-    sequence.slot = slot;
   }
 
   /** A step threw: its sequences end with an error, what their slots hold is unknown, and the engine goes on. */
@@ -229,25 +234,9 @@ export class Scheduler {
     const error = PorchlightError.from(cause);
     for (const sequence of step.sequences) {
       sequence.stored = 0;
-      if (sequence.phase === "ended" || sequence.isCancelled) continue;
+      if (isGone(sequence)) continue;
       sequence.phase = "ended";
       sequence.spec.listener.onError(error);
     }
-  }
-}
-
-function isGone(sequence: Sequence): boolean {
-  return sequence.isCancelled || sequence.phase === "ended";
-}
-
-/** Runs what belongs to one sequence; a throw ends that sequence only. False if it threw. */
-function guarded(sequence: Sequence, action: () => void): boolean {
-  try {
-    action();
-    return true;
-  } catch (cause) {
-    sequence.phase = "ended";
-    sequence.spec.listener.onError(PorchlightError.from(cause));
-    return false;
   }
 }

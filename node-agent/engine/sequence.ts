@@ -1,4 +1,8 @@
-import type { PorchlightError } from "../../shared/errors.ts";
+import { PorchlightError } from "../../shared/errors.ts";
+import type { Priority } from "../../shared/inference/request.ts";
+import { createDraftRecord, type DraftRecord } from "./draft-length.ts";
+import type { PrefixLease } from "./prefix-tree.ts";
+import type { Drafter } from "./prompt-lookup.ts";
 import type { Sampler } from "./sampler.ts";
 
 /** What a sequence's owner hears. Calls come in the order of the methods here; one of the last two ends them. */
@@ -15,7 +19,7 @@ export interface SequenceEnd {
   reason: "stop" | "length";
   /** Every token the model chose, the stop token included. */
   completionTokens: number;
-  /** Prompt tokens whose keys and values were still in the slot. */
+  /** Prompt tokens whose keys and values were still there. */
   cachedTokens: number;
 }
 
@@ -26,12 +30,19 @@ export interface SequenceSpec {
   /** Tokens that end the sequence; they are not given to `onToken`. */
   stopTokens: ReadonlySet<number>;
   sampler: Sampler;
+  /** Guesses tokens to verify several in one step; absent: one token a step. */
+  drafter?: Drafter | undefined;
+  /** Who asks: the machine is shared fairly between callers. */
+  caller?: string | undefined;
+  priority?: Priority | undefined;
   listener: SequenceListener;
 }
 
 /** One sequence from submission to end. Only the scheduler writes it. */
 export interface Sequence {
   readonly spec: SequenceSpec;
+  /** Place in the order of arrival. */
+  readonly order: number;
   readonly maxTokens: number;
   phase: "waiting" | "prefilling" | "decoding" | "ended";
   /** Meaningful while prefilling and decoding. */
@@ -40,19 +51,42 @@ export interface Sequence {
   readonly tokens: number[];
   /** How many of `tokens` have keys and values in the slot. */
   stored: number;
-  cachedTokens: number;
+  /** Prompt tokens that were not computed for this sequence; undefined until it first got a slot. */
+  cachedTokens: number | undefined;
+  /** Keeps the prefix that it began with in memory, for those that come after. */
+  lease: PrefixLease | undefined;
+  readonly drafts: DraftRecord;
   isCancelled: boolean;
 }
 
-export function createSequence(spec: SequenceSpec, contextLength: number): Sequence {
+export function createSequence(spec: SequenceSpec, contextLength: number, order: number): Sequence {
   return {
     spec,
+    order,
     maxTokens: Math.min(spec.maxTokens ?? Number.POSITIVE_INFINITY, contextLength - spec.prompt.length),
     phase: "waiting",
     slot: -1,
     tokens: [...spec.prompt],
     stored: 0,
-    cachedTokens: 0,
+    cachedTokens: undefined,
+    lease: undefined,
+    drafts: createDraftRecord(),
     isCancelled: false,
   };
+}
+
+export function isGone(sequence: Sequence): boolean {
+  return sequence.isCancelled || sequence.phase === "ended";
+}
+
+/** Runs what belongs to one sequence; a throw ends that sequence only. False if it threw. */
+export function guarded(sequence: Sequence, action: () => void): boolean {
+  try {
+    action();
+    return true;
+  } catch (cause) {
+    sequence.phase = "ended";
+    sequence.spec.listener.onError(PorchlightError.from(cause));
+    return false;
+  }
 }

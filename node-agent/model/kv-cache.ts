@@ -1,3 +1,4 @@
+import type { KvSegment, KvStore } from "../engine/decoder.ts";
 import { Tensor } from "../runtime/session.ts";
 
 export interface KvShape {
@@ -11,18 +12,24 @@ export interface KvShape {
 
 /**
  * Keys and values of every slot: per layer one buffer of each, [slots, kvHeads, contextLength, headDim] float32. Attention
- * writes into them in place; memory is taken by the system only as positions are first written.
+ * writes into them in place; the system gives memory only as positions are first written, a page at a time.
  */
-export class KvCache {
+export class KvCache implements KvStore {
+  readonly bytesPerPosition: number;
   readonly #shape: KvShape;
   /** Keys and values of layer 0, then of layer 1, and so on. */
-  readonly #buffers: Float32Array[];
+  #buffers: Float32Array[];
   readonly #slotElements: number;
+  readonly #onMoved: () => void;
 
-  constructor(shape: KvShape) {
+  /** @param onMoved called when the buffers are others than before: tensors over them have to be made anew */
+  constructor(shape: KvShape, onMoved: () => void) {
+    const { layers, slots, kvHeads, contextLength, headDim } = shape;
     this.#shape = shape;
-    this.#slotElements = shape.kvHeads * shape.contextLength * shape.headDim;
-    this.#buffers = Array.from({ length: shape.layers * 2 }, () => new Float32Array(shape.slots * this.#slotElements));
+    this.#onMoved = onMoved;
+    this.#slotElements = kvHeads * contextLength * headDim;
+    this.bytesPerPosition = layers * 2 * kvHeads * headDim * Float32Array.BYTES_PER_ELEMENT;
+    this.#buffers = Array.from({ length: layers * 2 }, () => new Float32Array(slots * this.#slotElements));
   }
 
   /** Tensors [count, kvHeads, contextLength, headDim] over slots [first, first + count): views, nothing is copied. */
@@ -37,13 +44,82 @@ export class KvCache {
 
   /** Copies positions [0, length) of one slot to another. */
   copy(from: number, to: number, length: number): void {
-    const { kvHeads, contextLength, headDim } = this.#shape;
-    const headElements = contextLength * headDim;
-    for (const buffer of this.#buffers) {
-      for (let head = 0; head < kvHeads; head++) {
-        const start = from * this.#slotElements + head * headElements;
-        buffer.copyWithin(to * this.#slotElements + head * headElements, start, start + length * headDim);
-      }
+    const { headDim } = this.#shape;
+    const [source, target] = [this.#planes(from), this.#planes(to)];
+    for (const [i, plane] of source.entries()) target[i]?.set(plane.subarray(0, length * headDim));
+  }
+
+  read(slot: number, from: number, to: number): KvSegment {
+    const { headDim } = this.#shape;
+    const planes = this.#planes(slot);
+    const segment = new PlaneSegment(planes.length, to - from, headDim);
+    for (const [i, plane] of planes.entries()) segment.plane(i).set(plane.subarray(from * headDim, to * headDim));
+    return segment;
+  }
+
+  write(slot: number, at: number, segment: KvSegment, length: number): void {
+    if (!(segment instanceof PlaneSegment)) throw new TypeError("The segment is of another cache.");
+    const { headDim } = this.#shape;
+    for (const [i, plane] of this.#planes(slot).entries()) {
+      plane.set(segment.plane(i).subarray(0, length * headDim), at * headDim);
     }
+  }
+
+  trim(lengths: readonly number[]): void {
+    const { headDim } = this.#shape;
+    // Buffer by buffer, so that no more than one is held twice.
+    for (const [index, old] of this.#buffers.entries()) {
+      const fresh = new Float32Array(old.length);
+      for (const [slot, length] of lengths.entries()) {
+        for (const start of this.#headStarts(slot)) fresh.set(old.subarray(start, start + length * headDim), start);
+      }
+      this.#buffers[index] = fresh;
+    }
+    this.#onMoved();
+  }
+
+  /** The positions of each layer's key heads and value heads of a slot, [contextLength, headDim] each. */
+  #planes(slot: number): Float32Array[] {
+    const elements = this.#shape.contextLength * this.#shape.headDim;
+    const starts = this.#headStarts(slot);
+    return this.#buffers.flatMap((buffer) => starts.map((start) => buffer.subarray(start, start + elements)));
+  }
+
+  #headStarts(slot: number): number[] {
+    const { kvHeads, contextLength, headDim } = this.#shape;
+    return Array.from({ length: kvHeads }, (_, head) => slot * this.#slotElements + head * contextLength * headDim);
+  }
+}
+
+/** Positions of every plane of a slot (the heads of each layer's keys and values): [planes, length, headDim] float32. */
+class PlaneSegment implements KvSegment {
+  readonly length: number;
+  readonly #planes: number;
+  readonly #headDim: number;
+  readonly #data: Float32Array;
+
+  constructor(planes: number, length: number, headDim: number) {
+    this.length = length;
+    this.#planes = planes;
+    this.#headDim = headDim;
+    this.#data = new Float32Array(planes * length * headDim);
+  }
+
+  get bytes(): number {
+    return this.#data.byteLength;
+  }
+
+  /** [length, headDim]: a view. */
+  plane(index: number): Float32Array {
+    const elements = this.length * this.#headDim;
+    return this.#data.subarray(index * elements, (index + 1) * elements);
+  }
+
+  slice(from: number, to: number): KvSegment {
+    const part = new PlaneSegment(this.#planes, to - from, this.#headDim);
+    for (let i = 0; i < this.#planes; i++) {
+      part.plane(i).set(this.plane(i).subarray(from * this.#headDim, to * this.#headDim));
+    }
+    return part;
   }
 }

@@ -1,4 +1,4 @@
-import type { Decoder } from "../engine/decoder.ts";
+import type { Decoder, KvStore } from "../engine/decoder.ts";
 import { type Session, Tensor, type Tensors } from "../runtime/session.ts";
 import type { ModelConfig } from "./config.ts";
 import { KvCache } from "./kv-cache.ts";
@@ -24,9 +24,9 @@ export class TransformerDecoder implements Decoder {
   readonly #cache: KvCache;
   readonly #logits: Float32Array;
   /** Cache feeds and fetches over one slot, for prefill. */
-  readonly #slotTensors: { feeds: Tensors; fetches: Tensors }[];
+  #slotTensors: { feeds: Tensors; fetches: Tensors }[] = [];
   /** Whole steps over slots [0, n), by n - 1. */
-  readonly #steps: Step[];
+  #steps: Step[] = [];
   #evaluation = new Float32Array(0);
 
   constructor(session: Session, config: ModelConfig, options: { slots: number; contextLength: number }) {
@@ -36,10 +36,13 @@ export class TransformerDecoder implements Decoder {
     this.contextLength = options.contextLength;
     this.slots = options.slots;
     const { layers, kvHeads, headDim } = config;
-    this.#cache = new KvCache({ layers, kvHeads, headDim, ...options });
+    this.#cache = new KvCache({ layers, kvHeads, headDim, ...options }, () => this.#makeTensors());
     this.#logits = new Float32Array(options.slots * config.vocabSize);
-    this.#slotTensors = Array.from({ length: options.slots }, (_, slot) => this.#cacheTensors(slot, 1));
-    this.#steps = Array.from({ length: options.slots }, (_, i) => this.#makeStep(i + 1));
+    this.#makeTensors();
+  }
+
+  get kv(): KvStore {
+    return this.#cache;
   }
 
   async prefill(slot: number, tokens: readonly number[], past: number): Promise<Float32Array> {
@@ -48,11 +51,11 @@ export class TransformerDecoder implements Decoder {
     return logits;
   }
 
-  async evaluate(slot: number, tokens: readonly number[]): Promise<Float32Array> {
+  async evaluate(slot: number, tokens: readonly number[], past = 0): Promise<Float32Array> {
     const elements = tokens.length * this.vocabSize;
     if (this.#evaluation.length < elements) this.#evaluation = new Float32Array(elements);
     const logits = this.#evaluation.subarray(0, elements);
-    await this.#runSlot(slot, tokens, 0, Int32Array.from(tokens.keys()), logits);
+    await this.#runSlot(slot, tokens, past, Int32Array.from(tokens.keys()), logits);
     return logits;
   }
 
@@ -107,6 +110,11 @@ export class TransformerDecoder implements Decoder {
       [NAMES.logits]: new Tensor("float32", logits, [wanted.length, this.vocabSize]),
     };
     await this.#session.run(feeds, fetches);
+  }
+
+  #makeTensors(): void {
+    this.#slotTensors = Array.from({ length: this.slots }, (_, slot) => this.#cacheTensors(slot, 1));
+    this.#steps = Array.from({ length: this.slots }, (_, i) => this.#makeStep(i + 1));
   }
 
   #makeStep(batch: number): Step {

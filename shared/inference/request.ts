@@ -49,6 +49,10 @@ export const samplingSchema = z.object({
 });
 export type Sampling = z.infer<typeof samplingSchema>;
 
+/** Share of a busy machine: one of high priority waits less, and one of low priority still gets its turn. */
+export const prioritySchema = z.enum(["low", "normal", "high"]);
+export type Priority = z.infer<typeof prioritySchema>;
+
 /** The canonical request: every dialect is translated to it at the door, on either side, and every engine takes it. */
 export const generateRequestSchema = z.object({
   model: z.string().min(1).max(256),
@@ -59,5 +63,8 @@ export const generateRequestSchema = z.object({
   maxTokens: z.number().int().min(1).max(1_000_000).optional(),
   /** Generation ends before the first of these; they are not part of the output. */
   stop: z.array(z.string().min(1).max(256)).max(4).optional(),
+  /** Who asks, such as an API key's id: a busy machine is shared fairly between callers. */
+  caller: z.string().max(128).optional(),
+  priority: prioritySchema.optional(),
 });
 export type GenerateRequest = z.infer<typeof generateRequestSchema>;

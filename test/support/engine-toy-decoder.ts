@@ -1,11 +1,13 @@
-import type { Decoder } from "../../node-agent/engine/decoder.ts";
+import type { Decoder, KvSegment, KvStore } from "../../node-agent/engine/decoder.ts";
 
 export interface ToyDecoderOptions {
   slots?: number;
   contextLength?: number;
   vocabSize?: number;
+  /** Whether its cache can be taken apart; it can by default. */
+  hasKv?: boolean;
   /** Runs before every call of the decoder, with what it is; a throw makes the call fail and its slots lose what they hold. */
-  onCall?: (call: { kind: "prefill" | "decode"; slots: number[] }) => void | Promise<void>;
+  onCall?: (call: { kind: "prefill" | "decode" | "verify"; slots: number[] }) => void | Promise<void>;
 }
 
 /**
@@ -18,18 +20,20 @@ export class ToyDecoder implements Decoder {
   readonly contextLength: number;
   readonly vocabSize: number;
   isDisposed = false;
+  readonly kv?: KvStore;
   readonly #cache: number[][];
   readonly #logits: Float32Array;
   readonly #onCall: ToyDecoderOptions["onCall"];
   #isBusy = false;
 
-  constructor({ slots = 4, contextLength = 64, vocabSize = 32, onCall }: ToyDecoderOptions = {}) {
+  constructor({ slots = 4, contextLength = 64, vocabSize = 32, hasKv = true, onCall }: ToyDecoderOptions = {}) {
     this.slots = slots;
     this.contextLength = contextLength;
     this.vocabSize = vocabSize;
     this.#cache = Array.from({ length: slots }, () => []);
     this.#logits = new Float32Array(slots * vocabSize);
     this.#onCall = onCall;
+    if (hasKv) this.kv = this.#createKv();
   }
 
   async prefill(slot: number, tokens: readonly number[], past: number): Promise<Float32Array> {
@@ -60,15 +64,41 @@ export class ToyDecoder implements Decoder {
     this.#cache[to] = [...tokens, ...this.#slot(to).slice(length)];
   }
 
-  async evaluate(): Promise<Float32Array> {
-    throw new Error("not used by the engine");
+  async evaluate(slot: number, tokens: readonly number[], past = 0): Promise<Float32Array> {
+    await this.#enter({ kind: "verify", slots: [slot] });
+    const logits = new Float32Array(tokens.length * this.vocabSize);
+    for (const [i, token] of tokens.entries()) {
+      this.#write(slot, past + i, token);
+      logits.set(toyLogits(this.#slot(slot).slice(0, past + i + 1), this.vocabSize), i * this.vocabSize);
+    }
+    this.#isBusy = false;
+    return logits;
+  }
+
+  #createKv(): KvStore {
+    return {
+      bytesPerPosition: BYTES_PER_POSITION,
+      read: (slot, from, to) => {
+        if (this.#isBusy || to > this.#slot(slot).length) throw new RangeError("read of positions that are not there");
+        return new ToySegment(this.#slot(slot).slice(from, to));
+      },
+      write: (slot, at, segment, length) => {
+        if (this.#isBusy || !(segment instanceof ToySegment) || length > segment.length)
+          throw new RangeError("bad write");
+        for (const [i, token] of segment.tokens.slice(0, length).entries()) this.#write(slot, at + i, token);
+      },
+      trim: (lengths) => {
+        if (this.#isBusy) throw new Error("trim during a call");
+        for (const [slot, length] of lengths.entries()) this.#cache[slot] = this.#slot(slot).slice(0, length);
+      },
+    };
   }
 
   async dispose(): Promise<void> {
     this.isDisposed = true;
   }
 
-  async #enter(call: { kind: "prefill" | "decode"; slots: number[] }): Promise<void> {
+  async #enter(call: { kind: "prefill" | "decode" | "verify"; slots: number[] }): Promise<void> {
     if (this.#isBusy) throw new Error("calls overlap");
     this.#isBusy = true;
     this.#logits.fill(Number.NaN);
@@ -97,6 +127,28 @@ export class ToyDecoder implements Decoder {
   #fill(row: number, slot: number, length: number): void {
     const logits = toyLogits(this.#slot(slot).slice(0, length), this.vocabSize);
     this.#logits.set(logits, row * this.vocabSize);
+  }
+}
+
+export const BYTES_PER_POSITION = 4;
+
+class ToySegment implements KvSegment {
+  readonly tokens: readonly number[];
+
+  constructor(tokens: readonly number[]) {
+    this.tokens = tokens;
+  }
+
+  get length(): number {
+    return this.tokens.length;
+  }
+
+  get bytes(): number {
+    return this.tokens.length * BYTES_PER_POSITION;
+  }
+
+  slice(from: number, to: number): ToySegment {
+    return new ToySegment(this.tokens.slice(from, to));
   }
 }
 

@@ -1,24 +1,25 @@
 import { assert, asyncProperty, boolean, constantFrom, integer, array as listOf, record } from "fast-check";
 import { describe, expect, it } from "vitest";
+import { createPromptLookup } from "../../../node-agent/engine/prompt-lookup.ts";
 import { createSampler } from "../../../node-agent/engine/sampler.ts";
 import { NEUTRAL_SAMPLING, type SamplingParams } from "../../../node-agent/engine/sampling-params.ts";
 import { Scheduler } from "../../../node-agent/engine/scheduler.ts";
 import { PorchlightError } from "../../../shared/errors.ts";
 import { submitCollecting } from "../../support/engine-collect.ts";
-import { ToyDecoder, type ToyDecoderOptions, toyLogits } from "../../support/engine-toy-decoder.ts";
+import { BYTES_PER_POSITION, ToyDecoder, type ToyDecoderOptions, toyLogits } from "../../support/engine-toy-decoder.ts";
 
 const GREEDY = { ...NEUTRAL_SAMPLING, temperature: 0 };
 const STOP = 0;
 
 /** The slow twin: one sequence alone, no cache, no batch. */
-function alone(prompt: readonly number[], params: SamplingParams, maxTokens: number, vocabSize = 32) {
+function alone(prompt: readonly number[], params: SamplingParams, maxTokens: number, stop = new Set([STOP])) {
   const sampler = createSampler(params, prompt);
   const tokens = [...prompt];
   const output: number[] = [];
   while (output.length < maxTokens) {
-    const token = sampler.sample(toyLogits(tokens, vocabSize));
+    const token = sampler.sample(toyLogits(tokens, 32));
     tokens.push(token);
-    if (token === STOP) return { output, reason: "stop", completionTokens: output.length + 1 };
+    if (stop.has(token)) return { output, reason: "stop", completionTokens: output.length + 1 };
     output.push(token);
   }
   return { output, reason: "length", completionTokens: output.length };
@@ -36,6 +37,12 @@ function createScheduler(
   return { decoder, scheduler: new Scheduler(decoder, options) };
 }
 
+/** Chooses 3, 4, 5, 1, 2, 3, ... whatever the logits. */
+function createCycle(): () => number {
+  let next = 2;
+  return () => (next++ % 5) + 1;
+}
+
 describe("Scheduler", () => {
   it("gives every sequence what it would get alone, whatever joins, leaves and is cancelled meanwhile", async () => {
     const job = record({
@@ -45,23 +52,45 @@ describe("Scheduler", () => {
       temperature: constantFrom(0, 1),
       startAfter: integer({ min: 0, max: 25 }),
       cancelAfter: constantFrom(null, null, null, 0, 1, 5),
+      caller: constantFrom("a", "b"),
+      priority: constantFrom("low" as const, "high" as const),
+      isDrafting: boolean(),
     });
     await assert(
       asyncProperty(
         listOf(job, { minLength: 1, maxLength: 9 }),
-        integer({ min: 1, max: 4 }),
-        boolean(),
-        async (jobs, slots, isSlow) => {
-          const { scheduler } = createScheduler(
+        record({
+          slots: integer({ min: 1, max: 4 }),
+          isSlow: boolean(),
+          hasKv: boolean(),
+          // From less than one sequence needs to more than all do.
+          kvPositions: constantFrom(30, 60, 100, 1000),
+          reclaimEvery: constantFrom(0, 0, 7),
+        }),
+        async (jobs, { slots, isSlow, hasKv, kvPositions, reclaimEvery }) => {
+          let calls = 0;
+          const onCall = async (): Promise<void> => {
+            calls++;
+            if (reclaimEvery > 0 && calls % reclaimEvery === 0) scheduler.reclaim();
             // With a turn of the event loop inside of a step, requests and cancellations arrive there too.
-            { slots, onCall: isSlow ? () => new Promise(setImmediate) : () => {} },
-            { prefillTokens: 4 },
+            if (isSlow) await new Promise(setImmediate);
+          };
+          const { scheduler } = createScheduler(
+            { slots, hasKv, onCall },
+            { prefillTokens: 4, kvBytes: kvPositions * BYTES_PER_POSITION },
           );
-          const results = jobs.map(async ({ startAfter, cancelAfter, prompt, maxTokens, ...sampling }) => {
+          const results = jobs.map(async (options) => {
+            const { startAfter, cancelAfter, prompt, maxTokens, caller, priority, isDrafting, ...sampling } = options;
             for (let turn = 0; turn < startAfter; turn++) await new Promise(setImmediate);
             const params = { ...GREEDY, ...sampling };
             const expected = alone(prompt, params, maxTokens);
-            const sequence = submitCollecting(scheduler, spec(prompt, maxTokens, params));
+            const drafter = isDrafting ? createPromptLookup() : undefined;
+            const sequence = submitCollecting(scheduler, {
+              ...spec(prompt, maxTokens, params),
+              drafter,
+              caller,
+              priority,
+            });
             if (cancelAfter !== null) {
               for (let turn = 0; turn < cancelAfter; turn++) await new Promise(setImmediate);
               sequence.cancel();
@@ -78,9 +107,10 @@ describe("Scheduler", () => {
           });
           await Promise.all(results);
           expect(scheduler.stats()).toMatchObject({ running: 0, waiting: 0 });
+          scheduler.checkIntegrity();
         },
       ),
-      { numRuns: 150, seed: 7 },
+      { numRuns: 300, seed: 7 },
     );
   });
 
@@ -164,6 +194,99 @@ describe("Scheduler", () => {
     expect(third.end?.cachedTokens).toBe(3);
     expect(third.tokens).toEqual(alone([2, 3, 4, 9], GREEDY, 5).output);
     second.cancel();
+  });
+
+  it("computes a prefix that many share once, even when they come together", async () => {
+    const { scheduler } = createScheduler({ contextLength: 200 }, { prefillTokens: 16 });
+    const system = Array.from({ length: 80 }, (_, i) => (i % 5) + 1);
+    const prompts = [7, 8, 9, 10].map((token) => [...system, token]);
+    const ends = await Promise.all(prompts.map((prompt) => submitCollecting(scheduler, spec(prompt, 6)).done));
+    for (const [i, prompt] of prompts.entries()) expect(ends[i]?.tokens).toEqual(alone(prompt, GREEDY, 6).output);
+    expect(scheduler.stats()).toMatchObject({ prefillTokens: 81 + 3, cachedTokens: 3 * 80 });
+  });
+
+  it("keeps a conversation's prefix when other sequences took its slot", async () => {
+    const { scheduler } = createScheduler({ slots: 1 });
+    const first = await submitCollecting(scheduler, spec([1, 2, 3, 4], 6)).done;
+    await submitCollecting(scheduler, spec([9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9], 6)).done;
+    const prompt = [1, 2, 3, 4, ...first.tokens, 8];
+    const second = await submitCollecting(scheduler, spec(prompt, 6)).done;
+    expect(second.end?.cachedTokens).toBeGreaterThanOrEqual(prompt.length - 2);
+    expect(second.tokens).toEqual(alone(prompt, GREEDY, 6).output);
+  });
+
+  it("stays within its memory: the last to come gives way and is computed again", async () => {
+    const kvBytes = 150 * BYTES_PER_POSITION;
+    let most = 0;
+    const { scheduler } = createScheduler(
+      { contextLength: 140, onCall: () => void (most = Math.max(most, used())) },
+      { kvBytes },
+    );
+    const used = (): number => scheduler.stats().slotBytes + scheduler.stats().prefixBytes;
+    const jobs = [1, 2, 3].map((token) => ({ ...spec([token], 100), stopTokens: new Set<number>() }));
+    const results = await Promise.all(jobs.map((job) => submitCollecting(scheduler, job).done));
+    for (const [i, { tokens, error }] of results.entries()) {
+      expect(error).toBeNull();
+      expect(tokens).toEqual(alone([i + 1], GREEDY, 100, new Set()).output);
+    }
+    expect(scheduler.stats().preemptions).toBeGreaterThan(0);
+    expect(most).toBeLessThanOrEqual(kvBytes);
+    expect(most).toBeGreaterThan(kvBytes / 2);
+  });
+
+  it("gives memory back when asked", async () => {
+    const { scheduler } = createScheduler();
+    await submitCollecting(scheduler, spec([1, 2, 3, 4], 20)).done;
+    expect(scheduler.stats().slotBytes + scheduler.stats().prefixBytes).toBeGreaterThan(0);
+    await new Promise(setImmediate);
+    scheduler.reclaim();
+    expect(scheduler.stats()).toMatchObject({ slotBytes: 0, prefixBytes: 0 });
+    expect((await submitCollecting(scheduler, spec([1, 2, 3, 4], 20)).done).end?.cachedTokens).toBe(0);
+  });
+
+  it("lets a caller with one request in before the rest of another's hundred", async () => {
+    const { scheduler } = createScheduler({ slots: 1 });
+    const finished: string[] = [];
+    const run = async (caller: string, i: number): Promise<void> => {
+      await submitCollecting(scheduler, { ...spec([i + 1, 3], 8), stopTokens: new Set(), caller }).done;
+      finished.push(caller);
+    };
+    await Promise.all([...Array.from({ length: 10 }, (_, i) => run("many", i)), run("one", 20)]);
+    expect(finished.indexOf("one")).toBeLessThanOrEqual(1);
+  });
+
+  it("serves a low priority too while high ones keep coming", async () => {
+    const { scheduler } = createScheduler({ slots: 1 });
+    const finished: string[] = [];
+    const run = async (priority: "low" | "high"): Promise<void> => {
+      await submitCollecting(scheduler, { ...spec([1, 3], 8), stopTokens: new Set(), priority }).done;
+      finished.push(priority);
+    };
+    await Promise.all([
+      ...Array.from({ length: 3 }, () => run("low")),
+      ...Array.from({ length: 40 }, () => run("high")),
+    ]);
+    const places = finished.flatMap((priority, i) => (priority === "low" ? [i] : []));
+    expect(places[1]).toBeGreaterThan(10);
+    expect(places[2]).toBeLessThan(40);
+  });
+
+  it("checks several guesses in one step where the answer repeats itself", async () => {
+    const steps: string[] = [];
+    // A model that repeats [1, 2, 3, 4, 5] for ever: its logits depend on the last token only.
+    const decoder = new ToyDecoder({ contextLength: 400, onCall: ({ kind }) => void steps.push(kind) });
+    const scheduler = new Scheduler(decoder);
+    const { tokens } = await submitCollecting(scheduler, {
+      ...spec([1, 2, 3, 4, 5, 1, 2], 100),
+      stopTokens: new Set(),
+      sampler: { sample: createCycle() },
+      drafter: createPromptLookup(),
+    }).done;
+    expect(tokens).toEqual(Array.from({ length: 100 }, (_, i) => ((i + 2) % 5) + 1));
+    const { draftedTokens, acceptedTokens } = scheduler.stats();
+    expect(acceptedTokens).toBe(draftedTokens);
+    expect(steps.length).toBeLessThan(60);
+    expect(steps).toContain("verify");
   });
 
   it("ends at the context with reason length", async () => {

@@ -88,6 +88,37 @@ describe.each(["fp32", "int8", "int4"] as const)("decoder at %s", (quantization)
     }
   });
 
+  test("evaluate goes on over what a slot holds", async () => {
+    const past = Math.floor(prompt.length / 2);
+    const all = (await decoder.evaluate(0, prompt)).slice(past * decoder.vocabSize);
+    await decoder.prefill(1, prompt.slice(0, past), 0);
+    const rest = await decoder.evaluate(1, prompt.slice(past), past);
+    expect(rest).toHaveLength(all.length);
+    expect(largestDifference(rest, all)).toBeLessThan(tolerance);
+  });
+
+  test("keys and values taken out in pieces and put back elsewhere go on like the original", async () => {
+    const { kv } = decoder;
+    if (kv === undefined) throw new Error("The starter's cache can be taken apart.");
+    const next = prompt.at(-1) ?? 0;
+    const past = prompt.length - 1;
+    await decoder.prefill(1, prompt.slice(0, -1), 0);
+    const original = (await decoder.prefill(1, [next], past)).slice();
+    const head = kv.read(1, 0, 7);
+    const tail = kv.read(1, 5, past);
+    expect(head.bytes).toBe(7 * kv.bytesPerPosition);
+    await decoder.prefill(2, prompt.toReversed(), 0);
+    kv.write(2, 0, head, 6);
+    kv.write(2, 6, tail.slice(1, tail.length), past - 6);
+    expect(largestDifference(await decoder.prefill(2, [next], past), original)).toBe(0);
+    kv.trim([0, past, past, 0]);
+    expect(largestDifference(await decoder.prefill(2, [next], past), original)).toBe(0);
+    const batch = await decoder.decode([next, next, next], [0, past, past]);
+    const row = batch.slice(decoder.vocabSize, 2 * decoder.vocabSize);
+    expect(largestDifference(batch.subarray(2 * decoder.vocabSize), row)).toBe(0);
+    expect(largestDifference(row, original)).toBeLessThan(tolerance);
+  });
+
   test("a model mapped from the cache equals the one just compiled", async () => {
     const before = (await decoder.prefill(0, prompt, 0)).slice();
     const stages: string[] = [];

@@ -1,0 +1,115 @@
+import { assert, array as listOf, integer, oneof, property, record, constant, boolean } from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { KvSegment } from "../../../node-agent/engine/decoder.ts";
+import { type PrefixLease, PrefixTree } from "../../../node-agent/engine/prefix-tree.ts";
+import { commonPrefix } from "../../../node-agent/engine/slot-table.ts";
+
+/** A segment that holds its tokens, 4 bytes each. */
+class Tokens implements KvSegment {
+  readonly tokens: readonly number[];
+
+  constructor(tokens: readonly number[]) {
+    this.tokens = tokens;
+  }
+
+  get length(): number {
+    return this.tokens.length;
+  }
+
+  get bytes(): number {
+    return 4 * this.length;
+  }
+
+  slice(from: number, to: number): Tokens {
+    return new Tokens(this.tokens.slice(from, to));
+  }
+}
+
+function insert(tree: PrefixTree, tokens: readonly number[]): void {
+  tree.insert(tokens, 4, (from, to) => new Tokens(tokens.slice(from, to)));
+}
+
+/** The tokens that a lease hands out. */
+function contents(lease: PrefixLease): number[] {
+  return lease.segments().flatMap(({ segment, at, length }) => {
+    expect(segment).toBeInstanceOf(Tokens);
+    const { tokens } = segment as Tokens; // just asserted
+    return tokens.slice(0, length).map((token, i) => (i === 0 ? [at, token] : [at + i, token])[1] ?? -1);
+  });
+}
+
+const sequence = listOf(integer({ min: 0, max: 2 }), { minLength: 1, maxLength: 12 });
+
+describe("PrefixTree", () => {
+  it("finds the longest prefix of anything that was put in", () => {
+    assert(
+      property(listOf(sequence, { maxLength: 20 }), sequence, (known, wanted) => {
+        const tree = new PrefixTree(1e6);
+        for (const tokens of known) insert(tree, tokens);
+        const expected = Math.max(0, ...known.map((tokens) => commonPrefix(tokens, wanted)));
+        const lease = tree.acquire(wanted);
+        expect(lease.length).toBe(expected);
+        expect(contents(lease)).toEqual(wanted.slice(0, expected));
+        lease.release();
+        tree.checkIntegrity(true);
+      }),
+    );
+  });
+
+  it("holds what is shared once", () => {
+    const tree = new PrefixTree(1e6);
+    insert(tree, [1, 2, 3, 4, 5]);
+    insert(tree, [1, 2, 3, 9]);
+    insert(tree, [1, 2]);
+    expect(tree.bytes).toBe(4 * 6);
+  });
+
+  it("stays within its memory and keeps what is leased, whatever happens", () => {
+    const action = oneof(
+      record({ kind: constant("insert" as const), tokens: sequence }),
+      record({ kind: constant("acquire" as const), tokens: sequence }),
+      record({ kind: constant("release" as const), index: integer({ min: 0, max: 5 }) }),
+      record({ kind: constant("resize" as const), maxBytes: integer({ min: 0, max: 160 }) }),
+    );
+    assert(
+      property(listOf(action, { maxLength: 60 }), boolean(), (actions) => {
+        const tree = new PrefixTree(160);
+        let maxBytes = 160;
+        const leases: { lease: PrefixLease; tokens: readonly number[] }[] = [];
+        for (const step of actions) {
+          if (step.kind === "insert") insert(tree, step.tokens);
+          else if (step.kind === "acquire") leases.push({ lease: tree.acquire(step.tokens), tokens: step.tokens });
+          else if (step.kind === "release") leases.splice(step.index, 1)[0]?.lease.release();
+          else {
+            maxBytes = step.maxBytes;
+            tree.resize(maxBytes);
+          }
+          for (const { lease, tokens } of leases) expect(contents(lease)).toEqual(tokens.slice(0, lease.length));
+          if (leases.length === 0) expect(tree.bytes).toBeLessThanOrEqual(maxBytes);
+          tree.checkIntegrity(leases.length === 0);
+        }
+      }),
+    );
+  });
+
+  it("lets what was used least recently go first", () => {
+    const tree = new PrefixTree(4 * 9);
+    insert(tree, [1, 1, 1]);
+    insert(tree, [2, 2, 2]);
+    insert(tree, [3, 3, 3]);
+    tree.acquire([1, 1]).release();
+    insert(tree, [4, 4, 4]);
+    expect([1, 2, 3, 4].map((token) => tree.match([token, token, token]))).toEqual([3, 0, 3, 3]);
+  });
+
+  it("says so when something is leaked or released twice", () => {
+    const tree = new PrefixTree(100);
+    insert(tree, [1, 2]);
+    const lease = tree.acquire([1]);
+    expect(() => tree.checkIntegrity(true)).toThrow(/never released/u);
+    tree.checkIntegrity(false);
+    lease.release();
+    lease.release();
+    tree.checkIntegrity(true);
+  });
+});
