@@ -5,7 +5,8 @@ import { SUPPORTED_ARCHITECTURES } from "../model/config.ts";
 import { pullModel, type PullEvent } from "../model/pull/pull.ts";
 import { checkModelName, parseSource } from "../model/pull/source.ts";
 import { CATALOGUE } from "../model/store/catalogue.ts";
-import { findLocalFiles, importModel } from "../model/store/import-local.ts";
+import type { StoredVersion } from "../model/store/commit.ts";
+import { findLocalFiles, importModel, linkModel } from "../model/store/import-local.ts";
 import { findModel } from "./models-find.ts";
 import { DownloadProgress } from "./models-progress.ts";
 import type { ModelsContext } from "./models.ts";
@@ -36,7 +37,7 @@ export async function pullModelNamed({ flags, modelsDir, model }: ModelsContext)
       onEvent: (event) => report(event, progress),
     });
     progress.clear();
-    return await done(modelsDir, pulled.name, pulled.changed, flags.json);
+    return await done(modelsDir, pulled.name, pulled, flags.json);
   } catch (error) {
     progress.clear();
     if (!(error instanceof PorchlightError) || error.code !== "cancelled") throw error;
@@ -48,16 +49,33 @@ export async function pullModelNamed({ flags, modelsDir, model }: ModelsContext)
 async function pullPath(path: string, { flags, modelsDir }: ModelsContext, signal: AbortSignal): Promise<number> {
   const found = await findLocalFiles(path.replace(/^~(?=\/)/, homedir()));
   const name = checkModelName(flags.as ?? found.name);
-  await importModel(found, { modelsDir, name, link: flags.link, signal });
-  return await done(modelsDir, name, true, flags.json);
+  if (!flags.link)
+    return await done(modelsDir, name, await importModel(found, { modelsDir, name, signal }), flags.json);
+  await linkModel(found, { modelsDir, name, signal });
+  return await done(modelsDir, name, undefined, flags.json);
 }
 
-async function done(modelsDir: string, name: string, changed: boolean, json: boolean): Promise<number> {
+/** @param stored what the store has now; undefined for a model that is only linked to. */
+async function done(
+  modelsDir: string,
+  name: string,
+  stored: StoredVersion | undefined,
+  json: boolean,
+): Promise<number> {
   const { model, place: folder } = await findModel(modelsDir, name);
+  const changed = stored?.changed ?? true;
+  const active = stored?.active ?? true;
   if (json) {
+    const version = stored && { version: stored.version, active };
+    const problem = model.usable ? {} : { problem: model.problem };
     process.stdout.write(
-      `${JSON.stringify({ name, folder, changed, usable: model.usable, ...(model.usable ? {} : { problem: model.problem }) })}\n`,
+      `${JSON.stringify({ name, folder, changed, ...version, usable: model.usable, ...problem })}\n`,
     );
+    return 0;
+  }
+  if (stored && !active) {
+    say(`${styled("green", "✓")} Version ${stored.version} of ${styled("bold", name)} is here, but another is pinned.`);
+    say(`  Use it: porchlight models unpin ${name}, then porchlight models rollback ${name} ${stored.version}`);
     return 0;
   }
   say(

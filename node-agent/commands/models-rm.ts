@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import { createInterface } from "node:readline/promises";
-import { removeModel } from "../model/store/model-store.ts";
+import { removeModel } from "../model/store/remove.ts";
 import { CommandError } from "./command-error.ts";
 import { findModel } from "./models-find.ts";
 import type { ModelsContext } from "./models.ts";
@@ -15,7 +15,7 @@ export async function removeModelNamed({ flags, modelsDir, model: name }: Models
     say("Nothing was removed.");
     return 1;
   }
-  await removeModel(modelsDir, basename(place));
+  await removeModel(modelsDir, name, basename(place));
   if (flags.json) process.stdout.write(`${JSON.stringify({ name, removed: true, bytes })}\n`);
   else say(`${styled("green", "✓")} ${name} is removed, ${formatBytes(bytes)} are free again.`);
   return 0;

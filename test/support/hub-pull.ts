@@ -1,7 +1,8 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { listLocalModels } from "../../node-agent/model/registry.ts";
-import { pullModel, type PulledModel, type PullOptions } from "../../node-agent/model/pull/pull.ts";
+import { pullModel, type PullOptions } from "../../node-agent/model/pull/pull.ts";
+import type { StoredVersion } from "../../node-agent/model/store/commit.ts";
 import { parseSource } from "../../node-agent/model/pull/source.ts";
 import type { TestHub } from "./hub-server.ts";
 
@@ -14,7 +15,7 @@ export async function pullFrom(
   hub: TestHub,
   modelsDir: string,
   options: Partial<PullOptions> & { source?: string } = {},
-): Promise<PulledModel> {
+): Promise<StoredVersion> {
   const { source = "acme/tiny", ...more } = options;
   const parsed = parseSource(source, options.endpoint ?? hub.endpoint);
   if (parsed.kind === "path") throw new TypeError("A hub has no paths.");

@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import { PorchlightError } from "../../../shared/errors.ts";
+import { isGguf, modelNameOf } from "../model-files.ts";
 import { chooseFiles } from "./choose-files.ts";
 import { hostOf, type HttpClient } from "./http.ts";
 import { contentUrl, listRepository } from "./hub.ts";
@@ -10,7 +11,7 @@ import type { Source } from "./source.ts";
 /** What is to be downloaded, and the name that suits it. */
 export interface Plan {
   name: string;
-  /** The hub's commit. */
+  /** The hub's commit; of a plain address, what its server calls the file's version. */
   revision?: string;
   files: RemoteFile[];
 }
@@ -35,12 +36,12 @@ async function planHub(
   const chosen = chooseFiles(repository, source.wanted);
   const files = chosen.map(({ path, ...file }) => ({
     ...file,
-    name: basename(path),
+    // A GGUF file is alone in its folder; what belongs to others keeps its place among them.
+    name: isGguf(path) ? basename(path) : path,
     url: contentUrl(endpoint, repository, path),
   }));
   const [first] = files;
-  const isGguf = first?.name.toLowerCase().endsWith(".gguf");
-  const name = isGguf && first ? first.name.slice(0, -".gguf".length) : basename(source.repo);
+  const name = first && isGguf(first.name) ? modelNameOf(first.name) : basename(source.repo);
   return { name, revision: repository.commit, files };
 }
 
@@ -64,7 +65,9 @@ async function planUrl(url: string, http: HttpClient, signal: AbortSignal): Prom
     throw new PorchlightError("model_source_invalid", `${hostOf(url)} does not say how large ${name} is.`);
   const version = response.headers.get("etag") ?? response.headers.get("last-modified");
   return {
-    name: name.slice(0, -".gguf".length),
+    name: modelNameOf(name),
+    // Where there is no hash, this tells whether the file has changed.
+    ...(version === null ? {} : { revision: version.slice(0, 128) }),
     files: [{ name, url, bytes, ...(version === null ? {} : { version }) }],
   };
 }

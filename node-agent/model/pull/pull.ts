@@ -1,12 +1,17 @@
-import { readdir, readFile, rename, rm, stat, statfs } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readFile, rename, rm, stat, statfs } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { PorchlightError } from "../../../shared/errors.ts";
+import { adoptFolder } from "../store/adopt.ts";
+import { commitVersion, reuseVersion, type StagedFile, type StoredVersion } from "../store/commit.ts";
 import { hashFile } from "../store/file-hash.ts";
-import { type Manifest, readManifest, writeManifest } from "../store/manifest.ts";
+import { ignoreMissing } from "../store/file-system.ts";
+import { takeKnownBlobs } from "../store/known-blobs.ts";
 import { openStaging, type Staging } from "../store/model-store.ts";
+import { tensorSpans } from "../store/tensor-spans.ts";
+import { findVersion } from "../store/versions.ts";
 import { type DownloadOptions, downloadFile } from "./download.ts";
 import { HttpClient } from "./http.ts";
-import { type Plan, planPull } from "./plan.ts";
+import { planPull } from "./plan.ts";
 import type { RemoteFile } from "./remote-file.ts";
 import { RETRY, type RetryTiming } from "./retry.ts";
 import { checkModelName, describeSource, type Source } from "./source.ts";
@@ -34,14 +39,6 @@ export type PullEvent =
   | { type: "received"; bytes: number; kept: boolean }
   | { type: "checking"; file: string };
 
-export interface PulledModel {
-  name: string;
-  folder: string;
-  manifest: Manifest;
-  /** False when exactly this was here already. */
-  changed: boolean;
-}
-
 const PART_BYTES = 16 * 1024 * 1024;
 const CONNECTIONS = 4;
 /** Left free, so that a pull never fills a disk to the last byte. */
@@ -49,10 +46,14 @@ const SPARE_BYTES = 64 * 1024 * 1024;
 const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
 
 /**
- * Downloads a model into `modelsDir`, where it appears whole or not at all. An interrupted pull goes on where it stopped. Throws
+ * Downloads a model into the store, where it appears whole or not at all, as the active version unless another is pinned. What the store
+ * has of it already is not downloaded again, and an interrupted pull goes on where it stopped. Throws
  * `model_not_found`, `forbidden`, `model_source_invalid`, `model_download_failed`, `model_busy`, `disk_full` or the signal's reason.
  */
-export async function pullModel(source: Exclude<Source, { kind: "path" }>, options: PullOptions): Promise<PulledModel> {
+export async function pullModel(
+  source: Exclude<Source, { kind: "path" }>,
+  options: PullOptions,
+): Promise<StoredVersion> {
   const { endpoint, token, idleMs, retry = RETRY, signal = new AbortController().signal } = options;
   const http = new HttpClient({
     tokenOrigin: new URL(endpoint).origin,
@@ -64,59 +65,60 @@ export async function pullModel(source: Exclude<Source, { kind: "path" }>, optio
   await using staging = await openStaging(options.modelsDir, name);
   const bytes = plan.files.reduce((sum, file) => sum + file.bytes, 0);
   options.onEvent?.({ type: "planned", name, files: plan.files.length, bytes });
-  const folder = join(options.modelsDir, name);
-  const present = await readManifest(folder);
-  if (present && (await isSame(present, plan, folder))) {
+  // What lies there as a plain folder becomes a version: it may be just this, and it can be rolled back to.
+  await adoptFolder(options.modelsDir, name, signal);
+  const present = await findVersion(options.modelsDir, name, plan);
+  if (present !== undefined) {
+    const stored = await reuseVersion(options.modelsDir, name, present);
     await staging.discard();
-    return { name, folder, manifest: present, changed: false };
+    return stored;
   }
+  const known = await takeKnownBlobs(options.modelsDir, staging.known, plan.files, signal);
   await checkSpace(staging, plan.files, bytes);
-  const files = await fetchAll(plan.files, staging, options, {
+  const staged = await fetchAll(plan.files, known, staging, options, {
     http,
     retry,
     signal,
     partBytes: options.partBytes ?? PART_BYTES,
     connections: options.connections ?? CONNECTIONS,
   });
-  const manifest: Manifest = {
-    version: 1,
+  signal.throwIfAborted();
+  const stored = await commitVersion(options.modelsDir, name, staged, {
     source: describeSource(source),
     ...(plan.revision === undefined ? {} : { revision: plan.revision }),
-    pulledAt: new Date().toISOString(),
-    files,
-  };
-  await writeManifest(staging.files, manifest);
-  signal.throwIfAborted();
-  return { name, folder: await staging.activate(), manifest, changed: true };
+  });
+  await staging.discard();
+  return stored;
 }
 
 /** Small files first: what is wrong with a model shows before its weights are downloaded. */
 async function fetchAll(
   files: readonly RemoteFile[],
+  known: ReadonlyMap<string, StagedFile>,
   staging: Staging,
   { onEvent, inspectConfig }: PullOptions,
   transfer: Omit<DownloadOptions, "onReceived">,
-): Promise<Manifest["files"]> {
-  const arrived: Manifest["files"] = [];
+): Promise<StagedFile[]> {
+  const arrived: StagedFile[] = [];
   for (const file of files.toSorted((a, b) => a.bytes - b.bytes)) {
-    const sha256 = await fetchFile(file, staging, transfer, onEvent);
-    arrived.push({ name: file.name, bytes: file.bytes, sha256 });
-    if (file.name === "config.json") inspectConfig?.(await readConfigFile(join(staging.files, file.name), file.bytes));
+    const here = known.get(file.name);
+    if (here !== undefined) onEvent?.({ type: "received", bytes: file.bytes, kept: true });
+    const staged = here ?? (await fetchFile(file, staging, transfer, onEvent));
+    arrived.push(staged);
+    if (file.name === "config.json") inspectConfig?.(await readConfigFile(staged.path, file.bytes));
   }
-  // Of an earlier revision, whose pull was interrupted.
-  const leftovers = (await readdir(staging.files)).filter((name) => !arrived.some((file) => file.name === name));
-  await Promise.all(leftovers.map((name) => rm(join(staging.files, name), { recursive: true })));
   return arrived;
 }
 
-/** Brings one file into `staging.files`, checked. Returns its SHA-256. */
+/** Brings one file into `staging.files`, checked. */
 async function fetchFile(
   file: RemoteFile,
   staging: Staging,
   transfer: Omit<DownloadOptions, "onReceived">,
   onEvent: PullOptions["onEvent"],
-): Promise<string> {
+): Promise<StagedFile> {
   const [whole, part] = [join(staging.files, file.name), join(staging.parts, file.name)];
+  await Promise.all([whole, part].map((path) => mkdir(dirname(path), { recursive: true })));
   // What an interrupted pull had finished goes through the same checks again: its journal says whether it is this file, its hash the rest.
   await rename(whole, part).catch(ignoreMissing);
   let kept = true; // the first report is of what an earlier run left
@@ -128,31 +130,27 @@ async function fetchFile(
     },
   });
   onEvent?.({ type: "checking", file: file.name });
-  const found = await hashFile(part, file.bytes, transfer.signal);
-  const [kind, expected, got] =
-    file.sha256 === undefined ? ["Git id", file.gitId, found.gitId] : ["SHA-256", file.sha256, found.sha256];
-  if (expected !== undefined && expected !== got) {
+  const spans = await tensorSpans(part, file.name);
+  const byGit = file.sha256 === undefined && file.gitId !== undefined;
+  const found = await hashFile(part, file.bytes, { spans: spans ?? [], git: byGit, signal: transfer.signal });
+  const [kind, expected, got] = byGit
+    ? ["Git id", file.gitId, found.gitId]
+    : ["SHA-256", file.sha256 ?? found.sha256, found.sha256];
+  if (expected !== got) {
     await Promise.all([part, `${part}.journal`].map((path) => rm(path, { force: true })));
     const message = `${file.name} is not what its source promised: its ${kind} is ${got}, not ${expected}. It was thrown away; pull again, or from another source.`;
     throw new PorchlightError("model_source_invalid", message);
   }
   await rename(part, whole);
-  return found.sha256;
-}
-
-async function isSame(present: Manifest, { revision, files }: Plan, folder: string): Promise<boolean> {
-  if (present.files.length !== files.length || present.revision !== revision) return false;
-  const same = files.map(async ({ name, bytes, sha256 }) => {
-    const listed = present.files.find((file) => file.name === name);
-    if (listed?.bytes !== bytes || (sha256 ?? listed.sha256) !== listed.sha256) return false;
-    return (await stat(join(folder, name)).catch(ignoreMissing))?.size === bytes;
-  });
-  return (await Promise.all(same)).every(Boolean);
+  const { sha256, tensors } = found;
+  return { path: whole, name: file.name, bytes: file.bytes, sha256, ...(spans === undefined ? {} : { tensors }) };
 }
 
 /** Throws `disk_full` before a byte is downloaded that would not fit. */
 async function checkSpace(staging: Staging, files: readonly RemoteFile[], bytes: number): Promise<void> {
-  const present = files.flatMap(({ name }) => [staging.files, staging.parts].map((folder) => join(folder, name)));
+  const present = files.flatMap(({ name }) =>
+    [staging.files, staging.parts, staging.known].map((folder) => join(folder, name)),
+  );
   const sizes = await Promise.all(present.map(async (path) => (await stat(path).catch(ignoreMissing))?.blocks ?? 0));
   const heldBytes = sizes.reduce((sum, blocks) => sum + blocks * 512, 0);
   const { bavail, bsize } = await statfs(staging.parts);
@@ -176,9 +174,4 @@ async function readConfigFile(path: string, bytes: number): Promise<unknown> {
 
 function gigabytes(bytes: number): string {
   return `${(bytes / 1e9).toFixed(2)} GB`;
-}
-
-function ignoreMissing(error: unknown): undefined {
-  if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-  throw error;
 }

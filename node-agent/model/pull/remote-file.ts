@@ -1,6 +1,6 @@
 /** A file to download, and what its source promises about it. */
 export interface RemoteFile {
-  /** Name in the model's folder: no separators. */
+  /** Name in the model's folder: see `isFileName`. */
   name: string;
   url: string;
   bytes: number;

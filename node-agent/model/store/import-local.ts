@@ -1,16 +1,18 @@
-import { constants, copyFile, mkdir, readdir, realpath, rm, stat, symlink } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { mkdir, realpath, rm, stat, symlink } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { PorchlightError } from "../../../shared/errors.ts";
 import { chooseFiles } from "../pull/choose-files.ts";
-import { hashFile } from "./file-hash.ts";
-import { type Manifest, writeManifest } from "./manifest.ts";
+import { addToStore } from "./add.ts";
+import { adoptFolder } from "./adopt.ts";
+import type { StoredVersion } from "./commit.ts";
+import { filesUnder } from "./file-system.ts";
+import { isFileName } from "./manifest.ts";
 import { openStaging } from "./model-store.ts";
+import { withStore } from "./store-lock.ts";
 
 export interface ImportOptions {
   modelsDir: string;
   name: string;
-  /** Leave the files where they are and link to them. */
-  link: boolean;
   signal: AbortSignal;
 }
 
@@ -23,34 +25,34 @@ export async function findLocalFiles(path: string): Promise<{ folder: string; na
       throw new PorchlightError("model_not_found", `${path} is no .gguf file and no folder.`);
     return { folder: join(found, ".."), names: [basename(found)], name: basename(found).slice(0, -".gguf".length) };
   }
-  const files = (await readdir(found)).map((name) => ({ path: name, bytes: 0 }));
+  const files = (await filesUnder(found)).filter(isFileName).map((name) => ({ path: name, bytes: 0 }));
   const names = chooseFiles({ repo: path, commit: "", files }, undefined).map((file) => file.path);
   return { folder: found, names, name: basename(found) };
 }
 
-/** Copies a model on this disk into the models folder, or links to its files; whole or not at all. Returns the model's folder there. */
+/** Copies a model on this disk into the store; whole or not at all. Throws what `addToStore` does. */
 export async function importModel(
   { folder, names }: { folder: string; names: readonly string[] },
-  { modelsDir, name, link, signal }: ImportOptions,
-): Promise<string> {
+  options: ImportOptions,
+): Promise<StoredVersion> {
+  return await addToStore({ ...options, folder, files: names, source: folder });
+}
+
+/**
+ * Makes models/NAME a folder of links to a model's files elsewhere on this disk. What is only linked to is its owner's to change: no
+ * manifest vouches for it, and the store has no part in it.
+ */
+export async function linkModel(
+  { folder, names }: { folder: string; names: readonly string[] },
+  { modelsDir, name, signal }: ImportOptions,
+): Promise<void> {
   await using staging = await openStaging(modelsDir, name);
+  await adoptFolder(modelsDir, name, signal);
   await rm(staging.files, { recursive: true });
-  await mkdir(staging.files);
-  const files: Manifest["files"] = [];
   for (const file of names) {
-    signal.throwIfAborted();
-    const [from, to] = [join(folder, file), join(staging.files, file)];
-    if (link) {
-      await symlink(from, to);
-      continue;
-    }
-    await copyFile(from, to, constants.COPYFILE_FICLONE);
-    const { size } = await stat(to);
-    files.push({ name: file, bytes: size, sha256: (await hashFile(to, size, signal)).sha256 });
+    const link = join(staging.files, file);
+    await mkdir(dirname(link), { recursive: true });
+    await symlink(join(folder, file), link);
   }
-  // What is only linked to is its owner's to change: no manifest vouches for it.
-  if (!link) {
-    await writeManifest(staging.files, { version: 1, source: folder, pulledAt: new Date().toISOString(), files });
-  }
-  return await staging.activate();
+  await withStore(modelsDir, () => staging.activate());
 }

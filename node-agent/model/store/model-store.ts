@@ -1,17 +1,21 @@
-import { mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { isTaken } from "./file-system.ts";
+import { syncFolder } from "./layout.ts";
 import { takeLock } from "./lock.ts";
 
 /** Under the models folder; the registry does not look into names that start with a dot. */
 const WORK = ".pull";
 
-/** A model being put together, out of sight until it is whole. */
+/** A model being put together, out of sight until it is whole; and the right to change models/NAME. */
 export interface Staging extends AsyncDisposable {
   /** Files that arrived and were checked: becomes the model's folder. */
   files: string;
   /** Files on their way. */
   parts: string;
-  /** Puts `files` in the place of models/NAME in one step, and forgets the rest. */
+  /** Second names of blobs that are here already: nothing is ever written to them. */
+  known: string;
+  /** Puts `files` as they are in the place of models/NAME, outside of the store, and forgets the rest. */
   activate(): Promise<string>;
   /** Forgets everything. */
   discard(): Promise<void>;
@@ -24,7 +28,8 @@ export interface Staging extends AsyncDisposable {
 export async function openStaging(modelsDir: string, name: string): Promise<Staging> {
   const work = join(modelsDir, WORK, name);
   const target = join(modelsDir, name);
-  const [files, parts, replaced] = [join(work, "files"), join(work, "parts"), join(work, "replaced")];
+  const [files, parts] = [join(work, "files"), join(work, "parts")];
+  const [known, replaced] = [join(work, "known"), join(work, "replaced")];
   await mkdir(join(modelsDir, WORK), { recursive: true, mode: 0o700 });
   const lock = await takeLock(`${work}.lock`);
   try {
@@ -37,9 +42,10 @@ export async function openStaging(modelsDir: string, name: string): Promise<Stag
   return {
     files,
     parts,
+    known,
     activate: async () => {
       await syncFolder(files);
-      if (await exists(target)) await rename(target, replaced);
+      if (await isTaken(target)) await rename(target, replaced);
       await rename(files, target);
       await syncFolder(modelsDir);
       await rm(work, { recursive: true, force: true });
@@ -52,28 +58,7 @@ export async function openStaging(modelsDir: string, name: string): Promise<Stag
 
 /** Brings back a model whose replacement was killed between its two renames. */
 async function recover(target: string, replaced: string): Promise<void> {
-  if (!(await exists(replaced))) return;
-  if (await exists(target)) await rm(replaced, { recursive: true, force: true });
+  if (!(await isTaken(replaced))) return;
+  if (await isTaken(target)) await rm(replaced, { recursive: true, force: true });
   else await rename(replaced, target);
-}
-
-/** Removes the folder or file `name` of the models folder: out of the list in one step, then from the disk. Throws `model_busy`. */
-export async function removeModel(modelsDir: string, name: string): Promise<void> {
-  await using staging = await openStaging(modelsDir, name);
-  await rename(join(modelsDir, name), join(staging.parts, "removed"));
-  await staging.discard();
-}
-
-/** Makes the renames in a folder survive a power cut. */
-async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === "win32") return; // it cannot open folders
-  await using handle = await open(folder);
-  await handle.sync();
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await stat(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -146,7 +146,7 @@ describe("porchlight models", () => {
     expect(await json("verify", "mine")).toMatchObject({ intact: true });
     expect(await run("verify", "loose")).toMatchObject({ code: 1, err: expect.stringMatching(/was not pulled/) });
     for (const name of ["loose", "mine"]) expect(await run("rm", name, "--yes")).toMatchObject({ code: 0 });
-    expect(await readdir(join(data.path, "models"))).toEqual([".pull", "starter-Q8_0"]);
+    expect(await readdir(join(data.path, "models"))).toEqual([".pull", ".store", "starter-Q8_0"]);
   });
 
   it("suggests models with sizes and licences", async () => {

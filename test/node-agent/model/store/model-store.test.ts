@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { takeLock } from "../../../../node-agent/model/store/lock.ts";
 import { readManifest } from "../../../../node-agent/model/store/manifest.ts";
-import { openStaging, removeModel } from "../../../../node-agent/model/store/model-store.ts";
+import { openStaging } from "../../../../node-agent/model/store/model-store.ts";
+import { removeModel } from "../../../../node-agent/model/store/remove.ts";
 import { CATALOGUE, suggestModels } from "../../../../node-agent/model/store/catalogue.ts";
 import { temporaryFolder } from "../../../support/model-temp.ts";
 
@@ -52,7 +53,7 @@ describe("the model store", () => {
   it("removes a model and what was staged of it", async () => {
     await put("one");
     await removeModel(folder.path, "m");
-    expect(await readdir(folder.path)).toEqual([".pull"]);
+    expect(await readdir(folder.path)).toEqual([".pull", ".store"]);
   });
 
   it("reads no manifest that names a path", async () => {
