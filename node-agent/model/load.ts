@@ -7,7 +7,7 @@ import { TransformerDecoder } from "./transformer-decoder.ts";
 import { openModelTensors, readModelConfig } from "./model-files.ts";
 
 /** Raise it when the graph or the layout of weights changes: what was compiled before is then compiled anew. */
-export const BUILDER_VERSION = 5;
+export const BUILDER_VERSION = 6;
 
 /**
  * Loads a Hugging Face folder or a GGUF file as a decoder. The first time, the weights are converted and compiled for this CPU (seconds for a
@@ -27,7 +27,7 @@ export async function loadDecoder(options: DecoderOptions): Promise<Decoder> {
       // Neither slots nor context are here: the compiled graph takes any, up to the positions of its tables.
       key: { builder: BUILDER_VERSION, positions: config.maxPositions },
       open: () => openModelTensors(path),
-      build: (weights) => buildTransformer(config, weights, precisionsOf(quantization)),
+      build: (weights) => buildTransformer(config, weights, precisionsOf(quantization, weights.source.quantization)),
       weightCount: weightCount(config),
     },
     options,

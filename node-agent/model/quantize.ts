@@ -1,3 +1,5 @@
+import type { IntFormat, IntRows } from "./tensor-source.ts";
+
 /**
  * Round-to-nearest quantisation of weight matrices, in the layouts of ONNX Runtime's kernels. A matrix is row-major
  * [rows, columns] with one row per output channel, as Hugging Face files have it.
@@ -6,13 +8,6 @@
 /** Weights of a 4-bit row: the middle of the unsigned range stands for zero (the kernel's default zero point). */
 const INT4_ZERO = 8;
 const INT4_PAIR_OF_ZEROS = (INT4_ZERO << 4) | INT4_ZERO;
-
-export interface Int4Rows {
-  /** [rows, blocks, block / 2]: two weights a byte, the earlier in the low half; weight = (q - 8) x scale. */
-  packed: Uint8Array;
-  /** [rows, blocks]. */
-  scales: Float32Array;
-}
 
 /** Blocks that a row of `columns` weights takes; the last one may be padded. */
 export function blockCount(columns: number, block: number): number {
@@ -23,18 +18,18 @@ export function blockCount(columns: number, block: number): number {
  * 4 bits per weight with one scale per `block` weights of a row, for MatMulNBits. The weight of largest magnitude maps to -8, so
  * all 16 levels are used (the scheme of GGML's Q4_0); the scale is then fitted to the chosen levels. Padding is zero.
  */
-export function quantizeInt4(values: Float32Array, columns: number, block: number): Int4Rows {
+export function quantizeInt4(values: Float32Array, columns: number, block: number): IntRows {
   const rows = values.length / columns;
   const blocks = blockCount(columns, block);
-  const packed = new Uint8Array((rows * blocks * block) / 2).fill(INT4_PAIR_OF_ZEROS);
+  const levels = new Uint8Array((rows * blocks * block) / 2).fill(INT4_PAIR_OF_ZEROS);
   const scales = new Float32Array(rows * blocks);
   for (let index = 0; index < rows * blocks; index++) {
     const row = Math.floor(index / blocks);
     const first = row * columns + (index % blocks) * block;
     const last = Math.min(first + block, (row + 1) * columns);
-    scales[index] = packInt4Block(values, first, last, packed, (index * block) / 2);
+    scales[index] = packInt4Block(values, first, last, levels, (index * block) / 2);
   }
-  return { packed, scales };
+  return { levels, scales };
 }
 
 function packInt4Block(values: Float32Array, first: number, last: number, packed: Uint8Array, byte: number): number {
@@ -123,18 +118,14 @@ function forEachTile(
   }
 }
 
-/** The middle of the unsigned 8-bit range: the zero of GatherBlockQuantized's uint8 data. */
+/** The middle of the unsigned 8-bit range stands for zero (the kernels' default too). */
 const UINT8_ZERO = 128;
 
-/** 8 bits per weight with one scale per `block` weights of a row: weight = (q - 128) x scale, for GatherBlockQuantized. */
-export function quantizeUint8Blocks(
-  values: Float32Array,
-  columns: number,
-  block: number,
-): { data: Uint8Array; scales: Float32Array } {
+/** 8 bits per weight with one scale per `block` weights of a row: weight = (q - 128) x scale, q in [1, 255]. */
+export function quantizeUint8Blocks(values: Float32Array, columns: number, block: number): IntRows {
   const rows = values.length / columns;
   const blocks = blockCount(columns, block);
-  const data = new Uint8Array(values.length);
+  const levels = new Uint8Array(values.length);
   const scales = new Float32Array(rows * blocks);
   for (let index = 0; index < rows * blocks; index++) {
     const row = Math.floor(index / blocks);
@@ -142,10 +133,10 @@ export function quantizeUint8Blocks(
     const last = Math.min(first + block, (row + 1) * columns);
     const scale = Math.abs(extreme(values, first, last)) / 127;
     const inverse = scale === 0 ? 0 : 1 / scale;
-    for (let i = first; i < last; i++) data[i] = roundSmall((values[i] ?? 0) * inverse) + UINT8_ZERO;
+    for (let i = first; i < last; i++) levels[i] = roundSmall((values[i] ?? 0) * inverse) + UINT8_ZERO;
     scales[index] = scale;
   }
-  return { data, scales };
+  return { levels, scales };
 }
 
 /** Rows [firstRow, ...) of a matrix written transposed into `target` [columns, rowsTotal]. */
@@ -160,4 +151,30 @@ export function transposeInto(
     const to = column * rowsTotal + firstRow;
     for (let row = fromRow; row < toRow; row++) target[to + row] = values[row * columns + column] ?? 0;
   });
+}
+
+/** Rows of 8-bit levels, one scale a row, written transposed and signed into `target`: see quantizeInt8Transposed. */
+export function transposeLevels(
+  levels: Uint8Array,
+  columns: number,
+  target: Int8Array,
+  rowsTotal: number,
+  firstRow: number,
+): void {
+  forEachTile(levels.length / columns, columns, (column, fromRow, toRow) => {
+    const to = column * rowsTotal + firstRow;
+    for (let row = fromRow; row < toRow; row++) target[to + row] = (levels[row * columns + column] ?? 0) - UINT8_ZERO;
+  });
+}
+
+/** The weights that rows of levels stand for. `block` divides `columns`. */
+export function dequantize({ levels, scales }: IntRows, { bits, block }: IntFormat): Float32Array {
+  const values = new Float32Array(scales.length * block);
+  for (let i = 0; i < values.length; i++) {
+    const scale = scales[Math.floor(i / block)] ?? 0;
+    const byte = levels[bits === 8 ? i : i >> 1] ?? 0;
+    const level = bits === 8 ? byte - UINT8_ZERO : (i % 2 === 0 ? byte & 15 : byte >> 4) - INT4_ZERO;
+    values[i] = level * scale;
+  }
+  return values;
 }

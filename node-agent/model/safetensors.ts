@@ -1,10 +1,12 @@
 import { type FileHandle, open, readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
-import { FLOAT_BYTES, type FloatFormat, toFloat32 } from "./float-formats.ts";
+import { type FloatFormat, toFloat32 } from "./float-formats.ts";
 import { modelError } from "./model-error.ts";
 import { LENGTH_PREFIX_BYTES, parseHeader, parseHeaderLength, type StoredTensor } from "./safetensors-header.ts";
-import type { TensorSource } from "./tensor-source.ts";
+import { findIntMatrices, listTensors, mainQuantization } from "./quantization/compressed-tensors.ts";
+import { dequantize } from "./quantize.ts";
+import type { IntTensors, TensorSource } from "./tensor-source.ts";
 
 const SINGLE_FILE = "model.safetensors";
 const INDEX_FILE = "model.safetensors.index.json";
@@ -37,26 +39,90 @@ export async function openSafetensors(folder: string): Promise<TensorSource> {
     }
   }
   const handles = await openAll(shards.map((shard) => shard.path));
-  return {
-    tensors,
-    async read(name, start, count) {
-      const tensor = tensors.get(name);
-      if (tensor === undefined) throw modelError(`${folder} has no tensor ${name}.`);
-      if (start < 0 || start + count > tensor.elements)
-        throw new RangeError(`${name} has no elements [${start}, +${count}).`);
-      const format = floatFormat(tensor.dtype);
-      if (format === undefined) {
-        throw modelError(`${folder}: tensor ${name} is ${tensor.dtype}; weights must be F32, F16 or BF16.`);
-      }
-      const handle = handles[tensor.shard];
-      if (handle === undefined) throw new Error(`Shard ${tensor.shard} is not open.`);
-      const width = FLOAT_BYTES[format];
-      return toFloat32(await readExactly(handle, tensor.offset + start * width, count * width, folder), format);
-    },
-    async close() {
-      await Promise.all(handles.map((handle) => handle.close()));
+  const close = async () => void (await Promise.all(handles.map((handle) => handle.close())));
+  const readBytes = async ({ shard, offset, bytes, elements }: Located, start: number, count: number) => {
+    const handle = handles[shard];
+    if (handle === undefined) throw new Error(`Shard ${shard} is not open.`);
+    const width = bytes / elements;
+    return await readExactly(handle, offset + start * width, count * width, folder);
+  };
+  try {
+    return { ...(await tensorSource(folder, tensors, readBytes)), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+type Located = StoredTensor & { shard: number };
+/** Bytes of elements [start, start + count). */
+type ReadBytes = (tensor: Located, start: number, count: number) => Promise<Uint8Array>;
+
+async function tensorSource(folder: string, stored: ReadonlyMap<string, Located>, readBytes: ReadBytes) {
+  const find = (name: string) => {
+    const tensor = stored.get(name);
+    if (tensor === undefined) throw modelError(`${folder} has no tensor ${name}.`);
+    return tensor;
+  };
+  const matrices = await findIntMatrices(stored, async (name) => toIntegers(find(name), readBytes));
+  const tensors = listTensors(stored, matrices);
+  const readFloats = async (name: string, start: number, count: number) => {
+    const tensor = find(name);
+    if (start < 0 || start + count > tensor.elements)
+      throw new RangeError(`${name} has no elements [${start}, +${count}).`);
+    const format = floatFormat(tensor.dtype);
+    if (format === undefined) {
+      throw modelError(`${folder}: tensor ${name} is ${tensor.dtype}; weights must be F32, F16 or BF16.`);
+    }
+    return toFloat32(await readBytes(tensor, start, count), format);
+  };
+  const ints: IntTensors = {
+    formatOf: (name) => matrices.get(name)?.format,
+    async read(name, row, rows) {
+      const matrix = matrices.get(name);
+      if (matrix === undefined) throw new RangeError(`${name} is not held in integers.`);
+      const levels = find(matrix.levels);
+      const groups = find(matrix.scales).elements / (matrix.shape[0] ?? 1);
+      const [width, total] = [levels.shape[1] ?? 0, matrix.shape[0] ?? 0];
+      if (row < 0 || row + rows > total) throw new RangeError(`${name} has no rows [${row}, +${rows}).`);
+      const bytes = await readBytes(levels, row * width, rows * width);
+      return {
+        // Signed bytes become unsigned ones around 128 by turning the highest bit over.
+        levels: matrix.signed ? bytes.map((byte) => byte ^ 0x80) : bytes,
+        scales: await readFloats(matrix.scales, row * groups, rows * groups),
+      };
     },
   };
+  const quantization = mainQuantization(tensors, matrices);
+  return {
+    tensors,
+    read: async (name: string, start: number, count: number) =>
+      matrices.has(name)
+        ? await readDequantized(ints, name, tensors.get(name)?.shape[1] ?? 1, start, count)
+        : await readFloats(name, start, count),
+    ...(quantization === undefined ? {} : { ints, quantization }),
+  };
+}
+
+/** Elements of a matrix that is held in integers: its rows are read whole. */
+async function readDequantized(ints: IntTensors, name: string, columns: number, start: number, count: number) {
+  const format = ints.formatOf(name);
+  if (format === undefined) throw new RangeError(`${name} is not held in integers.`);
+  const row = Math.floor(start / columns);
+  const end = Math.ceil((start + count) / columns);
+  const values = dequantize(await ints.read(name, row, end - row), format);
+  return values.slice(start - row * columns, start - row * columns + count);
+}
+
+/** The elements of a small tensor of integers. */
+async function toIntegers(tensor: Located, readBytes: ReadBytes): Promise<number[]> {
+  const bytes = await readBytes(tensor, 0, tensor.elements);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Array.from({ length: tensor.elements }, (_, i) => {
+    if (tensor.dtype === "I64") return Number(view.getBigInt64(8 * i, true));
+    if (tensor.dtype === "I32") return view.getInt32(4 * i, true);
+    throw modelError(`A shape is stored as ${tensor.dtype}; it must be I64 or I32.`);
+  });
 }
 
 function floatFormat(dtype: string): FloatFormat | undefined {

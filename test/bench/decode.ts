@@ -5,7 +5,8 @@ import { fileURLToPath } from "node:url";
 import { probeHardware } from "../../node-agent/hardware/probe.ts";
 import { readConfig } from "../../node-agent/model/config.ts";
 import { defaultQuantization } from "../../node-agent/model/default-quantization.ts";
-import { int4Block } from "../../node-agent/model/linear.ts";
+import { int4Block } from "../../node-agent/model/int-formats.ts";
+import type { Precision } from "../../node-agent/model/linear.ts";
 import { precisionsOf } from "../../node-agent/model/transformer.ts";
 import { readModel } from "../../node-agent/model/registry.ts";
 import type { Quantization } from "../../shared/inference/model.ts";
@@ -107,7 +108,7 @@ async function bytesPerToken(folder: string, quantization: Quantization): Promis
   const config = await readConfig(folder);
   const precisions = precisionsOf(quantization);
   const { hiddenSize, ffnSize, headDim, heads, kvHeads } = config;
-  const bytes = (rows: number, columns: number, precision: Quantization): number => {
+  const bytes = (rows: number, columns: number, precision: Precision): number => {
     if (precision === "fp32") return rows * columns * 4;
     if (precision === "int8") return rows * (columns + 4);
     const blocks = Math.ceil(columns / int4Block(columns));

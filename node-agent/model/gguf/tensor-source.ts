@@ -2,7 +2,7 @@ import { modelError } from "../model-error.ts";
 import type { TensorSource } from "../tensor-source.ts";
 import { architectureOf } from "./architectures.ts";
 import { decodeBlocks } from "./blocks.ts";
-import { toInt4Rows } from "./int4-rows.ts";
+import { INT_TYPES } from "./int-rows.ts";
 import type { GgufTensor } from "./header.ts";
 import { headCounts } from "./metadata-config.ts";
 import { type GgufFile, openGguf } from "./reader.ts";
@@ -48,13 +48,22 @@ function tensorSource(file: GgufFile): TensorSource {
       const values = await readElements(file, tensor, start, count);
       return tensor.excess === 0 ? values : values.map((value) => value - tensor.excess);
     },
-    int4: {
-      block: TENSOR_TYPES.Q4_0.elements,
-      has: (name) => tensors.get(name)?.type === "Q4_0",
-      read: async (name, row, rows) => toInt4Rows(await readRows(file, find(name), row, rows)),
+    ints: {
+      formatOf: (name) => intTypeOf(tensors.get(name))?.format,
+      read: async (name, row, rows) => {
+        const tensor = find(name);
+        const type = intTypeOf(tensor);
+        if (type === undefined) throw new RangeError(`${name} is ${tensor.type}, not integers.`);
+        return type.toRows(await readRows(file, tensor, row, rows));
+      },
     },
     close: () => file.close(),
   };
+}
+
+/** Only matrices are held in integers: what is added to a vector's elements would be lost. */
+function intTypeOf(tensor: NamedTensor | undefined) {
+  return tensor === undefined || tensor.shape.length !== 2 ? undefined : INT_TYPES[tensor.type];
 }
 
 function namedTensors(file: GgufFile): Map<string, NamedTensor> {

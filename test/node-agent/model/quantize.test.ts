@@ -9,14 +9,14 @@ import {
 } from "../../../node-agent/model/quantize.ts";
 
 /** The slow twin of the kernel: weight = (q - 8) x scale. */
-function dequantizeInt4({ packed, scales }: ReturnType<typeof quantizeInt4>, columns: number, block: number): number[] {
+function dequantizeInt4({ levels, scales }: ReturnType<typeof quantizeInt4>, columns: number, block: number): number[] {
   const blocks = blockCount(columns, block);
   const rows = scales.length / blocks;
   return Array.from({ length: rows * columns }, (_, i) => {
     const row = Math.floor(i / columns);
     const column = i % columns;
     const index = row * blocks + Math.floor(column / block);
-    const byte = packed[(index * block + (column % block)) >> 1] ?? 0;
+    const byte = levels[(index * block + (column % block)) >> 1] ?? 0;
     const level = column % 2 === 0 ? byte & 0xf : byte >> 4;
     return (level - 8) * (scales[index] ?? Number.NaN);
   });
@@ -64,14 +64,14 @@ describe("int4", () => {
   });
 
   test("zeros stay zero, and the padding of a short last block is zero", () => {
-    const { packed, scales } = quantizeInt4(new Float32Array(2 * 33), 33, 32);
+    const { levels, scales } = quantizeInt4(new Float32Array(2 * 33), 33, 32);
     expect([...scales]).toEqual([0, 0, 0, 0]);
-    expect(new Set(packed)).toEqual(new Set([0x88]));
+    expect(new Set(levels)).toEqual(new Set([0x88]));
     const padded = quantizeInt4(
       Float32Array.from({ length: 33 }, () => 1),
       33,
       32,
-    ).packed;
+    ).levels;
     expect([...padded.subarray(17)]).toEqual(Array.from({ length: 15 }, () => 0x88));
   });
 });
@@ -96,11 +96,11 @@ describe("int8", () => {
   test("in blocks: every weight is within half a level", () => {
     fc.assert(
       fc.property(matrix, ({ values, columns }) => {
-        const { data, scales } = quantizeUint8Blocks(values, columns, 32);
+        const { levels, scales } = quantizeUint8Blocks(values, columns, 32);
         const blocks = blockCount(columns, 32);
         for (const [i, value] of values.entries()) {
           const scale = scales[Math.floor(i / columns) * blocks + Math.floor((i % columns) / 32)] ?? Number.NaN;
-          const level = (data[i] ?? Number.NaN) - 128;
+          const level = (levels[i] ?? Number.NaN) - 128;
           expect(Math.abs(level * scale - value)).toBeLessThanOrEqual(scale / 2 + 1e-5);
         }
       }),

@@ -3,7 +3,8 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { decodeBlocks } from "../../../../node-agent/model/gguf/blocks.ts";
-import { toInt4Rows } from "../../../../node-agent/model/gguf/int4-rows.ts";
+import { INT_TYPES } from "../../../../node-agent/model/gguf/int-rows.ts";
+import { dequantize } from "../../../../node-agent/model/quantize.ts";
 import { TENSOR_TYPES, type TensorTypeName } from "../../../../node-agent/model/gguf/tensor-types.ts";
 import { SLOW_TYPES, slowWeight } from "../../../support/gguf-slow-blocks.ts";
 
@@ -53,16 +54,13 @@ describe("any bits decode as in the slow twin", () => {
   });
 });
 
-test("Q4_0 in the layout of MatMulNBits is the same numbers", () => {
-  const { bytes, elements } = TENSOR_TYPES.Q4_0;
+test.each(["Q4_0", "Q8_0"] as const)("%s as rows of integers is the same numbers", (type) => {
+  const { bytes } = TENSOR_TYPES[type];
+  const int = INT_TYPES[type];
+  if (int === undefined) throw new Error(`${type} is not held in integers.`);
   fc.assert(
     fc.property(fc.uint8Array({ minLength: 3 * bytes, maxLength: 3 * bytes }), (blocks) => {
-      const { packed, scales } = toInt4Rows(blocks);
-      const weights = Array.from({ length: 3 * elements }, (_, i) => {
-        const pair = packed[i >> 1] ?? 0;
-        return ((i % 2 === 0 ? pair & 15 : pair >> 4) - 8) * (scales[Math.floor(i / elements)] ?? 0);
-      });
-      sameNumbers(decodeBlocks("Q4_0", blocks), weights);
+      sameNumbers(decodeBlocks(type, blocks), [...dequantize(int.toRows(blocks), int.format)]);
     }),
   );
 });

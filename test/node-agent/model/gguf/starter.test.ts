@@ -4,6 +4,7 @@ import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Decoder } from "../../../../node-agent/engine/decoder.ts";
 import { readConfig } from "../../../../node-agent/model/config.ts";
+import { dequantize } from "../../../../node-agent/model/quantize.ts";
 import { openGgufTensors } from "../../../../node-agent/model/gguf/tensor-source.ts";
 import { loadDecoder } from "../../../../node-agent/model/load.ts";
 import { readModelConfig, readModelDefaults } from "../../../../node-agent/model/model-files.ts";
@@ -45,10 +46,14 @@ async function load(path: string, quantization: Quantization = "fp32"): Promise<
   return Object.assign(decoder, { [Symbol.asyncDispose]: () => decoder.dispose() });
 }
 
-test("Q4_0 matrices are handed over in 4 bits as they are, rows in order", async () => {
-  const source = await openGgufTensors(starter("Q4_0"));
-  const { int4 } = source;
-  expect(int4?.has("model.embed_tokens.weight")).toBe(false);
+test.each([
+  ["Q4_0", 4],
+  ["Q8_0", 8],
+] as const)("%s matrices are handed over in %i bits as they are, rows in order", async (type, bits) => {
+  const source = await openGgufTensors(starter(type));
+  const { ints } = source;
+  expect(ints?.formatOf("model.embed_tokens.weight")?.bits).toBe(8);
+  expect(ints?.formatOf("model.norm.weight")).toBeUndefined();
   for (const part of ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "mlp.down_proj"]) {
     const name = `model.layers.2.${part}.weight`;
     const [rows = 0, columns = 0] = source.tensors.get(name)?.shape ?? [];
@@ -57,13 +62,12 @@ test("Q4_0 matrices are handed over in 4 bits as they are, rows in order", async
       [5, 70],
       [rows - 1, 1],
     ] as const) {
-      expect(int4?.has(name)).toBe(true);
-      const { packed, scales } = (await int4?.read(name, row, count)) ?? { packed: [], scales: [] };
-      const weights = Float32Array.from({ length: count * columns }, (_, i) => {
-        const pair = packed[i >> 1] ?? 0;
-        return ((i % 2 === 0 ? pair & 15 : pair >> 4) - 8) * (scales[i >> 5] ?? 0);
-      });
-      expect(largestDifference(weights, await source.read(name, row * columns, count * columns))).toBe(0);
+      const format = ints?.formatOf(name);
+      expect(format).toEqual({ bits, block: 32 });
+      const stored = await ints?.read(name, row, count);
+      if (format === undefined || stored === undefined) throw new Error(`${name} is not held in integers.`);
+      const expected = await source.read(name, row * columns, count * columns);
+      expect(largestDifference(dequantize(stored, format), expected)).toBe(0);
     }
   }
   await source.close();
