@@ -14,6 +14,8 @@ import { WaitingQueue } from "./waiting-queue.ts";
 export interface SchedulerOptions {
   /** Prompt tokens of one step; by default as many as keep others from waiting long, by what earlier steps took. */
   prefillTokens?: number | undefined;
+  /** Tokens to guess at a time; by default as many as pay, by what they cost and how many were right. 0 turns it off. */
+  draftTokens?: number | undefined;
   /** Sequences that may wait for a slot before new ones are refused. */
   maxWaiting?: number | undefined;
   /** Memory for keys and values, of running sequences and of prefixes kept for later. */
@@ -34,6 +36,7 @@ export class Scheduler {
   readonly #decoder: Decoder;
   readonly #memory: KvMemory;
   readonly #prefillTokens: number | undefined;
+  readonly #draftTokens: number | undefined;
   readonly #maxWaiting: number;
   readonly #chunks = new ChunkSize();
   readonly #drafts = new DraftLength();
@@ -58,6 +61,7 @@ export class Scheduler {
       charge: (sequence, tokens) => this.#waiting.charge(sequence, tokens),
     });
     this.#prefillTokens = options.prefillTokens;
+    this.#draftTokens = options.draftTokens;
     this.#maxWaiting = options.maxWaiting ?? 256;
   }
 
@@ -176,7 +180,7 @@ export class Scheduler {
   #draft(sequence: Sequence): readonly number[] {
     const { drafter, prompt } = sequence.spec;
     const room = sequence.maxTokens - (sequence.tokens.length - prompt.length) - 1;
-    const most = drafter === undefined ? 0 : Math.min(room, this.#drafts.choose(sequence.drafts));
+    const most = drafter === undefined ? 0 : Math.min(room, this.#draftTokens ?? this.#drafts.choose(sequence.drafts));
     return most > 0 ? (drafter?.propose(sequence.tokens, most) ?? []) : [];
   }
 
