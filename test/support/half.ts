@@ -12,8 +12,12 @@ export function halfBytes(...values: readonly number[]): Uint8Array {
   return new Uint8Array(Uint16Array.from(values, toHalf).buffer);
 }
 
+const float = new Float32Array(1);
+const floatBits = new Uint32Array(float.buffer);
+
 /** Bits of the nearest bfloat16 number, ties to even; for finite numbers. */
 export function toBrainFloat(value: number): number {
-  const [bits = 0] = new Uint32Array(Float32Array.of(value).buffer);
+  float[0] = value;
+  const [bits = 0] = floatBits;
   return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
 }

@@ -6,6 +6,8 @@ export interface LlamaModel extends AsyncDisposable {
   /** Size of the file. */
   readonly bytes: number;
   readonly vocabSize: number;
+  /** Token ids of a text, in which control tokens are recognised. */
+  tokenize(text: string): number[];
   /** Greedy tokens after a prompt, one at a time over the cache. */
   greedy(prompt: readonly number[], count: number): Promise<number[]>;
   /** Natural logarithms of the next token's probabilities after each of the tokens: rows of `vocabSize`. They are the logits less a number per row. */
@@ -48,6 +50,7 @@ export async function openLlama(path: string, contextLength: number): Promise<Ll
   return {
     bytes,
     vocabSize,
+    tokenize: (text) => model.tokenize(text, true),
     logProbabilities,
     async greedy(prompt, count) {
       await sequence.clearHistory();
