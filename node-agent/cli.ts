@@ -9,7 +9,8 @@ import { VERSION } from "./version.ts";
 export async function main(argv: readonly string[]): Promise<number> {
   try {
     const { name, rest, flags } = parse(argv);
-    if (flags.version) return print(VERSION);
+    // `models rm NAME --version V` means a version of the model.
+    if (flags.version && rest.length < 3) return print(VERSION);
     if (flags.help || name === undefined) return print(help(name));
     return await COMMANDS[name].run(flags, rest);
   } catch (error) {

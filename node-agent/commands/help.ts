@@ -10,6 +10,7 @@ const FLAG_HELP: Record<keyof typeof FLAGS, [form: string, meaning: string]> = {
   as: ["--as NAME", "the name a pulled model gets here"],
   link: ["--link", "link to a model folder on this disk instead of copying it"],
   force: ["--force", "pull a model even if this build cannot load it"],
+  versions: ["--versions", "list every version of every model in the store"],
   yes: ["-y, --yes", "remove without asking"],
   json: ["--json", "print one JSON object instead of text"],
   help: ["-h, --help", "show this, or the help of one command"],

@@ -12,6 +12,7 @@ export const FLAGS = {
   as: { type: "string" },
   link: { type: "boolean" },
   force: { type: "boolean" },
+  versions: { type: "boolean" },
   yes: { type: "boolean", short: "y" },
   json: { type: "boolean" },
   help: { type: "boolean", short: "h" },
@@ -72,13 +73,22 @@ export const COMMANDS = {
   },
   models: {
     summary: "get, list, check and remove models",
-    usage: "porchlight models [list | suggest | pull MODEL | show NAME | verify NAME | rm NAME]",
-    flags: ["data", "as", "link", "force", "yes", "json"],
+    usage:
+      "porchlight models [list [--versions] | suggest | pull MODEL | show NAME | verify NAME | rm NAME [--version V] | pin NAME [V] | unpin NAME | rollback NAME [V]]",
+    flags: ["data", "as", "link", "force", "versions", "yes", "json"],
     run: async (flags, rest) => {
       const { models } = await import("./models.ts");
-      const { json = false, yes = false, link = false, force = false } = flags;
+      const { json = false, yes = false, link = false, force = false, versions = false } = flags;
       return await models(
-        { json, yes, link, force, ...optional("data", nonEmpty(flags.data, "--data")), ...optional("as", flags.as) },
+        {
+          json,
+          yes,
+          link,
+          force,
+          versions,
+          ...optional("data", nonEmpty(flags.data, "--data")),
+          ...optional("as", flags.as),
+        },
         rest,
       );
     },

@@ -5,6 +5,8 @@ import { BUNDLED_MODELS } from "../data-folder.ts";
 import { isGguf, modelNameOf } from "../model/model-files.ts";
 import { nearNames } from "../model/near-names.ts";
 import { listLocalModels, type LocalModel } from "../model/registry.ts";
+import { filesUnder } from "../model/store/file-system.ts";
+import { linkedVersion, storePaths } from "../model/store/layout.ts";
 import { type Manifest, readManifest } from "../model/store/manifest.ts";
 
 /** A model on this disk with what is known of it besides. */
@@ -15,6 +17,8 @@ export interface FoundModel {
   bytes: number;
   bundled: boolean;
   manifest: Manifest | undefined;
+  /** Id of the active version; undefined for a model that the store has no part in. */
+  version: string | undefined;
 }
 
 /** All models here: what the registry lists, and what was pulled but this build has no reader for. */
@@ -42,11 +46,18 @@ export async function findModel(modelsDir: string, name: string): Promise<FoundM
   throw new PorchlightError("model_not_found", `There is no model "${name.slice(0, 200)}" here. ${hint}`);
 }
 
+/** The name of a model that can be changed, by its name. Throws `model_not_found`, and `forbidden` for the one that comes with Porchlight. */
+export async function ownModel(modelsDir: string, name: string): Promise<{ name: string }> {
+  const { model, bundled } = await findModel(modelsDir, name);
+  if (bundled) throw new PorchlightError("forbidden", `${name} comes with Porchlight and has no other versions.`);
+  return { name: model.name };
+}
+
 async function look(model: LocalModel, modelsDir: string): Promise<FoundModel> {
   const parent = dirname(model.folder);
   const isInFolder = isGguf(model.folder) && parent !== modelsDir;
   const place = isInFolder ? parent : model.folder;
-  const names = await readdir(place).catch(() => []);
+  const names = await filesUnder(place).catch(() => []);
   const sizes = await Promise.all([place, ...names.map((name) => join(place, name))].map(fileBytes));
   return {
     model,
@@ -54,6 +65,7 @@ async function look(model: LocalModel, modelsDir: string): Promise<FoundModel> {
     bytes: sizes.reduce((sum, bytes) => sum + bytes, 0),
     bundled: dirname(place) !== modelsDir,
     manifest: await readManifest(place),
+    version: await linkedVersion(storePaths(modelsDir), place),
   };
 }
 

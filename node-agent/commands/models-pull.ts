@@ -17,7 +17,8 @@ import { say, styled } from "./terminal.ts";
 const DEFAULT_ENDPOINT = "https://huggingface.co";
 
 /** `porchlight models pull`: exit code 0 when the model is here, 130 when interrupted (the same command goes on). */
-export async function pullModelNamed({ flags, modelsDir, model }: ModelsContext): Promise<number> {
+export async function pullModelNamed(context: ModelsContext): Promise<number> {
+  const { flags, modelsDir, model } = context;
   const { endpoint, token } = hubEnvironment(process.env);
   const suggested = CATALOGUE.find(({ name }) => name === model);
   const source = parseSource(suggested?.repo ?? model, endpoint);
@@ -26,7 +27,7 @@ export async function pullModelNamed({ flags, modelsDir, model }: ModelsContext)
   void interruption().then(() => stop.abort(new PorchlightError("cancelled")));
   const progress = new DownloadProgress();
   try {
-    if (source.kind === "path") return await pullPath(source.path, { flags, modelsDir, model }, stop.signal);
+    if (source.kind === "path") return await pullPath(source.path, context, stop.signal);
     const pulled = await pullModel(source, {
       modelsDir,
       endpoint,

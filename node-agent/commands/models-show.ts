@@ -28,6 +28,7 @@ export async function showModel({ flags, modelsDir, model: name }: ModelsContext
       : ([
           ["Source", manifest.source],
           ["Revision", manifest.revision ?? "none"],
+          ...(found.version === undefined ? [] : ([["Version", found.version]] satisfies [string, string][])),
           ["Pulled", manifest.pulledAt],
         ] satisfies [string, string][])),
   ];

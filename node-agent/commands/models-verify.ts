@@ -1,3 +1,4 @@
+import { UNKNOWN_SOURCE } from "../model/store/adopt.ts";
 import { verifyFiles, type FileCheck } from "../model/store/verify.ts";
 import { CommandError } from "./command-error.ts";
 import { findModel } from "./models-find.ts";
@@ -18,7 +19,7 @@ export async function verifyModelNamed({ flags, modelsDir, model: name }: Models
     throw new CommandError("request_failed", `${name} was not pulled: there is nothing to compare its files with.`);
   }
   const status = new StatusLine();
-  const checks = await verifyFiles(place, manifest, (file) => status.show(`Reading ${file}`));
+  const checks = await verifyFiles(modelsDir, place, manifest, (file) => status.show(`Reading ${file}`));
   status.clear();
   const intact = checks.every(({ state }) => state === "ok");
   if (flags.json) {
@@ -29,7 +30,12 @@ export async function verifyModelNamed({ flags, modelsDir, model: name }: Models
       return `  ${mark} ${file} ${SENTENCES[state]}`;
     });
     process.stdout.write(`${lines.join("\n")}\n`);
-    if (!intact) say(`Remove it and pull it again: porchlight models pull ${manifest.source} --as ${name}`);
+    if (!intact) say(wayOut(name, manifest.source));
   }
   return intact ? 0 : 1;
+}
+
+function wayOut(name: string, source: string): string {
+  if (source === UNKNOWN_SOURCE) return `Nobody knows where it came from: put its files here again.`;
+  return `Pull it again, only what is wrong is fetched: porchlight models pull ${source} --as ${name}`;
 }

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename, join, sep } from "node:path";
 import { z } from "zod";
 
 const MANIFEST = "entry.json";
@@ -61,6 +61,16 @@ export class CompiledCache {
     await remove(aside);
   }
 
+  /** Removes what was compiled from these model folders or files, or from files in them: sources are JSON arrays that begin with one. */
+  async removeOf(places: readonly string[]): Promise<void> {
+    for (const name of await readdir(this.#folder).catch(() => [])) {
+      const source = (await readManifest(join(this.#folder, name)))?.source;
+      const from = source === undefined ? undefined : placeOf(source);
+      const isGone = places.some((place) => from === place || from?.startsWith(place + sep));
+      if (isGone) await remove(join(this.#folder, name));
+    }
+  }
+
   async #publish(building: string, entry: CacheEntry): Promise<string> {
     const target = this.#path(entry);
     try {
@@ -105,6 +115,14 @@ async function readManifest(folder: string): Promise<z.infer<typeof manifestSche
   } catch {
     // Absent, unreadable or not ours: in every case there is no usable entry here.
     return undefined;
+  }
+}
+
+function placeOf(source: string): string | undefined {
+  try {
+    return z.tuple([z.string()], z.unknown()).safeParse(JSON.parse(source)).data?.[0];
+  } catch {
+    return undefined; // not JSON: of another kind
   }
 }
 

@@ -1,11 +1,17 @@
-import { readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { ignoreMissing, isTaken } from "./file-system.ts";
 import { linkedVersion, modelFolder, type StorePaths, syncFolder, versionFolder } from "./layout.ts";
+import { readManifest } from "./manifest.ts";
 
 /** The id of the version that models/NAME leads to; undefined where that is none of the store's, or is not there. */
 export async function activeVersion(paths: StorePaths, name: string): Promise<string | undefined> {
   return await linkedVersion(paths, join(paths.modelsDir, name));
+}
+
+/** Names of the models that have versions in the store. */
+export async function storedNames({ models }: StorePaths): Promise<string[]> {
+  return (await readdir(models).catch(ignoreMissing)) ?? [];
 }
 
 /** The ids of a model's versions in the store, in no order. */
@@ -49,9 +55,9 @@ export async function latestVersion(paths: StorePaths, name: string): Promise<st
   const pinned = await pinnedVersion(paths, name);
   if (pinned !== undefined && ids.includes(pinned)) return pinned;
   const ages = await Promise.all(
-    ids.map(async (id) => ({ id, madeMs: (await stat(versionFolder(paths, name, id))).ctimeMs })),
+    ids.map(async (id) => ({ id, manifest: await readManifest(versionFolder(paths, name, id)) })),
   );
-  return ages.toSorted((a, b) => b.madeMs - a.madeMs)[0]?.id;
+  return ages.toSorted((a, b) => (b.manifest?.pulledAt ?? "").localeCompare(a.manifest?.pulledAt ?? ""))[0]?.id;
 }
 
 /** Takes what has a model's name out of the way, out of sight in one step. Under the store's lock. */

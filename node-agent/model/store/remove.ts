@@ -1,6 +1,7 @@
-import { readdir, rm, stat } from "node:fs/promises";
+import { lstat, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { moveAside, versionIds } from "./active-version.ts";
+import { moveAside, storedNames, versionIds } from "./active-version.ts";
+import { filesUnder, ignoreMissing } from "./file-system.ts";
 import { modelFolder, type StorePaths, versionFolder } from "./layout.ts";
 import { holding } from "./lock.ts";
 import { readManifest } from "./manifest.ts";
@@ -9,7 +10,7 @@ import { withStore } from "./store-lock.ts";
 
 /** What a removal came to. */
 export interface Removal {
-  /** Of blobs that nothing else names; 0 for a model outside of the store. */
+  /** Of files that nothing else shares. */
   freedBytes: number;
   /** Folders that are gone: what was compiled from them is of no more use. */
   folders: string[];
@@ -24,16 +25,26 @@ export async function removeModel(modelsDir: string, name: string, entry: string
   const removal = await withStore(modelsDir, async (paths) => {
     const ids = await versionIds(paths, name);
     const place = join(paths.modelsDir, entry);
+    const plainBytes = await plainBytesOf(place);
     // The versions first: a link that leads nowhere is taken away by whoever has the lock next.
     await moveAside(paths, modelFolder(paths, name));
     await moveAside(paths, place);
     return {
       folders: [place, ...ids.map((id) => versionFolder(paths, name, id))],
-      freedBytes: await collectGarbage(paths),
+      freedBytes: plainBytes + (await collectGarbage(paths)),
     };
   });
   await staging.discard();
   return removal;
+}
+
+/** Of a file or folder outside of the store; what is only linked to stays where it is. */
+async function plainBytesOf(place: string): Promise<number> {
+  const entry = await lstat(place).catch(ignoreMissing);
+  if (entry?.isFile()) return entry.size;
+  if (!entry?.isDirectory()) return 0;
+  const files = await Promise.all((await filesUnder(place)).map((file) => lstat(join(place, file))));
+  return files.reduce((sum, file) => sum + (file.isFile() ? file.size : 0), 0);
 }
 
 /** Removes one version that is not the active one, and the blobs that only it names. Throws `model_busy`. */
@@ -68,7 +79,7 @@ async function collectGarbage(paths: StorePaths): Promise<number> {
 
 async function namedBlobs(paths: StorePaths): Promise<Set<string>> {
   const named = new Set<string>();
-  for (const name of await readdir(paths.models)) {
+  for (const name of await storedNames(paths)) {
     for (const id of await versionIds(paths, name)) {
       const manifest = await readManifest(versionFolder(paths, name, id));
       for (const { sha256 } of manifest?.files ?? []) named.add(`sha256-${sha256}`);

@@ -1,6 +1,6 @@
 import { readdir, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { activate, activeVersion, latestVersion, versionIds } from "./active-version.ts";
+import { activate, activeVersion, latestVersion, storedNames, versionIds } from "./active-version.ts";
 import { ignoreMissing, isTaken } from "./file-system.ts";
 import { makeStoreFolders, modelFolder, type StorePaths, storePaths } from "./layout.ts";
 import { holding, waitForLock } from "./lock.ts";
@@ -29,7 +29,7 @@ export async function withStore<T>(modelsDir: string, action: (paths: StorePaths
 async function repair(paths: StorePaths): Promise<void> {
   await emptyTmp(paths);
   await removeOldDrafts(paths.lock);
-  for (const name of await readdir(paths.models)) {
+  for (const name of await storedNames(paths)) {
     // Killed between taking a folder over and putting the link in its place, or between the two steps of Windows.
     if (!(await isTaken(join(paths.modelsDir, name)))) await activateLatest(paths, name);
   }
