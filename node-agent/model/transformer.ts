@@ -38,8 +38,14 @@ export function weightCount(config: ModelConfig): number {
 /**
  * Builds the graph of a decoder-only transformer (Touvron et al., arXiv:2302.13971; grouped-query attention, arXiv:2305.13245) into
  * `weights.graph`, converting its weights on the way. Throws `model_load_failed` if a tensor is missing or has another shape.
+ * @param end what comes out for the wanted positions: logits, or the last layer's states after their norm
  */
-export async function buildTransformer(config: ModelConfig, weights: Weights, precisions: Precisions): Promise<void> {
+export async function buildTransformer(
+  config: ModelConfig,
+  weights: Weights,
+  precisions: Precisions,
+  end: "logits" | "states" = "logits",
+): Promise<void> {
   const { graph } = weights;
   const { hiddenSize, vocabSize } = config;
   const names = GRAPH_VALUES;
@@ -61,10 +67,11 @@ export async function buildTransformer(config: ModelConfig, weights: Weights, pr
   const { normed } = await addStreamNorm(
     config,
     weights,
-    "final_norm",
+    end === "states" ? names.states : "final_norm",
     `${config.tensorPrefix}model.norm.weight`,
     stream,
   );
+  if (end === "states") return graph.output(names.states, "float32", ["rows", hiddenSize]);
   const head = config.tiedEmbeddings ? table : { from: `${config.tensorPrefix}lm_head`, rows: vocabSize };
   const cap = config.logitSoftcap;
   const name = cap === undefined ? names.logits : `${names.logits}.uncapped`;
@@ -73,7 +80,8 @@ export async function buildTransformer(config: ModelConfig, weights: Weights, pr
   graph.output(names.logits, "float32", ["rows", vocabSize]);
 }
 
-async function addLayer(
+/** Adds layer `layer` to the graph; with `keep`, only those positions go on after its attention. */
+export async function addLayer(
   config: ModelConfig,
   weights: Weights,
   precisions: Precisions,
@@ -129,7 +137,8 @@ function addSoftcap({ graph }: Weights, name: string, input: Value, cap: number)
   return graph.node(name, "Mul", [graph.node(`${name}.tanh`, "Tanh", [small]), size]);
 }
 
-async function addRopeCaches({ ropes, maxPositions }: ModelConfig, { graph, file }: Weights): Promise<Shared["ropes"]> {
+/** Adds the tables of the rotary embeddings, for every position there can be. */
+export async function addRopeCaches({ ropes, maxPositions }: ModelConfig, { graph, file }: Weights): Promise<Shared["ropes"]> {
   const added = [];
   for (const [i, rope] of ropes.entries()) {
     const caches = ropeCaches(rope, maxPositions);
