@@ -6,6 +6,7 @@ import { PorchlightError } from "../../shared/errors.ts";
 import type { Message, Tool, ToolCall } from "../../shared/inference/request.ts";
 import { createGuard, type Guard } from "./seam.ts";
 import { specialTokenSchema } from "./special-token.ts";
+import { withTimeLimit } from "./time-limit.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** Renders a conversation into the prompt text that a model was trained on. */
@@ -62,7 +63,7 @@ export function createChatTemplate(config: object, file: string | undefined, add
         tools: tools.length === 0 ? null : tools.map((tool) => toTemplateTool(tool, guards.control)),
       };
       try {
-        return template.render(items);
+        return withTimeLimit(LIMIT_MS, () => template.render(items), tooSlow);
       } catch (error) {
         const said = error instanceof Error ? error.message : String(error);
         throw new PorchlightError(
@@ -76,6 +77,13 @@ export function createChatTemplate(config: object, file: string | undefined, add
       }
     },
   };
+}
+
+/** Rendering a conversation of the longest context takes some hundredths of a second. */
+const LIMIT_MS = 5000;
+
+function tooSlow(): Error {
+  return new Error(`it was not done within ${LIMIT_MS / 1000} seconds.`);
 }
 
 function compile(source: string): Template {
