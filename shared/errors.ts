@@ -14,6 +14,11 @@ export const ERRORS = {
   },
   unsupported_parameter: { status: 400, retryable: false, message: "A parameter of this request is not supported." },
   unknown_parameter: { status: 400, retryable: false, message: "The request has a parameter that is not known here." },
+  model_task_mismatch: {
+    status: 400,
+    retryable: false,
+    message: "The model is of another kind than this request needs. GET /v1/models says the task of each.",
+  },
   context_length_exceeded: { status: 400, retryable: false, message: "The prompt is longer than the model's context." },
   invalid_api_key: {
     status: 401,

@@ -1,9 +1,11 @@
 import { PorchlightError } from "../../shared/errors.ts";
 import type { InferenceBackend, ListedModel } from "../../shared/inference/backend.ts";
+import type { EmbedRequest, EmbedResult } from "../../shared/inference/embed.ts";
+import { collectEmbedLines } from "../../shared/inference/embed-lines.ts";
 import type { GenerateEvent } from "../../shared/inference/event.ts";
 import type { GenerateRequest } from "../../shared/inference/request.ts";
 import type { EdgeBindings } from "../env.ts";
-import { readEvents } from "./event-lines.ts";
+import { readEmbedLines, readEvents } from "./event-lines.ts";
 import { decodeAnswer, encodeJob } from "./generate-job.ts";
 import type { AgentStatus, Home } from "./home.ts";
 
@@ -17,6 +19,7 @@ export function homeBackend(home: DurableObjectStub<Home>, requestId: string): I
   return {
     listModels: async () => listModels(await home.agents()),
     generate: (request, signal) => generate(home, requestId, request, signal),
+    embed: (request, signal) => embed(home, requestId, request, signal),
   };
 }
 
@@ -27,12 +30,29 @@ async function* generate(
   signal: AbortSignal,
 ): AsyncGenerator<GenerateEvent> {
   try {
-    const response = await home.fetch(encodeJob(requestId, request, signal));
+    const response = await home.fetch(encodeJob("generate", requestId, request, signal));
     yield* readEvents(await decodeAnswer(response), signal);
   } catch (error) {
     if (signal.aborted) return;
     if (!(error instanceof PorchlightError)) console.error(`request ${requestId}: its events failed:`, error);
     yield { type: "error", error: PorchlightError.from(error).toWire() };
+  }
+}
+
+async function embed(
+  home: DurableObjectStub<Home>,
+  requestId: string,
+  request: EmbedRequest,
+  signal: AbortSignal,
+): Promise<EmbedResult> {
+  try {
+    const response = await home.fetch(encodeJob("embed", requestId, request, signal));
+    const lines = readEmbedLines(await decodeAnswer(response), signal);
+    return await collectEmbedLines(lines, request.inputs.length);
+  } catch (error) {
+    if (signal.aborted) throw new PorchlightError("cancelled");
+    if (!(error instanceof PorchlightError)) console.error(`request ${requestId}: its vectors failed:`, error);
+    throw PorchlightError.from(error);
   }
 }
 

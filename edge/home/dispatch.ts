@@ -1,5 +1,6 @@
 import { unknownModel } from "../../shared/api/openai/models-route.ts";
 import { PorchlightError } from "../../shared/errors.ts";
+import { type ModelTask, wrongTask } from "../../shared/inference/model.ts";
 import type { StatusMessage } from "../../shared/protocol/messages.ts";
 import type { Tunnel } from "./tunnels.ts";
 
@@ -7,17 +8,20 @@ import type { Tunnel } from "./tunnels.ts";
 const OFFLINE_RETRY_MS = 5_000;
 
 /**
- * The tunnels a generation may go through, the least busy first; never empty. Throws `model_not_found` when the household is known
- * and nobody has the model, `agent_offline` when who has it cannot be reached.
+ * The tunnels a request may go through, the least busy first; never empty. Throws `model_not_found` when the household is known
+ * and nobody has the model, `model_task_mismatch` when it is for another task, `agent_offline` when who has it cannot be reached.
  */
 export function tunnelsFor(
+  task: ModelTask,
   model: string,
   agents: { id: string; status: StatusMessage | undefined }[],
   tunnels: Tunnel[],
 ): Tunnel[] {
-  const holders = agents.filter(({ status }) => status?.models.some(({ name }) => name === model));
+  const named = agents.filter(({ status }) => status?.models.some(({ name }) => name === model));
   const known = agents.some(({ status }) => status !== undefined);
-  if (known && holders.length === 0) throw unknownModel(model);
+  if (known && named.length === 0) throw unknownModel(model);
+  const holders = named.filter(({ status }) => status?.models.some((its) => its.name === model && its.task === task));
+  if (named.length > 0 && holders.length === 0) throw wrongTask(model, task);
   const ids = new Set(holders.map(({ id }) => id));
   const reachable = tunnels.filter(({ agentId }) => ids.has(agentId));
   if (reachable.length > 0) return reachable.toSorted((a, b) => a.session.streamCount - b.session.streamCount);

@@ -1,18 +1,34 @@
+import type { z } from "zod";
 import { PorchlightError } from "../../shared/errors.ts";
+import { type EmbedLine, embedLineSchema } from "../../shared/inference/embed-lines.ts";
 import { type GenerateEvent, generateEventSchema } from "../../shared/inference/event.ts";
 import { CUT_OFF } from "./relay.ts";
 
 /** One event, at most: tool calls are the long ones. */
 const MAX_LINE_CHARACTERS = 4 * 1024 * 1024;
 
+type Bytes = ReadableStream<Uint8Array>;
+
+/** Reads the GenerateEvents of an NDJSON stream: see readLines. */
+export const readEvents = (bytes: Bytes, signal: AbortSignal): AsyncGenerator<GenerateEvent> =>
+  readLines(bytes, signal, generateEventSchema);
+
+/** Reads the lines of embeddings: see readLines. */
+export const readEmbedLines = (bytes: Bytes, signal: AbortSignal): AsyncGenerator<EmbedLine> =>
+  readLines(bytes, signal, embedLineSchema);
+
+/** What ends a stream of either kind. */
+const LAST: readonly string[] = ["finish", "done", "error"];
+
 /**
- * Reads the GenerateEvents of an NDJSON stream. Ends after `finish` or `error`; throws `agent_disconnected` when the stream ends
- * without either, and a TypeError that quotes nothing for a line that is no event. Leaving early cancels the stream, and so does `signal`.
+ * Reads the lines of an NDJSON stream. Ends after `finish`, `done` or `error`; throws `agent_disconnected` when the stream ends
+ * without one, and a TypeError that quotes nothing for a line that is no event. Leaving early cancels the stream, and so does `signal`.
  */
-export async function* readEvents(
-  bytes: ReadableStream<Uint8Array>,
+async function* readLines<Line extends { type: string }>(
+  bytes: Bytes,
   signal: AbortSignal,
-): AsyncGenerator<GenerateEvent> {
+  schema: z.ZodType<Line>,
+): AsyncGenerator<Line> {
   const reader = bytes.getReader();
   // Cancelling settles a read that waits, so this generator never hangs on an agent that has nothing more to say.
   const cancel = (): void => void reader.cancel().catch(() => undefined);
@@ -27,9 +43,9 @@ export async function* readEvents(
       rest = lines.pop() ?? "";
       for (const line of lines) {
         if (line.endsWith(CUT_OFF)) continue;
-        const event = parseEvent(line);
+        const event = parseLine(line, schema);
         yield event;
-        if (event.type === "finish" || event.type === "error") {
+        if (LAST.includes(event.type)) {
           await drain(reader);
           return;
         }
@@ -42,9 +58,9 @@ export async function* readEvents(
   }
 }
 
-function parseEvent(line: string): GenerateEvent {
+function parseLine<Line>(line: string, schema: z.ZodType<Line>): Line {
   try {
-    return generateEventSchema.parse(JSON.parse(line));
+    return schema.parse(JSON.parse(line));
   } catch {
     // Without the cause, which may quote the conversation: this error is logged.
     throw new TypeError("The agent sent a line that is no event.");

@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import type { ModelInfo } from "../../shared/inference/model.ts";
+import type { ModelInfo, ModelTask } from "../../shared/inference/model.ts";
 import { PorchlightError } from "../../shared/errors.ts";
 import { CLOSE_CODES } from "../../shared/protocol/close-codes.ts";
 import { encodeWelcome } from "../../shared/protocol/edge-handshake.ts";
@@ -53,9 +53,9 @@ export class Home extends DurableObject<EdgeBindings> {
     });
   }
 
-  /** A machine that dials (`encodeDial`), or a generation to start (`encodeJob`). Only the Worker can call it. */
+  /** A machine that dials (`encodeDial`), or a generation or embedding to start (`encodeJob`). Only the Worker can call it. */
   override async fetch(request: Request): Promise<Response> {
-    return isJob(request) ? await this.#generate(request) : await this.#accept(request);
+    return isJob(request) ? await this.#start(request) : await this.#accept(request);
   }
 
   async #accept(request: Request): Promise<Response> {
@@ -121,11 +121,11 @@ export class Home extends DurableObject<EdgeBindings> {
     this.#agents.remove(agentId);
   }
 
-  /** Starts a generation on an agent that has the model. It ends at once when the request's signal aborts. */
-  async #generate(request: Request): Promise<Response> {
+  /** Starts a generation or an embedding on an agent that has the model. It ends at once when the request's signal aborts. */
+  async #start(request: Request): Promise<Response> {
     try {
-      const { requestId, model, body } = await decodeJob(request);
-      const stream = this.#openStream(model, requestId);
+      const { task, requestId, model, body } = await decodeJob(request);
+      const stream = this.#openStream(task, model, requestId);
       stream.write(body).catch(() => undefined); // It fails when the stream is lost: then its reader has the error.
       stream.end();
       return new Response(relayEvents(stream, request.signal));
@@ -135,11 +135,11 @@ export class Home extends DurableObject<EdgeBindings> {
   }
 
   /** On the least busy agent that takes it. Throws PorchlightError. */
-  #openStream(model: string, requestId: string): ProtocolStream {
-    const candidates = tunnelsFor(model, [...this.#agents.all()], this.#tunnels.all);
+  #openStream(task: ModelTask, model: string, requestId: string): ProtocolStream {
+    const candidates = tunnelsFor(task, model, [...this.#agents.all()], this.#tunnels.all);
     for (const tunnel of candidates) {
       try {
-        const stream = this.#tunnels.openStream(tunnel, { kind: "generate", requestId });
+        const stream = this.#tunnels.openStream(tunnel, { kind: task, requestId });
         this.#noteSeen(tunnel.agentId, LAST_SEEN_EVERY_MS);
         return stream;
       } catch (error) {

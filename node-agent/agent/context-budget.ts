@@ -1,3 +1,6 @@
+import type { ModelConfig } from "../model/config.ts";
+import { readEmbeddingFiles } from "../model/embedding/files.ts";
+import { modelError } from "../model/model-error.ts";
 import { readModelConfig } from "../model/model-files.ts";
 
 /** Share of the memory that the KV cache of one model may take. */
@@ -10,7 +13,24 @@ const LEAST_POSITIONS = 512;
  * layer and position, in each slot) would take more than its share of the memory.
  */
 export async function contextWithin(folder: string, slots: number, memoryBytes: number): Promise<number> {
-  const { layers, kvHeads, headDim, maxPositions } = await readModelConfig(folder);
+  return cacheWithin(await readModelConfig(folder), slots, memoryBytes);
+}
+
+/**
+ * Tokens of one text that fit: what the model was made for, or fewer where the cache of a decoder, or the attention scores of an
+ * encoder (an fp32 number a head for each pair of tokens, and the same once more for their softmax), would take more than that share.
+ */
+export async function embeddingContextWithin(folder: string, memoryBytes: number): Promise<number> {
+  const files = await readEmbeddingFiles(folder);
+  if (files === undefined) throw modelError(`${folder} is no model for embeddings.`);
+  const { body, maxTokens } = files;
+  if (body.kind === "decoder") return Math.min(maxTokens, cacheWithin(body.config, 1, memoryBytes));
+  const pairs = (memoryBytes * KV_SHARE) / (body.config.heads * 2 * Float32Array.BYTES_PER_ELEMENT);
+  return Math.min(maxTokens, Math.max(LEAST_POSITIONS, Math.floor(Math.sqrt(pairs))));
+}
+
+function cacheWithin(config: ModelConfig, slots: number, memoryBytes: number): number {
+  const { layers, kvHeads, headDim, maxPositions } = config;
   const bytesPerPosition = slots * layers * 2 * kvHeads * headDim * Float32Array.BYTES_PER_ELEMENT;
   const fitting = Math.floor((memoryBytes * KV_SHARE) / bytesPerPosition);
   return Math.min(maxPositions, Math.max(LEAST_POSITIONS, fitting));

@@ -1,7 +1,7 @@
-import type { Quantization } from "../../shared/inference/model.ts";
+import { type Quantization, wrongTask } from "../../shared/inference/model.ts";
 import { BUNDLED_MODELS } from "../data-folder.ts";
 import type { EngineModel } from "../engine/backend.ts";
-import { contextWithin } from "./context-budget.ts";
+import { contextWithin, embeddingContextWithin } from "./context-budget.ts";
 import { chooseDefault, listLocalModels, resolveModel } from "../model/registry.ts";
 
 export interface ModelChoice {
@@ -29,12 +29,16 @@ export async function chooseModels(wanted: WantedModels): Promise<ModelChoice> {
     wanted.model === undefined ? chooseDefault(local, wanted.memoryBytes) : await resolveModel(wanted.model, local);
   // The name "starter" is the bundled model's, so asking for it says what is missing when even that is.
   const preferred = chosen ?? (await resolveModel("starter", local));
+  if (preferred.info.task === "embed") throw wrongTask(preferred.name, "generate");
   const others = local.filter((model) => model.usable).filter((model) => model.name !== preferred.name);
   const models = [preferred, ...others].map(
     async ({ folder, info }): Promise<EngineModel> => ({
       ...info,
       folder,
-      contextLength: await contextWithin(folder, wanted.slots, wanted.memoryBytes),
+      contextLength:
+        info.task === "embed"
+          ? await embeddingContextWithin(folder, wanted.memoryBytes)
+          : await contextWithin(folder, wanted.slots, wanted.memoryBytes),
       quantization: wanted.quantization ?? info.quantization,
     }),
   );

@@ -1,14 +1,18 @@
 import { z } from "zod";
-import { quantizationSchema } from "../../shared/inference/model.ts";
+import { modelTaskSchema, quantizationSchema } from "../../shared/inference/model.ts";
+import { loadEmbedder } from "../model/embedding/load.ts";
 import { loadDecoder } from "../model/load.ts";
 import { readModelConfig, readModelDefaults } from "../model/model-files.ts";
 import { loadTextTools } from "../text/load.ts";
 import type { DecoderOptions } from "./decoder.ts";
+import { createEmbedRunner, type EmbedRunner } from "./embed-runner.ts";
 import { createRunner, type Runner } from "./runner.ts";
 
 /** Everything a model's process is told: see DecoderOptions for the meaning of the fields. */
 export const loadOptionsSchema = z.object({
   folder: z.string(),
+  /** Absent: to generate text. A model for embeddings has neither slots nor a sampler. */
+  task: modelTaskSchema.optional(),
   quantization: quantizationSchema,
   cacheDir: z.string(),
   slots: z.number().int().positive(),
@@ -39,7 +43,6 @@ export async function loadRunner(options: LoadOptions, onProgress: (fraction: nu
     readModelConfig(folder),
     readModelDefaults(folder),
   ]);
-  let shown = 0;
   const decoder = await loadDecoder({
     folder,
     quantization,
@@ -47,16 +50,39 @@ export async function loadRunner(options: LoadOptions, onProgress: (fraction: nu
     slots,
     ...(contextLength === undefined ? {} : { contextLength }),
     ...(threads === undefined ? {} : { threads }),
-    onProgress: (stage, fraction) => {
-      const [start, end] = STAGES[stage];
-      const overall = start + (end - start) * fraction;
-      if (overall < shown + PROGRESS_STEP) return;
-      shown = overall;
-      onProgress(overall);
-    },
+    onProgress: inSteps(onProgress),
   });
   const { endToken } = text.tokenizer;
   const stopTokens = new Set([...config.eosTokenIds, ...(defaults.eosTokenIds ?? [])]);
   if (endToken !== undefined) stopTokens.add(endToken);
   return createRunner({ ...text, decoder, defaults, stopTokens });
+}
+
+/** Loads a model folder for embeddings; otherwise as `loadRunner`. */
+export async function loadEmbedRunner(
+  options: LoadOptions,
+  onProgress: (fraction: number) => void,
+): Promise<EmbedRunner> {
+  const { folder, quantization, cacheDir, contextLength, threads } = options;
+  const model = await loadEmbedder({
+    folder,
+    quantization,
+    cacheDir,
+    ...(contextLength === undefined ? {} : { contextLength }),
+    ...(threads === undefined ? {} : { threads }),
+    onProgress: inSteps(onProgress),
+  });
+  return createEmbedRunner(model);
+}
+
+/** Stages of loading as one fraction that only grows, told when it has grown enough. */
+function inSteps(onProgress: (fraction: number) => void): NonNullable<DecoderOptions["onProgress"]> {
+  let shown = 0;
+  return (stage, fraction) => {
+    const [start, end] = STAGES[stage];
+    const overall = start + (end - start) * fraction;
+    if (overall < shown + PROGRESS_STEP) return;
+    shown = overall;
+    onProgress(overall);
+  };
 }

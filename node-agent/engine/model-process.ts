@@ -1,4 +1,5 @@
 import { type ErrorCode, PorchlightError, type WireError } from "../../shared/errors.ts";
+import type { EmbedRequest, EmbedResult } from "../../shared/inference/embed.ts";
 import type { GenerateEvent } from "../../shared/inference/event.ts";
 import type { GenerateRequest } from "../../shared/inference/request.ts";
 import { createEventQueue, type EventQueue } from "./event-queue.ts";
@@ -34,6 +35,7 @@ export class ModelProcess {
   #isStopped = false;
   #nextId = 0;
   readonly #requests = new Map<number, { request: GenerateRequest; queue: EventQueue }>();
+  readonly #embeddings = new Map<number, { request: EmbedRequest; result: PromiseWithResolvers<EmbedResult> }>();
   readonly #statsWanted = new Map<number, (stats: SchedulerStats | null) => void>();
 
   constructor(options: ModelProcessOptions) {
@@ -66,6 +68,26 @@ export class ModelProcess {
     } finally {
       signal.removeEventListener("abort", leave);
       leave();
+    }
+  }
+
+  /** As InferenceBackend.embed. */
+  async embed(request: EmbedRequest, signal: AbortSignal): Promise<EmbedResult> {
+    if (signal.aborted) throw new PorchlightError("cancelled");
+    const id = this.#nextId++;
+    const result = Promise.withResolvers<EmbedResult>();
+    const leave = (): void => {
+      if (this.#embeddings.delete(id)) this.#life?.child.send({ type: "cancel", id });
+      result.reject(new PorchlightError("cancelled"));
+    };
+    signal.addEventListener("abort", leave, { once: true });
+    this.#embeddings.set(id, { request, result });
+    const life = this.#start();
+    if (life?.isReady === true) life.child.send({ type: "embed", id, request });
+    try {
+      return await result.promise;
+    } finally {
+      signal.removeEventListener("abort", leave);
     }
   }
 
@@ -126,6 +148,7 @@ export class ModelProcess {
       case "ready":
         life.isReady = true;
         for (const [id, { request }] of this.#requests) life.child.send({ type: "generate", id, request });
+        for (const [id, { request }] of this.#embeddings) life.child.send({ type: "embed", id, request });
         life.loaded.resolve();
         this.#options.onChange?.();
         break;
@@ -139,7 +162,23 @@ export class ModelProcess {
         this.#statsWanted.get(message.id)?.(message.stats);
         this.#statsWanted.delete(message.id);
         break;
+      case "embedded":
+        this.#take(message.id)?.resolve({
+          vectors: split(message.values, message.dimensions),
+          promptTokens: message.promptTokens,
+        });
+        break;
+      case "embed_failed":
+        this.#take(message.id)?.reject(PorchlightError.fromWire(message.error));
+        break;
     }
+  }
+
+  /** An embedding that is over. */
+  #take(id: number): PromiseWithResolvers<EmbedResult> | undefined {
+    const pending = this.#embeddings.get(id);
+    this.#embeddings.delete(id);
+    return pending?.result;
   }
 
   #deliver(id: number, event: GenerateEvent): void {
@@ -182,7 +221,15 @@ export class ModelProcess {
 
   #failRequests(error: WireError): void {
     for (const id of this.#requests.keys()) this.#deliver(id, { type: "error", error });
+    for (const id of this.#embeddings.keys()) this.#take(id)?.reject(PorchlightError.fromWire(error));
   }
+}
+
+/** Views of each vector. */
+function split(values: Float32Array, dimensions: number): Float32Array[] {
+  return Array.from({ length: values.length / dimensions }, (_, i) =>
+    values.subarray(i * dimensions, (i + 1) * dimensions),
+  );
 }
 
 const STOPPED = wire("engine_crashed", "The engine has stopped. Start it again with 'porchlight up'.");

@@ -1,11 +1,14 @@
 import { basename } from "node:path";
 import { PorchlightError } from "../../shared/errors.ts";
+import type { EmbedRunner } from "./embed-runner.ts";
 import type { LoadOptions } from "./load-runner.ts";
 import { type FromModel, type ToModel, toModelSchema } from "./process-messages.ts";
 import type { Runner } from "./runner.ts";
 
 export interface ModelServerOptions {
   load: (options: LoadOptions, onProgress: (fraction: number) => void) => Promise<Runner>;
+  /** What loads a model whose task is embeddings. */
+  loadEmbedder: (options: LoadOptions, onProgress: (fraction: number) => void) => Promise<EmbedRunner>;
   send: (message: FromModel) => void;
 }
 
@@ -13,8 +16,9 @@ export interface ModelServerOptions {
  * The inside of a model's process: takes the parent's messages and answers through `send`. Events of one turn of the event
  * loop travel together. Returns the receiver of messages; it throws on one that is not in the schema.
  */
-export function createModelServer({ load, send }: ModelServerOptions): (message: unknown) => void {
+export function createModelServer({ load, loadEmbedder, send }: ModelServerOptions): (message: unknown) => void {
   let runner: Runner | null = null;
+  let embedder: EmbedRunner | null = null;
   const running = new Map<number, { cancel: () => void }>();
   let outbox: Extract<FromModel, { type: "events" }>["events"] = [];
 
@@ -31,7 +35,9 @@ export function createModelServer({ load, send }: ModelServerOptions): (message:
 
   async function loadModel(options: LoadOptions): Promise<void> {
     try {
-      runner = await load(options, (fraction) => send({ type: "loading", fraction }));
+      const onProgress = (fraction: number): void => send({ type: "loading", fraction });
+      if (options.task === "embed") embedder = await loadEmbedder(options, onProgress);
+      else runner = await load(options, onProgress);
       send({ type: "ready" });
     } catch (cause) {
       send({ type: "failed", error: toLoadError(cause, options).toWire() });
@@ -49,6 +55,23 @@ export function createModelServer({ load, send }: ModelServerOptions): (message:
     );
   }
 
+  async function embed({ id, request }: Extract<ToModel, { type: "embed" }>): Promise<void> {
+    const left = new AbortController();
+    running.set(id, { cancel: () => left.abort() });
+    try {
+      if (embedder === null) throw new PorchlightError("internal");
+      const { vectors, promptTokens } = await embedder.embed(request, left.signal);
+      const dimensions = vectors[0]?.length ?? 0;
+      const values = new Float32Array(vectors.length * dimensions);
+      for (const [i, vector] of vectors.entries()) values.set(vector, i * dimensions);
+      send({ type: "embedded", id, values, dimensions, promptTokens });
+    } catch (error) {
+      if (!left.signal.aborted) send({ type: "embed_failed", id, error: PorchlightError.from(error).toWire() });
+    } finally {
+      running.delete(id);
+    }
+  }
+
   return (raw) => {
     const message = toModelSchema.parse(raw);
     switch (message.type) {
@@ -57,6 +80,9 @@ export function createModelServer({ load, send }: ModelServerOptions): (message:
         break;
       case "generate":
         generate(message);
+        break;
+      case "embed":
+        void embed(message);
         break;
       case "cancel":
         running.get(message.id)?.cancel();

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { wireErrorSchema } from "../../shared/errors.ts";
+import { embedRequestSchema } from "../../shared/inference/embed.ts";
 import { generateEventSchema } from "../../shared/inference/event.ts";
 import { generateRequestSchema } from "../../shared/inference/request.ts";
 import { loadOptionsSchema } from "./load-runner.ts";
@@ -12,7 +13,8 @@ const requestId = z.number().int().nonnegative();
 export const toModelSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("load"), options: loadOptionsSchema }),
   z.object({ type: z.literal("generate"), id: requestId, request: generateRequestSchema }),
-  /** No further event of this request comes. An id that is not running is fine. */
+  z.object({ type: z.literal("embed"), id: requestId, request: embedRequestSchema }),
+  /** No further event or answer of this request comes. An id that is not running is fine. */
   z.object({ type: z.literal("cancel"), id: requestId }),
   z.object({ type: z.literal("stats"), id: requestId }),
 ]);
@@ -30,5 +32,14 @@ export const fromModelSchema = z.discriminatedUnion("type", [
     events: z.array(z.object({ id: requestId, event: generateEventSchema })),
   }),
   z.object({ type: z.literal("stats"), id: requestId, stats: schedulerStatsSchema }),
+  z.object({
+    type: z.literal("embedded"),
+    id: requestId,
+    /** All vectors one after the other: one array crosses the channel as it is, thousands do not. */
+    values: z.instanceof(Float32Array),
+    dimensions: z.number().int().positive(),
+    promptTokens: z.number().int().nonnegative(),
+  }),
+  z.object({ type: z.literal("embed_failed"), id: requestId, error: wireErrorSchema }),
 ]);
 export type FromModel = z.infer<typeof fromModelSchema>;

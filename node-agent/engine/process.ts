@@ -1,4 +1,4 @@
-import { loadRunner } from "./load-runner.ts";
+import { loadEmbedRunner, loadRunner } from "./load-runner.ts";
 import { createModelServer } from "./model-server.ts";
 
 /** Entry of a model's process: forked with an IPC channel, it lives exactly as long as that channel. */
@@ -12,6 +12,7 @@ process.on(
   "message",
   createModelServer({
     load: loadRunner,
+    loadEmbedder: loadEmbedRunner,
     // A send can only fail because the channel is closing, and then `disconnect` follows.
     send: (message) => process.send?.(message, undefined, {}, () => {}),
   }),

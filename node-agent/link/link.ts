@@ -8,7 +8,7 @@ import { Backoff, type BackoffTiming } from "./backoff.ts";
 import { Connection } from "./connection.ts";
 import type { HeartbeatTiming } from "./heartbeat.ts";
 import type { PairedIdentity } from "./identity.ts";
-import { serveGenerate } from "./serve.ts";
+import { serve } from "./serve.ts";
 import { fitStatus } from "./status.ts";
 
 /** How the link stands. `offline` dials again by itself; `refused` does not, and `reason` says what a person has to do. */
@@ -123,7 +123,7 @@ export class Link {
   }
 
   #serve(stream: ProtocolStream): void {
-    const served = serveGenerate(stream, this.#options.backend).finally(() => this.#serving.delete(served));
+    const served = serve(stream, this.#options.backend).finally(() => this.#serving.delete(served));
     this.#serving.add(served);
   }
 }

@@ -1,25 +1,24 @@
-import { isDeeperThan } from "../../shared/api/json-depth.ts";
-import { API_LIMITS } from "../../shared/api/limits.ts";
-import { parseWith } from "../../shared/api/validation.ts";
 import { PorchlightError } from "../../shared/errors.ts";
 import type { InferenceBackend } from "../../shared/inference/backend.ts";
-import { type GenerateRequest, generateRequestSchema } from "../../shared/inference/request.ts";
-import { PROTOCOL_LIMITS } from "../../shared/protocol/limits.ts";
+import { generateRequestSchema } from "../../shared/inference/request.ts";
 import type { ProtocolStream } from "../../shared/protocol/types.ts";
 import { EventWriter } from "./event-writer.ts";
+import { readRequest } from "./read-request.ts";
+import { serveEmbed } from "./serve-embed.ts";
 
-const decoder = new TextDecoder("utf-8", { fatal: true });
-/** Levels that the canonical form adds around what a client sent. */
-const CANONICAL_LEVELS = 8;
+/** Answers a stream of any kind. Never rejects. */
+export async function serve(stream: ProtocolStream, backend: InferenceBackend): Promise<void> {
+  await { generate: serveGenerate, embed: serveEmbed }[stream.header.kind](stream, backend);
+}
 
 /**
  * Answers one `generate` stream: reads the request, runs it, writes its events, ends. RESET or loss aborts the backend at once.
  * Whatever is wrong becomes an `error` event. Never rejects.
  */
-export async function serveGenerate(stream: ProtocolStream, backend: InferenceBackend): Promise<void> {
+async function serveGenerate(stream: ProtocolStream, backend: InferenceBackend): Promise<void> {
   const writer = new EventWriter(stream);
   try {
-    const request = parseRequest(await readRequest(stream));
+    const request = await readRequest(stream, generateRequestSchema);
     for await (const event of backend.generate(request, stream.signal)) {
       await writer.write(event);
     }
@@ -28,35 +27,6 @@ export async function serveGenerate(stream: ProtocolStream, backend: InferenceBa
     await writeError(stream, writer, error);
   } finally {
     writer.drop();
-  }
-}
-
-/** All of the request's bytes. Leaving early lets the rest be discarded as it comes. */
-async function readRequest(stream: ProtocolStream): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const piece of stream.incoming) {
-    bytes += piece.length;
-    if (bytes > PROTOCOL_LIMITS.requestBytes) {
-      throw new PorchlightError("body_too_large", "The request is larger than the home machine takes. Shorten it.");
-    }
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces);
-}
-
-function parseRequest(bytes: Uint8Array): GenerateRequest {
-  if (isDeeperThan(bytes, API_LIMITS.jsonDepth + CANONICAL_LEVELS)) {
-    throw new PorchlightError("json_too_deep");
-  }
-  return parseWith(generateRequestSchema, parseJson(bytes));
-}
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(decoder.decode(bytes));
-  } catch (cause) {
-    throw new PorchlightError("invalid_json", undefined, { cause });
   }
 }
 

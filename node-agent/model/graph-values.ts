@@ -12,6 +12,8 @@ export const GRAPH_VALUES = {
   totalLength: "total_length",
   /** float32 [rows, vocabulary]. */
   logits: "logits",
+  /** float32 [rows, hidden], of a graph that ends there. */
+  states: "states",
   /** float32 [batch, kv heads, context, head size]; `present` is the same memory as `past`. */
   pastKey: (layer: number) => `past.${layer}.key`,
   pastValue: (layer: number) => `past.${layer}.value`,

@@ -2,8 +2,9 @@ import { readdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { PorchlightError } from "../../shared/errors.ts";
 import type { ModelInfo } from "../../shared/inference/model.ts";
-import { type ModelConfig, readConfig } from "./config.ts";
+import { readConfig } from "./config.ts";
 import { defaultQuantization, weightBytes } from "./default-quantization.ts";
+import { readEmbeddingFiles } from "./embedding/files.ts";
 import { modelError } from "./model-error.ts";
 import { inspectGguf, isGguf, modelNameOf } from "./model-files.ts";
 import { nearNames } from "./near-names.ts";
@@ -53,14 +54,13 @@ export async function readModel(folder: string, name: string = modelNameOf(folde
 }
 
 async function readInfo(name: string, folder: string): Promise<ModelInfo> {
-  const { config, parameters } = await (isGguf(folder) ? inspectGguf(folder) : inspectFolder(folder));
+  const { parameters, ...shape } = await (isGguf(folder) ? inspectFile(folder) : inspectFolder(folder));
   if (parameters === 0) throw modelError(`${folder}: the model's files hold no weights.`);
   const { birthtimeMs, mtimeMs } = await stat(folder);
   return {
     name,
-    contextLength: config.maxPositions,
-    architecture: config.architecture,
-    quantization: defaultQuantization({ parameters }),
+    ...shape,
+    quantization: defaultQuantization({ parameters, task: shape.task }),
     parameters,
     // Not every file system knows when a folder was made.
     createdAt: Math.floor((birthtimeMs > 0 ? birthtimeMs : mtimeMs) / 1000),
@@ -68,12 +68,25 @@ async function readInfo(name: string, folder: string): Promise<ModelInfo> {
   };
 }
 
-async function inspectFolder(folder: string): Promise<{ config: ModelConfig; parameters: number }> {
-  const config = await readConfig(folder);
+type Shape = Pick<ModelInfo, "task" | "contextLength" | "architecture" | "parameters">;
+
+async function inspectFile(path: string): Promise<Shape> {
+  const { config, parameters } = await inspectGguf(path);
+  return { task: "generate", contextLength: config.maxPositions, architecture: config.architecture, parameters };
+}
+
+async function inspectFolder(folder: string): Promise<Shape> {
+  const embedding = await readEmbeddingFiles(folder);
+  const shape = embedding ?? (await readConfig(folder));
   if (!(await exists(join(folder, "tokenizer.json")))) throw modelError(`${folder} holds no tokenizer.json.`);
   const shards = await readSafetensorsHeaders(folder);
   const tensors = shards.flatMap((shard) => [...shard.tensors.values()]);
-  return { config, parameters: tensors.reduce((sum, tensor) => sum + tensor.elements, 0) };
+  return {
+    task: embedding === undefined ? "generate" : "embed",
+    contextLength: "maxTokens" in shape ? shape.maxTokens : shape.maxPositions,
+    architecture: shape.architecture,
+    parameters: tensors.reduce((sum, tensor) => sum + tensor.elements, 0),
+  };
 }
 
 /**
@@ -108,10 +121,10 @@ function notFound(name: string, models: readonly LocalModel[]): PorchlightError 
 
 /**
  * The model to run when nobody chose one: the one with most parameters whose weights fit in half of `memoryBytes`, and the bundled one
- * when no other does. Undefined if there are no usable models at all.
+ * when no other does. Models for embeddings do not count. Undefined if there are no usable models at all.
  */
 export function chooseDefault(models: readonly LocalModel[], memoryBytes: number): UsableModel | undefined {
-  const usable = models.filter((model) => model.usable);
+  const usable = models.filter((model) => model.usable).filter(({ info }) => info.task === "generate");
   const fitting = usable.filter(({ info }) => weightBytes(info.parameters, info.quantization) <= memoryBytes / 2);
   const largest = fitting.toSorted((a, b) => b.info.parameters - a.info.parameters)[0];
   return largest ?? usable.find((model) => model.name === BUNDLED_MODEL);

@@ -138,7 +138,10 @@ function addSoftcap({ graph }: Weights, name: string, input: Value, cap: number)
 }
 
 /** Adds the tables of the rotary embeddings, for every position there can be. */
-export async function addRopeCaches({ ropes, maxPositions }: ModelConfig, { graph, file }: Weights): Promise<Shared["ropes"]> {
+export async function addRopeCaches(
+  { ropes, maxPositions }: ModelConfig,
+  { graph, file }: Weights,
+): Promise<Shared["ropes"]> {
   const added = [];
   for (const [i, rope] of ropes.entries()) {
     const caches = ropeCaches(rope, maxPositions);

@@ -6,6 +6,7 @@ import { onApiError, onApiNotFound } from "./errors.ts";
 import { identifyRequest, limitHeaders } from "./headers.ts";
 import { refuseOtherMethods } from "./methods.ts";
 import { mountChat } from "./openai/chat-route.ts";
+import { mountEmbeddings } from "./openai/embeddings-route.ts";
 import { mountModels } from "./openai/models-route.ts";
 
 export interface InferenceApiOptions<E extends Env> {
@@ -28,6 +29,7 @@ export function createInferenceApi<E extends Env = Env>(options: InferenceApiOpt
   if (options.authorize) api.use("/v1/*", options.authorize);
   mountModels(api, options.backend);
   mountChat(api, options.backend);
+  mountEmbeddings(api, options.backend);
   refuseOtherMethods(api);
   return api;
 }

@@ -1,3 +1,4 @@
+import type { EmbedRequest, EmbedResult } from "./embed.ts";
 import type { GenerateEvent } from "./event.ts";
 import type { ModelInfo } from "./model.ts";
 import type { GenerateRequest } from "./request.ts";
@@ -19,4 +20,10 @@ export interface InferenceBackend {
    * caller leaves the iteration early, the engine stops and frees the slot; no further event need come.
    */
   generate(request: GenerateRequest, signal: AbortSignal): AsyncIterable<GenerateEvent>;
+
+  /**
+   * Turns texts into vectors. Rejects with PorchlightError, `cancelled` among them: when `signal` aborts, the engine stops after the
+   * batch it is at.
+   */
+  embed(request: EmbedRequest, signal: AbortSignal): Promise<EmbedResult>;
 }

@@ -1,9 +1,13 @@
 import { z } from "zod";
 import { modelInfoSchema } from "../inference/model.ts";
 
-/** What an opener says of its stream. The body (for `generate`: one canonical request as JSON) follows as DATA, then END. */
+const requestId = z.string().min(1).max(128);
+
+/** What an opener says of its stream. The body (one canonical request of that kind as JSON) follows as DATA, then END. */
 export const streamHeaderSchema = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("generate"), requestId: z.string().min(1).max(128) }),
+  z.object({ kind: z.literal("generate"), requestId }),
+  /** Only to an agent whose status lists a model with this task. */
+  z.object({ kind: z.literal("embed"), requestId }),
 ]);
 export type StreamHeader = z.infer<typeof streamHeaderSchema>;
 

@@ -5,12 +5,14 @@ import { enrol } from "../../node-agent/link/enrol.ts";
 import { loadIdentity } from "../../node-agent/link/identity.ts";
 import { createLink } from "../../node-agent/link/link.ts";
 import type { InferenceBackend } from "../../shared/inference/backend.ts";
+import { noEmbeddings } from "../support/no-embeddings.ts";
 
 /** An agent with the real link and local API but no model: it says as many small words as the question asks for, at once. */
 
 const MODEL = {
   name: "words",
   contextLength: 1_000_000,
+  task: "generate",
   architecture: "none",
   quantization: "fp32",
   parameters: 1,
@@ -22,6 +24,7 @@ const BURST = 16;
 
 const words: InferenceBackend = {
   listModels: async () => [{ ...MODEL, online: true }],
+  embed: noEmbeddings,
   async *generate(request, signal) {
     const count = Number(request.messages.at(-1)?.content);
     for (let i = 0; i < count && !signal.aborted; i++) {

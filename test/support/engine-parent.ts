@@ -8,6 +8,7 @@ const backend = createEngineBackend({
       name: "starter",
       folder,
       contextLength: 1024,
+      task: "generate",
       architecture: "LlamaForCausalLM",
       quantization: "fp32",
       parameters: 1,

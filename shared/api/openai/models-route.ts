@@ -2,7 +2,7 @@ import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Context, Env } from "hono";
 import { PorchlightError } from "../../errors.ts";
 import type { InferenceBackend, ListedModel } from "../../inference/backend.ts";
-import { quantizationSchema } from "../../inference/model.ts";
+import { modelTaskSchema, quantizationSchema } from "../../inference/model.ts";
 import { errorResponses, jsonContent, registerRoute } from "../document.ts";
 
 const modelSchema = z
@@ -16,6 +16,7 @@ const modelSchema = z
       .boolean()
       .openapi({ description: "Whether it is in memory; one that is not answers its first request later." }),
     context_length: z.number().int().openapi({ description: "Tokens of prompt and answer together." }),
+    task: modelTaskSchema.openapi({ description: "`generate`: chat. `embed`: vectors, at /v1/embeddings." }),
     architecture: z.string(),
     quantization: quantizationSchema,
     parameters: z.number().int(),
@@ -29,6 +30,7 @@ const modelSchema = z
       online: true,
       loaded: true,
       context_length: 512,
+      task: "generate",
       architecture: "llama",
       quantization: "int4",
       parameters: 1_100_000,
@@ -98,6 +100,7 @@ function toModel(model: ListedModel): z.infer<typeof modelSchema> {
     online: model.online,
     loaded: model.loaded,
     context_length: model.contextLength,
+    task: model.task,
     architecture: model.architecture,
     quantization: model.quantization,
     parameters: model.parameters,

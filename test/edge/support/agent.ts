@@ -18,6 +18,7 @@ export interface Identity {
 
 export const STARTER: ModelInfo = {
   name: "starter",
+  task: "generate",
   contextLength: 512,
   architecture: "llama",
   quantization: "int4",

@@ -23,6 +23,7 @@ function createServer(loadError?: unknown) {
   const decoder = new ToyDecoder({ vocabSize: 4096, contextLength: 512 });
   const receive = createModelServer({
     send: (message) => sent.push(message),
+    loadEmbedder: () => Promise.reject(new Error("no model here makes embeddings")),
     load: async (_options, onProgress) => {
       onProgress(0.5);
       if (loadError !== undefined) throw loadError;

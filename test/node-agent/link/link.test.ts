@@ -11,10 +11,12 @@ import { encodeFrame, FRAME } from "../../../shared/protocol/frames.ts";
 import { DEFAULT_SESSION_LIMITS, encodeHandshake } from "../../../shared/protocol/handshake.ts";
 import type { StatusMessage } from "../../../shared/protocol/messages.ts";
 import { openGenerate, readEvents, TestEdge } from "../../support/test-edge.ts";
+import { noEmbeddings } from "../../support/no-embeddings.ts";
 
 const MODEL = {
   name: "m",
   contextLength: 128,
+  task: "generate",
   architecture: "llama",
   quantization: "int8",
   parameters: 1,
@@ -38,6 +40,7 @@ let status: StatusMessage;
 
 const silent: InferenceBackend = {
   listModels: async () => [],
+  embed: noEmbeddings,
   async *generate() {
     yield { type: "finish", reason: "stop" };
   },
@@ -303,6 +306,7 @@ describe("leaves a hostile edge, and tries again", () => {
     const aborted = new Promise<void>((resolve) => {
       const backend: InferenceBackend = {
         ...silent,
+        embed: noEmbeddings,
         async *generate(_request, signal) {
           yield { type: "text", text: "x" };
           await new Promise<void>((stop) => signal.addEventListener("abort", () => stop()));

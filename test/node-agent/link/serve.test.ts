@@ -9,6 +9,7 @@ import type { GenerateEvent } from "../../../shared/inference/event.ts";
 import type { GenerateRequest } from "../../../shared/inference/request.ts";
 import type { ProtocolStream } from "../../../shared/protocol/types.ts";
 import { type EdgeSocket, openGenerate, readEvents, TestEdge } from "../../support/test-edge.ts";
+import { noEmbeddings } from "../../support/no-embeddings.ts";
 
 const REQUEST: GenerateRequest = { model: "m", messages: [{ role: "user", content: "Grüße" }], sampling: { seed: 1 } };
 const FINISH: GenerateEvent = { type: "finish", reason: "stop" };
@@ -34,7 +35,11 @@ beforeEach(async () => {
     tunnelUrl,
     origin,
     identity: { ...identity, pairing: { agentId: "agt_1", origin, tunnelUrl } },
-    backend: { listModels: async () => [], generate: (request, signal) => counted(request, signal) },
+    backend: {
+      listModels: async () => [],
+      generate: (request, signal) => counted(request, signal),
+      embed: noEmbeddings,
+    },
     status: () => ({
       type: "status",
       agentVersion: "1",

@@ -23,6 +23,7 @@ function model(name: string, parameters: number): UsableModel {
     name,
     parameters,
     quantization,
+    task: "generate" as const,
     architecture: "LlamaForCausalLM",
     contextLength: 1024,
     createdAt: 1,
@@ -42,6 +43,7 @@ describe("listing", () => {
         info: {
           name: "starter",
           contextLength: 1024,
+          task: "generate",
           architecture: "LlamaForCausalLM",
           quantization: "fp32",
           parameters: 5_475_584,

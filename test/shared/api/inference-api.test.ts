@@ -7,6 +7,7 @@ import { isDeeperThan } from "../../../shared/api/json-depth.ts";
 import { API_LIMITS } from "../../../shared/api/limits.ts";
 import { PorchlightError } from "../../../shared/errors.ts";
 import { apiOver, ask, FINISH, MODEL, yielding } from "./support.ts";
+import { noEmbeddings } from "../../support/no-embeddings.ts";
 
 const api = apiOver(yielding(...FINISH), [MODEL, { ...MODEL, name: "org/big model", online: false, loaded: false }]);
 
@@ -93,7 +94,11 @@ describe("any request", () => {
   it("that breaks something learns nothing of it", async () => {
     const broken = apiOver(yielding(), []);
     const failing = createInferenceApi({
-      backend: () => ({ listModels: () => Promise.reject(new Error("secret path")), generate: yielding() }),
+      backend: () => ({
+        listModels: () => Promise.reject(new Error("secret path")),
+        generate: yielding(),
+        embed: noEmbeddings,
+      }),
     });
     const response = await failing.request("/v1/models");
     expect(response.status).toBe(500);

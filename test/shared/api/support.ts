@@ -2,9 +2,11 @@ import { createInferenceApi } from "../../../shared/api/inference-api.ts";
 import type { InferenceBackend, ListedModel } from "../../../shared/inference/backend.ts";
 import type { GenerateEvent } from "../../../shared/inference/event.ts";
 import type { GenerateRequest } from "../../../shared/inference/request.ts";
+import { noEmbeddings } from "../../support/no-embeddings.ts";
 
 export const MODEL: ListedModel = {
   name: "starter",
+  task: "generate",
   contextLength: 512,
   architecture: "llama",
   quantization: "int4",
@@ -16,8 +18,12 @@ export const MODEL: ListedModel = {
 
 export type Generate = (request: GenerateRequest, signal: AbortSignal) => AsyncIterable<GenerateEvent>;
 
-export function apiOver(generate: Generate, models: ListedModel[] = [MODEL]) {
-  const backend: InferenceBackend = { listModels: async () => models, generate };
+export function apiOver(
+  generate: Generate,
+  models: ListedModel[] = [MODEL],
+  embed: InferenceBackend["embed"] = noEmbeddings,
+) {
+  const backend: InferenceBackend = { listModels: async () => models, generate, embed };
   return createInferenceApi({ backend: () => backend });
 }
 

@@ -3,7 +3,12 @@ import type { Fetcher } from "./fetcher.ts";
 
 const modelsSchema = z.object({
   data: z.array(
-    z.object({ id: z.string(), online: z.optional(z.boolean()), context_length: z.optional(z.nullable(z.number())) }),
+    z.object({
+      id: z.string(),
+      online: z.optional(z.boolean()),
+      context_length: z.optional(z.nullable(z.number())),
+      task: z.optional(z.string()),
+    }),
   ),
 });
 
@@ -42,13 +47,20 @@ export async function readHome(fetcher: Fetcher = fetch): Promise<HomeState> {
         .map((agent) => agent.name ?? "")
         .filter((name) => name !== "")
         .join(", "),
-      models: models.success ? models.data.data.map(toModel) : [],
+      models: models.success ? models.data.data.filter(canChat).map(toModel) : [],
     };
   } catch {
     return { reach: "unreachable", machine: "", models: [] }; // No connection, or not our server: the same to the reader.
   }
 }
 
-function toModel(model: z.infer<typeof modelsSchema>["data"][number]): Model {
+type Listed = z.infer<typeof modelsSchema>["data"][number];
+
+/** Models for embeddings have nothing to say. */
+function canChat({ task }: Listed): boolean {
+  return task !== "embed";
+}
+
+function toModel(model: Listed): Model {
   return { id: model.id, online: model.online ?? true, contextLength: model.context_length ?? undefined };
 }
