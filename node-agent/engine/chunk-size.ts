@@ -11,6 +11,11 @@ const LEARNING_RATE = 0.3;
 export class ChunkSize {
   #msPerToken: number | undefined;
 
+  /** What a token of a prompt takes; infinite until it was measured. */
+  get msPerToken(): number {
+    return this.#msPerToken ?? Number.POSITIVE_INFINITY;
+  }
+
   choose(isShared: boolean): number {
     if (this.#msPerToken === undefined) return FIRST;
     const fitting = (isShared ? SHARED_MS : ALONE_MS) / this.#msPerToken;

@@ -39,6 +39,10 @@ export interface KvStore {
   read(slot: number, from: number, to: number): KvSegment;
   /** Writes a segment's first `length` positions to [at, at + length) of a slot. */
   write(slot: number, at: number, segment: KvSegment, length: number): void;
+  /** One segment of the first `length` positions of each of several, in order. */
+  join(parts: readonly { segment: KvSegment; length: number }[]): KvSegment;
+  /** A segment of data that one of the same length gave. Throws RangeError if it has another size. */
+  fromData(length: number, data: Uint8Array): KvSegment;
   /** Gives memory back: of slot i, only positions [0, lengths[i]) are kept. */
   trim(lengths: readonly number[]): void;
 }
@@ -48,6 +52,8 @@ export interface KvSegment {
   /** Positions. */
   readonly length: number;
   readonly bytes: number;
+  /** The raw keys and values, to be kept elsewhere. */
+  readonly data: Uint8Array;
   /** A copy of positions [from, to). */
   slice(from: number, to: number): KvSegment;
 }

@@ -1,4 +1,5 @@
 import type { Decoder } from "./decoder.ts";
+import type { KvDisk } from "./kv-disk.ts";
 import { PrefixTree } from "./prefix-tree.ts";
 import type { Sequence } from "./sequence.ts";
 import { SlotTable } from "./slot-table.ts";
@@ -7,23 +8,33 @@ import { SlotTable } from "./slot-table.ts";
 const SLACK = 1 / 4;
 /** Positions that each sequence should be able to grow by before another comes in: one that is pushed out again costs its whole prompt. */
 const HEADROOM = 64;
+/** A prefix on the disk has to save at least this many tokens. */
+const LEAST_GAIN = 64;
 
 /** Where the keys and values of all sequences are: in slots while they run, in a tree of prefixes afterwards, both within one budget. */
 export class KvMemory {
   readonly #decoder: Decoder;
   readonly #slots: SlotTable;
   readonly #tree: PrefixTree;
+  readonly #disk: KvDisk | undefined;
   readonly #maxBytes: number;
   readonly #bytesPerPosition: number;
 
-  /** @param maxBytes of slots and prefixes together; one sequence may take all of it */
-  constructor(decoder: Decoder, maxBytes: number) {
+  /**
+   * @param maxBytes of slots and prefixes together; one sequence may take all of it
+   * @param disk where prefixes go that memory has no room for
+   */
+  constructor(decoder: Decoder, maxBytes: number, disk?: KvDisk) {
     this.#decoder = decoder;
     this.#slots = new SlotTable(decoder);
     this.#maxBytes = maxBytes;
     // Without a `kv` nothing can be counted or given back: the slots are what there is.
     this.#bytesPerPosition = decoder.kv?.bytesPerPosition ?? 0;
-    this.#tree = new PrefixTree(decoder.kv === undefined ? 0 : maxBytes);
+    const { kv } = decoder;
+    this.#disk = kv === undefined ? undefined : disk;
+    this.#tree = new PrefixTree(kv === undefined ? 0 : maxBytes, (tokens, parts) => {
+      if (kv !== undefined) disk?.save(tokens, tokens.length * kv.bytesPerPosition, () => kv.join(parts).data);
+    });
   }
 
   get slotBytes(): number {
@@ -43,6 +54,33 @@ export class KvMemory {
   hasRoom(sequence: Sequence, running: readonly Sequence[]): boolean {
     const positions = [...running, sequence].reduce((sum, { tokens }) => sum + tokens.length + HEADROOM, 0);
     return running.length === 0 || positions * this.#bytesPerPosition <= this.#maxBytes;
+  }
+
+  /**
+   * Brings a prefix of `tokens` back from the disk, where that is quicker than computing it anew; undefined where it is not.
+   * @param msPerToken what a token of a prompt takes to compute
+   */
+  restore(tokens: readonly number[], msPerToken: number): Promise<void> | undefined {
+    const { kv } = this.#decoder;
+    const disk = this.#disk;
+    const found = disk?.find(tokens);
+    if (disk === undefined || kv === undefined || found === undefined) return undefined;
+    const { entry, length, readMs } = found;
+    const gained = length - this.#tree.match(tokens);
+    if (gained < LEAST_GAIN || readMs > gained * msPerToken) return undefined;
+    const insert = async (): Promise<void> => {
+      const data = await disk.read(entry);
+      if (data === undefined) return;
+      const segment = kv.fromData(entry.tokens.length, data);
+      this.#tree.insert(tokens.slice(0, length), kv.bytesPerPosition, (from, to) => segment.slice(from, to));
+    };
+    return insert();
+  }
+
+  /** Writes what is worth keeping to the disk, and forgets it. Only when nothing runs. */
+  async persist(): Promise<void> {
+    this.#tree.resize(0);
+    await this.#disk?.flush();
   }
 
   /** Gives a sequence one of the free slots, with the longest prefix of it that is known. */

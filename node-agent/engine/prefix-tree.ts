@@ -13,12 +13,19 @@ interface Node {
   lastUsed: number;
 }
 
+/** A segment of a path, of which the first `length` positions count; they stand at `at` of the whole. */
+export interface PathPart {
+  segment: KvSegment;
+  at: number;
+  length: number;
+}
+
 /** The longest known prefix of some tokens. It stays in memory until it is released. */
 export interface PrefixLease {
   /** Tokens of it. */
   readonly length: number;
-  /** Hands out the keys and values of positions [from, length), in order; of each segment the first `length` positions from `skip` on. */
-  segments(): { segment: KvSegment; at: number; length: number }[];
+  /** Its keys and values, in order. */
+  segments(): PathPart[];
   release(): void;
 }
 
@@ -28,12 +35,15 @@ export interface PrefixLease {
  */
 export class PrefixTree {
   readonly #root: Node = createNode([], null, null);
+  readonly #onEvicted: (tokens: readonly number[], parts: PathPart[]) => void;
   #maxBytes: number;
   #bytes = 0;
   #clock = 0;
 
-  constructor(maxBytes: number) {
+  /** @param onEvicted hears, before they are gone, the tokens of a leaf from the root on, with their keys and values */
+  constructor(maxBytes: number, onEvicted: (tokens: readonly number[], parts: PathPart[]) => void = () => {}) {
     this.#maxBytes = maxBytes;
+    this.#onEvicted = onEvicted;
   }
 
   /** Memory of all segments. */
@@ -146,6 +156,8 @@ export class PrefixTree {
         if (isFree && node.lastUsed < (oldest?.lastUsed ?? Number.POSITIVE_INFINITY)) oldest = node;
       }
       if (oldest === undefined) return false;
+      const tokens = tokensTo(oldest);
+      this.#onEvicted(tokens, segmentsOf(oldest, tokens.length));
       oldest.parent?.children.delete(oldest.tokens[0] ?? 0);
       this.#bytes -= oldest.segment?.bytes ?? 0;
     }
@@ -165,8 +177,15 @@ function createNode(tokens: readonly number[], segment: KvSegment | null, parent
   return { tokens, segment, parent, children: new Map(), refs: 0, lastUsed: 0 };
 }
 
+/** All tokens from the root to `node`. */
+function tokensTo(node: Node): number[] {
+  const runs: (readonly number[])[] = [];
+  for (let at: Node | null = node; at !== null; at = at.parent) runs.unshift(at.tokens);
+  return runs.flat();
+}
+
 /** The segments on the way from the root to `node`, cut at `length` tokens. */
-function segmentsOf(node: Node, length: number): { segment: KvSegment; at: number; length: number }[] {
+function segmentsOf(node: Node, length: number): PathPart[] {
   const path: KvSegment[] = [];
   for (let at: Node | null = node; at !== null; at = at.parent) if (at.segment !== null) path.unshift(at.segment);
   let at = 0;

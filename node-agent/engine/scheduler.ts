@@ -3,6 +3,7 @@ import { PorchlightError } from "../../shared/errors.ts";
 import { ChunkSize } from "./chunk-size.ts";
 import type { Decoder } from "./decoder.ts";
 import { DraftLength } from "./draft-length.ts";
+import type { KvDisk } from "./kv-disk.ts";
 import { KvMemory } from "./kv-memory.ts";
 import { RunningSet } from "./running-set.ts";
 import type { SchedulerStats } from "./scheduler-stats.ts";
@@ -20,6 +21,8 @@ export interface SchedulerOptions {
   maxWaiting?: number | undefined;
   /** Memory for keys and values, of running sequences and of prefixes kept for later. */
   kvBytes?: number | undefined;
+  /** Keeps prefixes that memory has no room for. */
+  kvDisk?: KvDisk | undefined;
 }
 
 const RETRY_AFTER_MS = 2_000;
@@ -51,7 +54,7 @@ export class Scheduler {
   #loop: Promise<void> | null = null;
   constructor(decoder: Decoder, options: SchedulerOptions = {}) {
     this.#decoder = decoder;
-    this.#memory = new KvMemory(decoder, options.kvBytes ?? DEFAULT_KV_BYTES);
+    this.#memory = new KvMemory(decoder, options.kvBytes ?? DEFAULT_KV_BYTES, options.kvDisk);
     this.#running = new RunningSet(this.#memory, decoder.slots);
     this.#steps = new Steps({
       decoder,
@@ -85,6 +88,7 @@ export class Scheduler {
     }
     const sequence = createSequence(spec, contextLength, this.#submitted++);
     this.#waiting.push(sequence);
+    this.#restore(sequence);
     this.#loop ??= this.#run();
     return { cancel: () => this.#cancel(sequence) };
   }
@@ -114,7 +118,7 @@ export class Scheduler {
     this.#memory.checkIntegrity(this.#running.all().length === 0);
   }
 
-  /** Ends every sequence with `error`; resolves when the decoder is idle. */
+  /** Ends every sequence with `error`; resolves when the decoder is idle and what may be kept is on the disk. */
   async stop(error: PorchlightError): Promise<void> {
     for (const sequence of [...this.#running.all(), ...this.#waiting]) {
       if (isGone(sequence)) continue;
@@ -122,6 +126,20 @@ export class Scheduler {
       sequence.spec.listener.onError(error);
     }
     await this.#loop;
+    await this.#memory.persist();
+  }
+
+  /** Lets a sequence wait while its prefix comes from the disk. */
+  #restore(sequence: Sequence): void {
+    const restored = this.#memory.restore(sequence.tokens, this.#chunks.msPerToken);
+    if (restored === undefined) return;
+    sequence.isRestoring = true;
+    void restored
+      .catch(() => {}) // what cannot be read is computed
+      .finally(() => {
+        sequence.isRestoring = false;
+        this.#loop ??= this.#run();
+      });
   }
 
   #cancel(sequence: Sequence): void {
@@ -193,7 +211,7 @@ export class Scheduler {
       const mayPrefill = this.#decoder.kv !== undefined || this.#running.prefilling.length === 0;
       if (this.#waiting.size === 0 || free.length === 0 || !mayPrefill) return;
       const sequence = this.#waiting.take({
-        mayPass: (next) => this.#isAboutToBeShared(next),
+        mayPass: (next) => next.isRestoring || this.#isAboutToBeShared(next),
         fits: (next) => this.#memory.hasRoom(next, running),
       });
       if (sequence === undefined) return;

@@ -56,6 +56,8 @@ export interface Sequence {
   /** Keeps the prefix that it began with in memory, for those that come after. */
   lease: PrefixLease | undefined;
   readonly drafts: DraftRecord;
+  /** Its prefix is on the way from the disk. */
+  isRestoring: boolean;
   isCancelled: boolean;
 }
 
@@ -71,6 +73,7 @@ export function createSequence(spec: SequenceSpec, contextLength: number, order:
     cachedTokens: undefined,
     lease: undefined,
     drafts: createDraftRecord(),
+    isRestoring: false,
     isCancelled: false,
   };
 }

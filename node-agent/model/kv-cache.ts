@@ -58,11 +58,31 @@ export class KvCache implements KvStore {
   }
 
   write(slot: number, at: number, segment: KvSegment, length: number): void {
-    if (!(segment instanceof PlaneSegment)) throw new TypeError("The segment is of another cache.");
+    const source = ownSegment(segment);
     const { headDim } = this.#shape;
     for (const [i, plane] of this.#planes(slot).entries()) {
-      plane.set(segment.plane(i).subarray(0, length * headDim), at * headDim);
+      plane.set(source.plane(i).subarray(0, length * headDim), at * headDim);
     }
+  }
+
+  join(parts: readonly { segment: KvSegment; length: number }[]): KvSegment {
+    const { layers, kvHeads, headDim } = this.#shape;
+    const total = parts.reduce((sum, { length }) => sum + length, 0);
+    const joined = new PlaneSegment(layers * 2 * kvHeads, total, headDim);
+    let at = 0;
+    for (const { segment, length } of parts) {
+      joined.copyFrom(segment, 0, length, at);
+      at += length;
+    }
+    return joined;
+  }
+
+  fromData(length: number, data: Uint8Array): KvSegment {
+    const { layers, kvHeads, headDim } = this.#shape;
+    const segment = new PlaneSegment(layers * 2 * kvHeads, length, headDim);
+    if (data.length !== segment.bytes) throw new RangeError("These keys and values have another size.");
+    segment.data.set(data);
+    return segment;
   }
 
   trim(lengths: readonly number[]): void {
@@ -96,30 +116,45 @@ class PlaneSegment implements KvSegment {
   readonly length: number;
   readonly #planes: number;
   readonly #headDim: number;
-  readonly #data: Float32Array;
+  readonly #values: Float32Array;
 
   constructor(planes: number, length: number, headDim: number) {
     this.length = length;
     this.#planes = planes;
     this.#headDim = headDim;
-    this.#data = new Float32Array(planes * length * headDim);
+    this.#values = new Float32Array(planes * length * headDim);
   }
 
   get bytes(): number {
-    return this.#data.byteLength;
+    return this.#values.byteLength;
+  }
+
+  get data(): Uint8Array {
+    return new Uint8Array(this.#values.buffer);
   }
 
   /** [length, headDim]: a view. */
   plane(index: number): Float32Array {
     const elements = this.length * this.#headDim;
-    return this.#data.subarray(index * elements, (index + 1) * elements);
+    return this.#values.subarray(index * elements, (index + 1) * elements);
   }
 
   slice(from: number, to: number): KvSegment {
     const part = new PlaneSegment(this.#planes, to - from, this.#headDim);
-    for (let i = 0; i < this.#planes; i++) {
-      part.plane(i).set(this.plane(i).subarray(from * this.#headDim, to * this.#headDim));
-    }
+    part.copyFrom(this, from, to, 0);
     return part;
   }
+
+  /** Copies positions [from, to) of another segment to [at, ...). */
+  copyFrom(other: KvSegment, from: number, to: number, at: number): void {
+    const source = ownSegment(other);
+    for (let i = 0; i < this.#planes; i++) {
+      this.plane(i).set(source.plane(i).subarray(from * this.#headDim, to * this.#headDim), at * this.#headDim);
+    }
+  }
+}
+
+function ownSegment(segment: KvSegment): PlaneSegment {
+  if (!(segment instanceof PlaneSegment)) throw new TypeError("The segment is of another cache.");
+  return segment;
 }

@@ -87,6 +87,18 @@ export class ToyDecoder implements Decoder {
           throw new RangeError("bad write");
         for (const [i, token] of segment.tokens.slice(0, length).entries()) this.#write(slot, at + i, token);
       },
+      join: (parts) =>
+        new ToySegment(
+          parts.flatMap(({ segment, length }) => {
+            if (!(segment instanceof ToySegment)) throw new TypeError("a segment of another cache");
+            return segment.tokens.slice(0, length);
+          }),
+        ),
+      fromData: (length, data) => {
+        const tokens = [...new Int32Array(data.slice().buffer)];
+        if (tokens.length !== length) throw new RangeError("bad data");
+        return new ToySegment(tokens);
+      },
       trim: (lengths) => {
         if (this.#isBusy) throw new Error("trim during a call");
         for (const [slot, length] of lengths.entries()) this.#cache[slot] = this.#slot(slot).slice(0, length);
@@ -145,6 +157,10 @@ class ToySegment implements KvSegment {
 
   get bytes(): number {
     return this.tokens.length * BYTES_PER_POSITION;
+  }
+
+  get data(): Uint8Array {
+    return new Uint8Array(Int32Array.from(this.tokens).buffer);
   }
 
   slice(from: number, to: number): ToySegment {

@@ -1,4 +1,4 @@
-import { assert, array as listOf, integer, oneof, property, record, constant, boolean } from "fast-check";
+import { assert, array as listOf, integer, oneof, property, record, constant } from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { KvSegment } from "../../../node-agent/engine/decoder.ts";
 import { type PrefixLease, PrefixTree } from "../../../node-agent/engine/prefix-tree.ts";
@@ -20,6 +20,10 @@ class Tokens implements KvSegment {
     return 4 * this.length;
   }
 
+  get data(): Uint8Array {
+    return new Uint8Array(Int32Array.from(this.tokens).buffer);
+  }
+
   slice(from: number, to: number): Tokens {
     return new Tokens(this.tokens.slice(from, to));
   }
@@ -31,10 +35,13 @@ function insert(tree: PrefixTree, tokens: readonly number[]): void {
 
 /** The tokens that a lease hands out. */
 function contents(lease: PrefixLease): number[] {
+  let next = 0;
   return lease.segments().flatMap(({ segment, at, length }) => {
     expect(segment).toBeInstanceOf(Tokens);
+    expect(at).toBe(next);
+    next += length;
     const { tokens } = segment as Tokens; // just asserted
-    return tokens.slice(0, length).map((token, i) => (i === 0 ? [at, token] : [at + i, token])[1] ?? -1);
+    return tokens.slice(0, length);
   });
 }
 
@@ -72,7 +79,7 @@ describe("PrefixTree", () => {
       record({ kind: constant("resize" as const), maxBytes: integer({ min: 0, max: 160 }) }),
     );
     assert(
-      property(listOf(action, { maxLength: 60 }), boolean(), (actions) => {
+      property(listOf(action, { maxLength: 60 }), (actions) => {
         const tree = new PrefixTree(160);
         let maxBytes = 160;
         const leases: { lease: PrefixLease; tokens: readonly number[] }[] = [];
@@ -100,6 +107,27 @@ describe("PrefixTree", () => {
     tree.acquire([1, 1]).release();
     insert(tree, [4, 4, 4]);
     expect([1, 2, 3, 4].map((token) => tree.match([token, token, token]))).toEqual([3, 0, 3, 3]);
+  });
+
+  it("hands over all of what it gives up", () => {
+    const gone: { tokens: readonly number[]; contents: number[] }[] = [];
+    const tree = new PrefixTree(1e6, (tokens, parts) => {
+      gone.push({
+        tokens,
+        contents: parts.flatMap(({ segment, length }) => [...new Int32Array(segment.slice(0, length).data.buffer)]),
+      });
+    });
+    insert(tree, [1, 2, 3, 4]);
+    insert(tree, [1, 2, 9]);
+    tree.resize(0);
+    for (const { tokens, contents: held } of gone) expect(held).toEqual(tokens);
+    expect(gone.map(({ tokens }) => tokens)).toEqual(
+      expect.arrayContaining([
+        [1, 2, 3, 4],
+        [1, 2, 9],
+        [1, 2],
+      ]),
+    );
   });
 
   it("says so when something is leaked or released twice", () => {
