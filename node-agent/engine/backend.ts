@@ -1,16 +1,20 @@
 import { z } from "zod";
 import { PorchlightError } from "../../shared/errors.ts";
 import type { InferenceBackend, ListedModel } from "../../shared/inference/backend.ts";
-import type { ModelInfo } from "../../shared/inference/model.ts";
+import { embedRequestSchema } from "../../shared/inference/embed.ts";
+import { type ModelInfo, type ModelTask, wrongTask } from "../../shared/inference/model.ts";
 import { generateRequestSchema } from "../../shared/inference/request.ts";
 import type { ModelExit } from "./model-child.ts";
-import { ModelProcess } from "./model-process.ts";
 import type { SchedulerStats } from "./scheduler-stats.ts";
+import type { ServedModel } from "./served-model.ts";
+import { ServedModels } from "./served-models.ts";
 
 /** A model on this machine's disk, and how it is to be run. */
 export type EngineModel = Omit<ModelInfo, "loaded"> & {
-  /** In the Hugging Face layout. */
+  /** A model folder, or a GGUF file. */
   folder: string;
+  /** Another one where the content of the folder is another. */
+  version?: string;
 };
 
 export interface EngineOptions {
@@ -25,13 +29,20 @@ export interface EngineOptions {
   onProgress?: (model: string, fraction: number) => void;
   /** A model's process ended by itself: for the log. Its stderr may hold what a client should not see. */
   onCrash?: (model: string, exit: ModelExit) => void;
+  /** A new version of a model did not load, and the one before goes on answering. */
+  onRefused?: (model: string, error: unknown) => void;
 }
 
 /** The engine as the API sees it, and what the agent needs to run it. One child process per loaded model. */
 export interface EngineBackend extends InferenceBackend {
   /** Loads a model ahead of its first request. Rejects with `model_not_found` or `model_load_failed`. */
   preload(name: string): Promise<void>;
-  /** Calls `listener` after a model was loaded or unloaded, until the returned function is called. */
+  /**
+   * Serves these models from now on. A new version of a loaded model is brought up beside the old one and takes the next request once it is
+   * loaded; a model that is gone finishes its requests. No request fails for it.
+   */
+  setModels(models: readonly EngineModel[]): void;
+  /** Calls `listener` after the models have changed or one was loaded or unloaded, until the returned function is called. */
   onChange(listener: () => void): () => void;
   /** Models whose process lives. */
   processes(): { model: string; pid: number }[];
@@ -44,46 +55,55 @@ export interface EngineBackend extends InferenceBackend {
 const DEFAULT_SLOTS = 4;
 
 export function createEngineBackend(options: EngineOptions): EngineBackend {
-  const { models, cacheDir, slots = DEFAULT_SLOTS, threads, onProgress, onCrash } = options;
+  const { cacheDir, slots = DEFAULT_SLOTS, threads, onProgress, onCrash, onRefused } = options;
   const listeners = new Set<() => void>();
   const onChange = (): void => {
     for (const listener of listeners) listener();
   };
-  const processes = new Map(
-    models.map(({ name, folder, quantization, contextLength }) => [
-      name,
-      new ModelProcess({
-        load: { folder, quantization, cacheDir, slots, contextLength, ...(threads === undefined ? {} : { threads }) },
-        onChange,
-        onProgress: (fraction) => onProgress?.(name, fraction),
-        onCrash: (exit) => onCrash?.(name, exit),
-      }),
-    ]),
-  );
+  const served = new ServedModels(({ name, task, folder, quantization, contextLength }) => ({
+    process: {
+      load: {
+        folder,
+        task,
+        quantization,
+        cacheDir,
+        slots,
+        contextLength,
+        ...(threads === undefined ? {} : { threads }),
+      },
+      onChange,
+      onProgress: (fraction) => onProgress?.(name, fraction),
+      onCrash: (exit) => onCrash?.(name, exit),
+    },
+    onRefused: (error) => onRefused?.(name, error),
+  }));
+  served.set(options.models);
   const notFound = (name: string): PorchlightError => {
-    const there =
-      models.length === 0
-        ? "none"
-        : models
-            .map((model) => model.name)
-            .join(", ")
-            .slice(0, 2048);
+    const names = served.models.map((model) => model.name).join(", ");
+    const there = names.slice(0, 2048) || "none";
     return new PorchlightError("model_not_found", `There is no model '${name}' on this machine. There are: ${there}.`, {
       param: "model",
     });
   };
+  const serving = (name: string, task: ModelTask): ServedModel | PorchlightError => {
+    const found = served.get(name);
+    if (found === undefined) return notFound(name);
+    const of = served.models.find((model) => model.name === name)?.task;
+    return of === task ? found : wrongTask(name, task);
+  };
 
   return {
     listModels: async () =>
-      models.map(
+      served.models.map(
         (model): ListedModel => ({
           name: model.name,
+          task: model.task,
           contextLength: model.contextLength,
           architecture: model.architecture,
           quantization: model.quantization,
           parameters: model.parameters,
           createdAt: model.createdAt,
-          loaded: processes.get(model.name)?.isLoaded ?? false,
+          loaded: served.get(model.name)?.isLoaded ?? false,
           online: true,
         }),
       ),
@@ -94,28 +114,37 @@ export function createEngineBackend(options: EngineOptions): EngineBackend {
         yield { type: "error", error: error.toWire() };
         return;
       }
-      const process = processes.get(request.model);
-      if (process === undefined) yield { type: "error", error: notFound(request.model).toWire() };
-      else yield* process.generate(parsed.data, signal);
+      const model = serving(request.model, "generate");
+      if (model instanceof PorchlightError) yield { type: "error", error: model.toWire() };
+      else yield* model.generate(parsed.data, signal);
+    },
+    embed: async (request, signal) => {
+      const parsed = embedRequestSchema.safeParse(request);
+      if (!parsed.success) throw new PorchlightError("invalid_request", z.prettifyError(parsed.error).slice(0, 4096));
+      const model = serving(request.model, "embed");
+      if (model instanceof PorchlightError) throw model;
+      return await model.embed(parsed.data, signal);
     },
     preload: async (name) => {
-      const process = processes.get(name);
-      if (process === undefined) throw notFound(name);
-      await process.load();
+      const model = served.get(name);
+      if (model === undefined) throw notFound(name);
+      await model.load();
+    },
+    setModels: (models) => {
+      served.set(models);
+      onChange();
     },
     onChange: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    processes: () => [...processes].flatMap(([model, { pid }]) => (pid === undefined ? [] : [{ model, pid }])),
+    processes: () => served.processes(),
     stats: async () => {
       const all = await Promise.all(
-        [...processes].map(async ([model, process]) => ({ model, stats: await process.stats() })),
+        served.entries().map(async ([model, one]) => ({ model, stats: await one.stats() })),
       );
       return all.flatMap(({ model, stats }) => (stats === null ? [] : [{ model, stats }]));
     },
-    stop: async () => {
-      await Promise.all([...processes.values()].map((process) => process.stop()));
-    },
+    stop: () => served.stop(),
   };
 }

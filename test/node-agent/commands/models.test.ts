@@ -58,7 +58,7 @@ describe("porchlight models", () => {
     expect(hub.requests.every(({ authorization }) => authorization === "Bearer hf_secret")).toBe(true);
     expect((await run("pull", "acme/tiny")).err).toMatch(/here already/);
 
-    expect((await run("list")).out).toMatch(/^tiny +LlamaForCausalLM +\S+[MB] +fp32 .*models\/tiny$/m);
+    expect((await run("list")).out).toMatch(/^tiny +LlamaForCausalLM +\S+[MB] +generate +fp32 .*models\/tiny$/m);
     expect((await run()).out).toBe((await run("list")).out);
     expect(await json("list")).toMatchObject({
       models: [

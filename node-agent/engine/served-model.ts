@@ -1,0 +1,163 @@
+import type { EmbedRequest, EmbedResult } from "../../shared/inference/embed.ts";
+import type { GenerateEvent } from "../../shared/inference/event.ts";
+import type { GenerateRequest } from "../../shared/inference/request.ts";
+import { ModelProcess, type ModelProcessOptions } from "./model-process.ts";
+
+/** A process and the requests that it answers. */
+class Tenant {
+  readonly process: ModelProcess;
+  requests = 0;
+  #gone: Promise<void> | undefined;
+  readonly #ended = Promise.withResolvers<void>();
+  /** Resolves when the process was ended by `end` and is gone. */
+  readonly ended: Promise<void> = this.#ended.promise;
+
+  constructor(options: ModelProcessOptions) {
+    this.process = new ModelProcess(options);
+  }
+
+  /** Whether to end it would cost somebody something. */
+  get isInUse(): boolean {
+    return this.requests > 0 || this.process.pid !== undefined;
+  }
+
+  /** Ends the process, and its requests with an error. */
+  end(): Promise<void> {
+    this.#gone ??= this.process.stop().then(() => this.#ended.resolve());
+    return this.#gone;
+  }
+}
+
+export interface ServedModelOptions {
+  process: ModelProcessOptions;
+  /** A new version did not load: the one before goes on answering. */
+  onRefused?: ((error: unknown) => void) | undefined;
+}
+
+/**
+ * One name that answers, whichever version of the model is behind it. A new version is brought up beside the old one, takes the next request
+ * once it is loaded, and the old one leaves when its last request ends: no request fails or waits for the change.
+ */
+export class ServedModel {
+  #options: ServedModelOptions;
+  #current: Tenant;
+  /** Being loaded to follow the current one. */
+  #next: Tenant | null = null;
+  /** Those that finish what they have begun, and those on their way out. */
+  readonly #leaving = new Set<Tenant>();
+
+  constructor(options: ServedModelOptions) {
+    this.#options = options;
+    this.#current = new Tenant(options.process);
+  }
+
+  get isLoaded(): boolean {
+    return this.#current.process.isLoaded;
+  }
+
+  /** Of every process that lives for this name. */
+  get pids(): number[] {
+    const tenants = [this.#current, ...(this.#next === null ? [] : [this.#next]), ...this.#leaving];
+    return tenants.flatMap(({ process: { pid } }) => (pid === undefined ? [] : [pid]));
+  }
+
+  /** As ModelProcess.generate, by the version that is current when the first event is asked for. */
+  async *generate(request: GenerateRequest, signal: AbortSignal): AsyncGenerator<GenerateEvent, void, undefined> {
+    const tenant = this.#enter();
+    try {
+      yield* tenant.process.generate(request, signal);
+    } finally {
+      this.#leave(tenant);
+    }
+  }
+
+  /** As ModelProcess.embed, by the current version. */
+  async embed(request: EmbedRequest, signal: AbortSignal): Promise<EmbedResult> {
+    const tenant = this.#enter();
+    try {
+      return await tenant.process.embed(request, signal);
+    } finally {
+      this.#leave(tenant);
+    }
+  }
+
+  async load(): Promise<void> {
+    await this.#current.process.load();
+  }
+
+  async stats(): ReturnType<ModelProcess["stats"]> {
+    return await this.#current.process.stats();
+  }
+
+  /** Serves another version from now on, or as soon as it is loaded where the one before is in use. */
+  replace(options: ServedModelOptions): void {
+    this.#options = options;
+    this.#dropNext();
+    const next = new Tenant(options.process);
+    if (!this.#current.isInUse) return this.#follow(next);
+    this.#next = next;
+    void this.#bringUp(next);
+  }
+
+  /** Takes no more requests; resolves when those there are have ended, and the processes with them. */
+  async retire(): Promise<void> {
+    this.#dropNext();
+    this.#dismiss(this.#current);
+    await Promise.all([...this.#leaving].map(({ ended }) => ended));
+  }
+
+  /** Ends every process, and every request with an error. Nothing starts any more. */
+  async stop(): Promise<void> {
+    this.#dropNext();
+    this.#leaving.add(this.#current);
+    await Promise.all([...this.#leaving].map((tenant) => tenant.end()));
+  }
+
+  #enter(): Tenant {
+    this.#current.requests += 1;
+    return this.#current;
+  }
+
+  #leave(tenant: Tenant): void {
+    tenant.requests -= 1;
+    if (tenant.requests === 0 && this.#leaving.has(tenant)) void tenant.end();
+  }
+
+  /** Another version may have been asked for by the time this one is loaded: then it is not wanted any more. */
+  async #bringUp(next: Tenant): Promise<void> {
+    try {
+      await next.process.load();
+    } catch (error) {
+      if (this.#next === next) this.#refuse(next, error);
+      return;
+    }
+    if (this.#next === next) this.#follow(next);
+  }
+
+  #follow(next: Tenant): void {
+    const before = this.#current;
+    this.#current = next;
+    this.#next = null;
+    this.#dismiss(before);
+    this.#options.process.onChange?.();
+  }
+
+  /** The one before goes on, unless it has nothing to go on with: then the new one says to each request what is wrong with it. */
+  #refuse(next: Tenant, error: unknown): void {
+    this.#options.onRefused?.(error);
+    if (this.#current.isInUse) this.#dropNext();
+    else this.#follow(next);
+  }
+
+  #dropNext(): void {
+    if (this.#next !== null) this.#dismiss(this.#next);
+    this.#next = null;
+  }
+
+  /** Lets a process end once it has nothing to do. */
+  #dismiss(tenant: Tenant): void {
+    this.#leaving.add(tenant);
+    void tenant.ended.then(() => this.#leaving.delete(tenant));
+    if (tenant.requests === 0) void tenant.end();
+  }
+}
