@@ -53,3 +53,42 @@ function halfToFloatBits(half: number): number {
   const shift = Math.clz32(mantissa) - 21;
   return (sign | ((113 - shift) << 23) | (((mantissa << shift) & 0x3ff) << 13)) >>> 0;
 }
+
+/** Bytes of real numbers in a format, little-endian; rounds to nearest where it is narrower (ties to even). */
+export function fromFloat32(values: Float32Array, format: FloatFormat): Uint8Array {
+  if (format === "F32") return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  const bytes = new Uint8Array(values.length * FLOAT_BYTES[format]);
+  const view = new DataView(bytes.buffer);
+  if (format === "F16") for (const [i, value] of values.entries()) view.setUint16(2 * i, halfBits(value), true);
+  else for (const [i, value] of values.entries()) view.setUint16(2 * i, brainBits(value), true);
+  return bytes;
+}
+
+const word = new DataView(new ArrayBuffer(4));
+
+/** The bits of the bfloat16 nearest to a finite number. */
+function brainBits(value: number): number {
+  word.setFloat32(0, value);
+  const bits = word.getUint32(0);
+  return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
+}
+
+/** Half-precision numbers between these have full precision. */
+export const HALF_RANGE = { smallest: 2 ** -14, largest: 65_504 } as const;
+
+/** The bits of the half-precision number nearest to a finite one. */
+export function halfBits(value: number): number {
+  const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
+  const size = Math.abs(value);
+  if (size < HALF_RANGE.smallest) return sign | roundEven(size * 2 ** 24);
+  const exponent = Math.floor(Math.log2(size));
+  const mantissa = roundEven((size / 2 ** exponent - 1) * 1024);
+  // A mantissa that rounds up to 1024 carries into the exponent, which is what addition does.
+  return sign | Math.min(0x7c00, ((exponent + 15) << 10) + mantissa);
+}
+
+function roundEven(value: number): number {
+  const floor = Math.floor(value);
+  const rest = value - floor;
+  return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
+}

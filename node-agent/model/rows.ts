@@ -6,6 +6,8 @@ import type { IntFormat, IntRows, TensorSource } from "./tensor-source.ts";
 /** Weights that are read, converted and written at a time: 16 MiB as float32. */
 const PIECE_ELEMENTS = 4 * 1024 * 1024;
 
+type Reader = Pick<Weights, "source" | "onConverted">;
+
 /** Runs of whole rows of the stacked matrices, in order: `first` counts through the tensor, `row` through the stack. */
 export function* runs(parts: readonly Part[], columns: number) {
   const rowsPerPiece = Math.max(1, Math.floor(PIECE_ELEMENTS / columns));
@@ -21,7 +23,7 @@ export function* runs(parts: readonly Part[], columns: number) {
 }
 
 /** The weights of the stacked matrices as real numbers, a run of rows at a time. */
-export async function* floatPieces(w: Weights, parts: readonly Part[], columns: number) {
+export async function* floatPieces(w: Reader, parts: readonly Part[], columns: number) {
   for (const { tensor, first, count, row } of runs(parts, columns)) {
     yield { values: await w.source.read(tensor, first * columns, count * columns), row };
     w.onConverted(count * columns);
@@ -29,7 +31,7 @@ export async function* floatPieces(w: Weights, parts: readonly Part[], columns: 
 }
 
 /** The weights of the stacked matrices in a format, a run of rows at a time: as the file holds them if it does so, else rounded. */
-export async function* intPieces(w: Weights, parts: readonly Part[], columns: number, format: IntFormat) {
+export async function* intPieces(w: Reader, parts: readonly Part[], columns: number, format: IntFormat) {
   for (const { tensor, first, count, row } of runs(parts, columns)) {
     const stored = w.source.ints?.formatOf(tensor);
     const rows =

@@ -5,6 +5,8 @@ export interface TensorEntry {
   readonly shape: readonly number[];
   /** Product of the shape. */
   readonly elements: number;
+  /** How the file holds its elements, in the terms of safetensors where it has them. */
+  readonly dtype?: string;
 }
 
 /** How a matrix is held in integers: weight = (level - zero) x scale, with one scale for each `block` neighbours of a row. */

@@ -76,7 +76,7 @@ function namedTensors(file: GgufFile): Map<string, NamedTensor> {
     const excess = gemma !== undefined && ggufName.endsWith("norm.weight") ? 1 : 0;
     const projection = /self_attn\.([qk])_proj\./u.exec(name)?.[1];
     const heads = projection === "q" ? counts.heads : projection === "k" ? counts.kvHeads : undefined;
-    tensors.set(name, { ...tensor, heads: interleavedRope ? heads : undefined, excess });
+    tensors.set(name, { ...tensor, dtype: tensor.type, heads: interleavedRope ? heads : undefined, excess });
   }
   return tensors;
 }
