@@ -1,8 +1,4 @@
-/** Guesses how a sequence goes on. A guess costs little and may be wrong: the model has the last word. */
-export interface Drafter {
-  /** Up to `most` tokens that may follow `tokens`, which is what it was given last time and what came since. */
-  propose(tokens: readonly number[], most: number): readonly number[];
-}
+import type { Drafter } from "./drafter.ts";
 
 /** Tokens that have to be alike before a place counts as the same: the longer first. */
 const NGRAMS = [4, 2] as const;
@@ -11,7 +7,9 @@ const NGRAMS = [4, 2] as const;
  * Prompt lookup (Saxena 2023; speculation without a draft model): what followed the last time that the latest tokens occurred. Good
  * where an answer repeats its prompt: edits, extraction, code. Keeps an index of n-grams, so that a step takes constant time.
  */
-export function createPromptLookup(): Drafter {
+export function createPromptLookup(): Drafter & {
+  propose: (tokens: readonly number[], most: number) => readonly number[];
+} {
   // By the hash of an n-gram, where its latest occurrence ends and the one before that: the latest is the end of the text itself.
   const indexes = NGRAMS.map((length) => ({ length, ends: new Map<number, number>() }));
   let indexed = 0;

@@ -155,9 +155,9 @@ export class Scheduler {
       const started = performance.now();
       try {
         this.#lastKind = step.kind;
-        await this.#steps.run(step);
-        if (step.kind === "prefill") this.#chunks.measured(step.most, performance.now() - started);
-        else if (step.sequences.length === 1) this.#drafts.measured(step.most, performance.now() - started);
+        const tokens = await this.#steps.run(step);
+        if (step.kind === "prefill") this.#chunks.measured(tokens, performance.now() - started);
+        else if (step.sequences.length === 1) this.#drafts.measured(tokens, performance.now() - started);
       } catch (cause) {
         this.#fail(step, cause);
       }
@@ -190,16 +190,17 @@ export class Scheduler {
     }
     const [first, second] = decoding;
     if (first === undefined) return null;
-    const draft = second === undefined ? this.#draft(first) : [];
-    if (draft.length > 0) return { kind: "verify", sequences: [first], most: draft.length + 1, draft };
+    const drafted = second === undefined ? this.#draftLength(first) : 0;
+    if (drafted > 0) return { kind: "verify", sequences: [first], most: drafted + 1 };
     return { kind: "decode", sequences: [...decoding], most: 1 };
   }
 
-  #draft(sequence: Sequence): readonly number[] {
+  /** Tokens to guess for a sequence that decodes alone: in a batch a step's cost is shared already. */
+  #draftLength(sequence: Sequence): number {
     const { drafter, prompt } = sequence.spec;
+    if (drafter === undefined) return 0;
     const room = sequence.maxTokens - (sequence.tokens.length - prompt.length) - 1;
-    const most = drafter === undefined ? 0 : Math.min(room, this.#draftTokens ?? this.#drafts.choose(sequence.drafts));
-    return most > 0 ? (drafter?.propose(sequence.tokens, most) ?? []) : [];
+    return Math.min(room, this.#draftTokens ?? this.#drafts.choose(sequence.drafts));
   }
 
   /** Gives free slots to those who wait. */

@@ -2,7 +2,7 @@ import { PorchlightError } from "../../shared/errors.ts";
 import type { Priority } from "../../shared/inference/request.ts";
 import { createDraftRecord, type DraftRecord } from "./draft-length.ts";
 import type { PrefixLease } from "./prefix-tree.ts";
-import type { Drafter } from "./prompt-lookup.ts";
+import type { Drafter } from "./drafter.ts";
 import type { Sampler } from "./sampler.ts";
 
 /** What a sequence's owner hears. Calls come in the order of the methods here; one of the last two ends them. */

@@ -8,7 +8,7 @@ import { guarded, isGone, type Sequence } from "./sequence.ts";
 export type Step =
   | { kind: "prefill"; sequences: [Sequence]; most: number }
   | { kind: "decode"; sequences: Sequence[]; most: 1 }
-  | { kind: "verify"; sequences: [Sequence]; most: number; draft: readonly number[] };
+  | { kind: "verify"; sequences: [Sequence]; most: number };
 
 /** Prompt tokens that cost as much as one that is generated, when work is counted between callers. */
 const PROMPT_TOKENS_PER_TOKEN = 8;
@@ -47,10 +47,12 @@ export class Steps {
     this.#charge = charge;
   }
 
-  async run(step: Step): Promise<void> {
+  /** Runs a step, and says how many tokens of each sequence went through the decoder. */
+  async run(step: Step): Promise<number> {
     if (step.kind === "prefill") await this.#prefill(step.sequences[0], step.most);
-    else if (step.kind === "verify") await this.#verify(step.sequences[0], step.draft);
+    else if (step.kind === "verify") return await this.#verify(step.sequences[0], step.most - 1);
     else await this.#decode(step.sequences);
+    return step.most;
   }
 
   async #prefill(sequence: Sequence, most: number): Promise<void> {
@@ -87,8 +89,13 @@ export class Steps {
   }
 
   /** Runs the last token and a draft in one step; the draft's tokens count as far as they are those the sampler chooses. */
-  async #verify(sequence: Sequence, draft: readonly number[]): Promise<void> {
-    const { slot, stored, tokens } = sequence;
+  async #verify(sequence: Sequence, most: number): Promise<number> {
+    const { slot, stored, tokens, spec } = sequence;
+    const draft = (await spec.drafter?.propose(tokens, most)) ?? [];
+    if (draft.length === 0) {
+      await this.#decode([sequence]);
+      return 1;
+    }
     const logits = await this.#decoder.evaluate(slot, [tokens[stored] ?? 0, ...draft], stored);
     const { vocabSize } = this.#decoder;
     this.counters.decodeSteps++;
@@ -104,6 +111,7 @@ export class Steps {
     this.counters.draftedTokens += draft.length;
     this.counters.acceptedTokens += accepted;
     this.#drafts.judged(sequence.drafts, draft.length, accepted);
+    return draft.length + 1;
   }
 
   /** Chooses the next token and ends the sequence if it is the last. */

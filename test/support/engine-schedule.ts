@@ -1,4 +1,5 @@
 import type { Decoder } from "../../node-agent/engine/decoder.ts";
+import type { Drafter } from "../../node-agent/engine/drafter.ts";
 import { createPromptLookup } from "../../node-agent/engine/prompt-lookup.ts";
 import { argmax, createSampler } from "../../node-agent/engine/sampler.ts";
 import { NEUTRAL_SAMPLING } from "../../node-agent/engine/sampling-params.ts";
@@ -47,7 +48,11 @@ export function randomJobs(documents: readonly (readonly number[])[], count: num
 }
 
 /** Runs jobs on one scheduler, greedily, and gives what each came to. */
-export async function runJobs(scheduler: Scheduler, jobs: readonly Job[]): Promise<{ job: Job; tokens: number[] }[]> {
+export async function runJobs(
+  scheduler: Scheduler,
+  jobs: readonly Job[],
+  drafter: () => Drafter = createPromptLookup,
+): Promise<{ job: Job; tokens: number[] }[]> {
   return await Promise.all(
     jobs.map(async (job, i) => {
       for (let turn = 0; turn < job.startAfter; turn++) await new Promise(setImmediate);
@@ -56,7 +61,7 @@ export async function runJobs(scheduler: Scheduler, jobs: readonly Job[]): Promi
         maxTokens: job.maxTokens,
         stopTokens: new Set(),
         sampler: createSampler({ ...NEUTRAL_SAMPLING, temperature: 0 }, job.prompt),
-        drafter: createPromptLookup(),
+        drafter: drafter(),
         caller: `caller ${i % 3}`,
       };
       const sequence = submitCollecting(scheduler, spec, (_token, { tokens }) => tokens.length === job.cancelAfter);

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Decoder } from "../../../node-agent/engine/decoder.ts";
+import { createDraftModel } from "../../../node-agent/engine/draft-model.ts";
 import { Scheduler } from "../../../node-agent/engine/scheduler.ts";
 import { loadDecoder } from "../../../node-agent/model/load.ts";
 import { answerAlone, largestMargin, randomJobs, runJobs, seededRandom } from "../../support/engine-schedule.ts";
@@ -68,6 +69,23 @@ describe("batched, chunked, reused and guessed decoding", () => {
       expect(prefillSteps).toBeGreaterThan(30);
       scheduler.checkIntegrity();
     });
+  });
+
+  it("gives the same tokens with a draft model, which several sequences share", async () => {
+    const options = { folder: STARTER, cacheDir, threads: 1 };
+    const draft = await loadDecoder({ ...options, quantization: "int4", slots: 1 });
+    const drafter = createDraftModel(draft);
+    await withDecoders("fp32", async (busy, twin) => {
+      const scheduler = createScheduler(busy);
+      for (const job of randomJobs(documents, 8, seededRandom(3))) {
+        const [result] = await runJobs(scheduler, [job], () => drafter);
+        expect(result?.tokens).toEqual(await answerAlone(twin, job.prompt, result?.tokens.length ?? 0));
+      }
+      const { draftedTokens, acceptedTokens } = scheduler.stats();
+      expect(acceptedTokens).toBeGreaterThan(draftedTokens / 4);
+      scheduler.checkIntegrity();
+    });
+    await draft.dispose();
   });
 
   it.each(["int8", "int4"] as const)(

@@ -106,6 +106,7 @@ describe("Scheduler", () => {
             expect(end).toMatchObject({ reason: expected.reason, completionTokens: expected.completionTokens });
           });
           await Promise.all(results);
+          await new Promise(setImmediate);
           expect(scheduler.stats()).toMatchObject({ running: 0, waiting: 0 });
           scheduler.checkIntegrity();
         },
@@ -287,6 +288,24 @@ describe("Scheduler", () => {
     expect(acceptedTokens).toBe(draftedTokens);
     expect(steps.length).toBeLessThan(60);
     expect(steps).toContain("verify");
+  });
+
+  it("samples the same tokens with guesses as without, right or wrong: the distribution is the model's", async () => {
+    const params = { ...NEUTRAL_SAMPLING, temperature: 1.5, topP: 0.95 };
+    for (let seed = 0; seed < 40; seed++) {
+      const expected = alone([1, 2], { ...params, seed }, 40).output;
+      // Guesses what will come, but for every third token.
+      const drafter = {
+        propose: (tokens: readonly number[], most: number) =>
+          expected
+            .slice(tokens.length - 2, tokens.length - 2 + most)
+            .map((token, i) => (i % 3 === 2 ? 31 - token : token)),
+      };
+      const { scheduler } = createScheduler({}, { draftTokens: 5 });
+      const { tokens } = await submitCollecting(scheduler, { ...spec([1, 2], 40, { ...params, seed }), drafter }).done;
+      expect(tokens).toEqual(expected);
+      if (expected.length > 20) expect(scheduler.stats().acceptedTokens).toBeGreaterThan(expected.length / 2);
+    }
   });
 
   it("ends at the context with reason length", async () => {
