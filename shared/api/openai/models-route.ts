@@ -16,7 +16,10 @@ const modelSchema = z
       .boolean()
       .openapi({ description: "Whether it is in memory; one that is not answers its first request later." }),
     context_length: z.number().int().openapi({ description: "Tokens of prompt and answer together." }),
-    task: modelTaskSchema.openapi({ description: "`generate`: chat. `embed`: vectors, at /v1/embeddings." }),
+    // Made here: a schema from before this library extends zod has no openapi().
+    task: z
+      .enum(modelTaskSchema.options)
+      .openapi({ description: "`generate`: chat. `embed`: vectors, at /v1/embeddings." }),
     architecture: z.string(),
     quantization: quantizationSchema,
     parameters: z.number().int(),
