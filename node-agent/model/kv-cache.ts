@@ -8,17 +8,25 @@ export interface KvShape {
   /** Positions per slot. */
   contextLength: number;
   headDim: number;
+  /** float32 if absent. */
+  type?: KvType;
 }
 
+/** Bits of float16 are only moved here, never looked at. */
+const KV_ARRAYS = { float32: Float32Array, float16: Uint16Array } as const;
+export type KvType = keyof typeof KV_ARRAYS;
+type KvArray = InstanceType<(typeof KV_ARRAYS)[KvType]>;
+
 /**
- * Keys and values of every slot: per layer one buffer of each, [slots, kvHeads, contextLength, headDim] float32. Attention
+ * Keys and values of every slot: per layer one buffer of each, [slots, kvHeads, contextLength, headDim]. Attention
  * writes into them in place; the system gives memory only as positions are first written, a page at a time.
  */
 export class KvCache implements KvStore {
   readonly bytesPerPosition: number;
   readonly #shape: KvShape;
   /** Keys and values of layer 0, then of layer 1, and so on. */
-  #buffers: Float32Array[];
+  #buffers: KvArray[];
+  readonly #type: KvType;
   readonly #slotElements: number;
   readonly #onMoved: () => void;
 
@@ -26,10 +34,12 @@ export class KvCache implements KvStore {
   constructor(shape: KvShape, onMoved: () => void) {
     const { layers, slots, kvHeads, contextLength, headDim } = shape;
     this.#shape = shape;
+    this.#type = shape.type ?? "float32";
     this.#onMoved = onMoved;
     this.#slotElements = kvHeads * contextLength * headDim;
-    this.bytesPerPosition = layers * 2 * kvHeads * headDim * Float32Array.BYTES_PER_ELEMENT;
-    this.#buffers = Array.from({ length: layers * 2 }, () => new Float32Array(slots * this.#slotElements));
+    const KvArray = KV_ARRAYS[this.#type];
+    this.bytesPerPosition = layers * 2 * kvHeads * headDim * KvArray.BYTES_PER_ELEMENT;
+    this.#buffers = Array.from({ length: layers * 2 }, () => new KvArray(slots * this.#slotElements));
   }
 
   /** Tensors [count, kvHeads, contextLength, headDim] over slots [first, first + count): views, nothing is copied. */
@@ -37,7 +47,8 @@ export class KvCache implements KvStore {
     const { kvHeads, contextLength, headDim } = this.#shape;
     const views = this.#buffers.map((buffer) => {
       const view = buffer.subarray(first * this.#slotElements, (first + count) * this.#slotElements);
-      return new Tensor("float32", view, [count, kvHeads, contextLength, headDim]);
+      const dims = [count, kvHeads, contextLength, headDim];
+      return view instanceof Float32Array ? new Tensor("float32", view, dims) : new Tensor("float16", view, dims);
     });
     return { keys: views.filter((_, i) => i % 2 === 0), values: views.filter((_, i) => i % 2 === 1) };
   }
@@ -52,7 +63,7 @@ export class KvCache implements KvStore {
   read(slot: number, from: number, to: number): KvSegment {
     const { headDim } = this.#shape;
     const planes = this.#planes(slot);
-    const segment = new PlaneSegment(planes.length, to - from, headDim);
+    const segment = new PlaneSegment(this.#type, planes.length, to - from, headDim);
     for (const [i, plane] of planes.entries()) segment.plane(i).set(plane.subarray(from * headDim, to * headDim));
     return segment;
   }
@@ -68,7 +79,7 @@ export class KvCache implements KvStore {
   join(parts: readonly { segment: KvSegment; length: number }[]): KvSegment {
     const { layers, kvHeads, headDim } = this.#shape;
     const total = parts.reduce((sum, { length }) => sum + length, 0);
-    const joined = new PlaneSegment(layers * 2 * kvHeads, total, headDim);
+    const joined = new PlaneSegment(this.#type, layers * 2 * kvHeads, total, headDim);
     let at = 0;
     for (const { segment, length } of parts) {
       joined.copyFrom(segment, 0, length, at);
@@ -79,7 +90,7 @@ export class KvCache implements KvStore {
 
   fromData(length: number, data: Uint8Array): KvSegment {
     const { layers, kvHeads, headDim } = this.#shape;
-    const segment = new PlaneSegment(layers * 2 * kvHeads, length, headDim);
+    const segment = new PlaneSegment(this.#type, layers * 2 * kvHeads, length, headDim);
     if (data.length !== segment.bytes) throw new RangeError("These keys and values have another size.");
     segment.data.set(data);
     return segment;
@@ -89,7 +100,7 @@ export class KvCache implements KvStore {
     const { headDim } = this.#shape;
     // Buffer by buffer, so that no more than one is held twice.
     for (const [index, old] of this.#buffers.entries()) {
-      const fresh = new Float32Array(old.length);
+      const fresh = new KV_ARRAYS[this.#type](old.length);
       for (const [slot, length] of lengths.entries()) {
         for (const start of this.#headStarts(slot)) fresh.set(old.subarray(start, start + length * headDim), start);
       }
@@ -99,7 +110,7 @@ export class KvCache implements KvStore {
   }
 
   /** The positions of each layer's key heads and value heads of a slot, [contextLength, headDim] each. */
-  #planes(slot: number): Float32Array[] {
+  #planes(slot: number): KvArray[] {
     const elements = this.#shape.contextLength * this.#shape.headDim;
     const starts = this.#headStarts(slot);
     return this.#buffers.flatMap((buffer) => starts.map((start) => buffer.subarray(start, start + elements)));
@@ -111,18 +122,20 @@ export class KvCache implements KvStore {
   }
 }
 
-/** Positions of every plane of a slot (the heads of each layer's keys and values): [planes, length, headDim] float32. */
+/** Positions of every plane of a slot (the heads of each layer's keys and values): [planes, length, headDim]. */
 class PlaneSegment implements KvSegment {
   readonly length: number;
+  readonly #type: KvType;
   readonly #planes: number;
   readonly #headDim: number;
-  readonly #values: Float32Array;
+  readonly #values: KvArray;
 
-  constructor(planes: number, length: number, headDim: number) {
+  constructor(type: KvType, planes: number, length: number, headDim: number) {
     this.length = length;
+    this.#type = type;
     this.#planes = planes;
     this.#headDim = headDim;
-    this.#values = new Float32Array(planes * length * headDim);
+    this.#values = new KV_ARRAYS[type](planes * length * headDim);
   }
 
   get bytes(): number {
@@ -134,13 +147,13 @@ class PlaneSegment implements KvSegment {
   }
 
   /** [length, headDim]: a view. */
-  plane(index: number): Float32Array {
+  plane(index: number): KvArray {
     const elements = this.length * this.#headDim;
     return this.#values.subarray(index * elements, (index + 1) * elements);
   }
 
   slice(from: number, to: number): KvSegment {
-    const part = new PlaneSegment(this.#planes, to - from, this.#headDim);
+    const part = new PlaneSegment(this.#type, this.#planes, to - from, this.#headDim);
     part.copyFrom(this, from, to, 0);
     return part;
   }
