@@ -1,47 +1,11 @@
 import { assert, asyncProperty, boolean, constantFrom, integer, array as listOf, record } from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createPromptLookup } from "../../../node-agent/engine/prompt-lookup.ts";
-import { createSampler } from "../../../node-agent/engine/sampler.ts";
-import { NEUTRAL_SAMPLING, type SamplingParams } from "../../../node-agent/engine/sampling-params.ts";
-import { Scheduler } from "../../../node-agent/engine/scheduler.ts";
 import { PorchlightError } from "../../../shared/errors.ts";
 import { submitCollecting } from "../../support/engine-collect.ts";
-import { BYTES_PER_POSITION, ToyDecoder, type ToyDecoderOptions, toyLogits } from "../../support/engine-toy-decoder.ts";
+import { BYTES_PER_POSITION } from "../../support/engine-toy-decoder.ts";
 
-const GREEDY = { ...NEUTRAL_SAMPLING, temperature: 0 };
-const STOP = 0;
-
-/** The slow twin: one sequence alone, no cache, no batch. */
-function alone(prompt: readonly number[], params: SamplingParams, maxTokens: number, stop = new Set([STOP])) {
-  const sampler = createSampler(params, prompt);
-  const tokens = [...prompt];
-  const output: number[] = [];
-  while (output.length < maxTokens) {
-    const token = sampler.sample(toyLogits(tokens, 32));
-    tokens.push(token);
-    if (stop.has(token)) return { output, reason: "stop", completionTokens: output.length + 1 };
-    output.push(token);
-  }
-  return { output, reason: "length", completionTokens: output.length };
-}
-
-function spec(prompt: readonly number[], maxTokens?: number, params: SamplingParams = GREEDY) {
-  return { prompt, maxTokens, stopTokens: new Set([STOP]), sampler: createSampler(params, prompt) };
-}
-
-function createScheduler(
-  decoderOptions: ToyDecoderOptions = {},
-  options: ConstructorParameters<typeof Scheduler>[1] = {},
-) {
-  const decoder = new ToyDecoder(decoderOptions);
-  return { decoder, scheduler: new Scheduler(decoder, options) };
-}
-
-/** Chooses 3, 4, 5, 1, 2, 3, ... whatever the logits. */
-function createCycle(): () => number {
-  let next = 2;
-  return () => (next++ % 5) + 1;
-}
+import { alone, createScheduler, GREEDY, spec } from "../../support/engine-toy.ts";
 
 describe("Scheduler", () => {
   it("gives every sequence what it would get alone, whatever joins, leaves and is cancelled meanwhile", async () => {
@@ -173,78 +137,6 @@ describe("Scheduler", () => {
     kept.cancel();
   });
 
-  it("computes only what is new when a prompt begins like an earlier conversation", async () => {
-    const { scheduler } = createScheduler();
-    const first = await submitCollecting(scheduler, spec([1, 2, 3, 4], 6)).done;
-    const prompt = [1, 2, 3, 4, ...first.tokens.slice(0, 3), 9, 9];
-    const second = await submitCollecting(scheduler, spec(prompt, 6)).done;
-    expect(second.end?.cachedTokens).toBe(7);
-    expect(second.tokens).toEqual(alone(prompt, GREEDY, 6).output);
-    const same = await submitCollecting(scheduler, spec(prompt, 6)).done;
-    expect(same.end?.cachedTokens).toBe(prompt.length - 1);
-    expect(same.tokens).toEqual(second.tokens);
-  });
-
-  it("knows what is in a slot that its sequence moved out of", async () => {
-    const { scheduler } = createScheduler({ slots: 2 });
-    const first = submitCollecting(scheduler, { ...spec([1]), stopTokens: new Set() });
-    const second = submitCollecting(scheduler, { ...spec([2, 3, 4, 5, 6]), stopTokens: new Set() });
-    while (second.tokens.length < 3) await new Promise(setImmediate);
-    first.cancel();
-    const third = await submitCollecting(scheduler, spec([2, 3, 4, 9], 5)).done;
-    expect(third.end?.cachedTokens).toBe(3);
-    expect(third.tokens).toEqual(alone([2, 3, 4, 9], GREEDY, 5).output);
-    second.cancel();
-  });
-
-  it("computes a prefix that many share once, even when they come together", async () => {
-    const { scheduler } = createScheduler({ contextLength: 200 }, { prefillTokens: 16 });
-    const system = Array.from({ length: 80 }, (_, i) => (i % 5) + 1);
-    const prompts = [7, 8, 9, 10].map((token) => [...system, token]);
-    const ends = await Promise.all(prompts.map((prompt) => submitCollecting(scheduler, spec(prompt, 6)).done));
-    for (const [i, prompt] of prompts.entries()) expect(ends[i]?.tokens).toEqual(alone(prompt, GREEDY, 6).output);
-    expect(scheduler.stats()).toMatchObject({ prefillTokens: 81 + 3, cachedTokens: 3 * 80 });
-  });
-
-  it("keeps a conversation's prefix when other sequences took its slot", async () => {
-    const { scheduler } = createScheduler({ slots: 1 });
-    const first = await submitCollecting(scheduler, spec([1, 2, 3, 4], 6)).done;
-    await submitCollecting(scheduler, spec([9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9], 6)).done;
-    const prompt = [1, 2, 3, 4, ...first.tokens, 8];
-    const second = await submitCollecting(scheduler, spec(prompt, 6)).done;
-    expect(second.end?.cachedTokens).toBeGreaterThanOrEqual(prompt.length - 2);
-    expect(second.tokens).toEqual(alone(prompt, GREEDY, 6).output);
-  });
-
-  it("stays within its memory: the last to come gives way and is computed again", async () => {
-    const kvBytes = 150 * BYTES_PER_POSITION;
-    let most = 0;
-    const { scheduler } = createScheduler(
-      { contextLength: 140, onCall: () => void (most = Math.max(most, used())) },
-      { kvBytes },
-    );
-    const used = (): number => scheduler.stats().slotBytes + scheduler.stats().prefixBytes;
-    const jobs = [1, 2, 3].map((token) => ({ ...spec([token], 100), stopTokens: new Set<number>() }));
-    const results = await Promise.all(jobs.map((job) => submitCollecting(scheduler, job).done));
-    for (const [i, { tokens, error }] of results.entries()) {
-      expect(error).toBeNull();
-      expect(tokens).toEqual(alone([i + 1], GREEDY, 100, new Set()).output);
-    }
-    expect(scheduler.stats().preemptions).toBeGreaterThan(0);
-    expect(most).toBeLessThanOrEqual(kvBytes);
-    expect(most).toBeGreaterThan(kvBytes / 2);
-  });
-
-  it("gives memory back when asked", async () => {
-    const { scheduler } = createScheduler();
-    await submitCollecting(scheduler, spec([1, 2, 3, 4], 20)).done;
-    expect(scheduler.stats().slotBytes + scheduler.stats().prefixBytes).toBeGreaterThan(0);
-    await new Promise(setImmediate);
-    scheduler.reclaim();
-    expect(scheduler.stats()).toMatchObject({ slotBytes: 0, prefixBytes: 0 });
-    expect((await submitCollecting(scheduler, spec([1, 2, 3, 4], 20)).done).end?.cachedTokens).toBe(0);
-  });
-
   it("lets a caller with one request in before the rest of another's hundred", async () => {
     const { scheduler } = createScheduler({ slots: 1 });
     const finished: string[] = [];
@@ -270,42 +162,6 @@ describe("Scheduler", () => {
     const places = finished.flatMap((priority, i) => (priority === "low" ? [i] : []));
     expect(places[1]).toBeGreaterThan(10);
     expect(places[2]).toBeLessThan(40);
-  });
-
-  it("checks several guesses in one step where the answer repeats itself", async () => {
-    const steps: string[] = [];
-    // A model that repeats [1, 2, 3, 4, 5] for ever: its logits depend on the last token only.
-    const decoder = new ToyDecoder({ contextLength: 400, onCall: ({ kind }) => void steps.push(kind) });
-    const scheduler = new Scheduler(decoder);
-    const { tokens } = await submitCollecting(scheduler, {
-      ...spec([1, 2, 3, 4, 5, 1, 2], 100),
-      stopTokens: new Set(),
-      sampler: { sample: createCycle() },
-      drafter: createPromptLookup(),
-    }).done;
-    expect(tokens).toEqual(Array.from({ length: 100 }, (_, i) => ((i + 2) % 5) + 1));
-    const { draftedTokens, acceptedTokens } = scheduler.stats();
-    expect(acceptedTokens).toBe(draftedTokens);
-    expect(steps.length).toBeLessThan(60);
-    expect(steps).toContain("verify");
-  });
-
-  it("samples the same tokens with guesses as without, right or wrong: the distribution is the model's", async () => {
-    const params = { ...NEUTRAL_SAMPLING, temperature: 1.5, topP: 0.95 };
-    for (let seed = 0; seed < 40; seed++) {
-      const expected = alone([1, 2], { ...params, seed }, 40).output;
-      // Guesses what will come, but for every third token.
-      const drafter = {
-        propose: (tokens: readonly number[], most: number) =>
-          expected
-            .slice(tokens.length - 2, tokens.length - 2 + most)
-            .map((token, i) => (i % 3 === 2 ? 31 - token : token)),
-      };
-      const { scheduler } = createScheduler({}, { draftTokens: 5 });
-      const { tokens } = await submitCollecting(scheduler, { ...spec([1, 2], 40, { ...params, seed }), drafter }).done;
-      expect(tokens).toEqual(expected);
-      if (expected.length > 20) expect(scheduler.stats().acceptedTokens).toBeGreaterThan(expected.length / 2);
-    }
   });
 
   it("ends at the context with reason length", async () => {
