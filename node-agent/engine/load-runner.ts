@@ -1,11 +1,19 @@
+import { join } from "node:path";
 import { z } from "zod";
 import { modelTaskSchema, quantizationSchema } from "../../shared/inference/model.ts";
 import { loadEmbedder } from "../model/embedding/load.ts";
 import { loadDecoder } from "../model/load.ts";
 import { readModelConfig, readModelDefaults } from "../model/model-files.ts";
-import { loadTextTools } from "../text/load.ts";
-import type { DecoderOptions } from "./decoder.ts";
+import { fingerprintModel } from "../model/fingerprint.ts";
+import { modelError } from "../model/model-error.ts";
+import { runtimeVersion } from "../runtime/session.ts";
+import { loadTextTools, type TextTools } from "../text/load.ts";
+import type { Decoder, DecoderOptions } from "./decoder.ts";
+import { createDraftModel } from "./draft-model.ts";
+import type { Drafter } from "./drafter.ts";
 import { createEmbedRunner, type EmbedRunner } from "./embed-runner.ts";
+import { KvDisk } from "./kv-disk.ts";
+import { createPromptLookup } from "./prompt-lookup.ts";
 import { createRunner, type Runner } from "./runner.ts";
 
 /** Everything a model's process is told: see DecoderOptions for the meaning of the fields. */
@@ -18,6 +26,12 @@ export const loadOptionsSchema = z.object({
   slots: z.number().int().positive(),
   contextLength: z.number().int().positive().optional(),
   threads: z.number().int().positive().optional(),
+  /** Memory for keys and values, of running requests and of prefixes kept for later. */
+  kvBytes: z.number().int().positive().optional(),
+  /** Disk space for keys and values of past conversations. Absent: they are not written down. */
+  kvDiskBytes: z.number().int().positive().optional(),
+  /** A smaller model of the same vocabulary that guesses tokens ahead. Absent: guesses come from the text itself. */
+  draft: z.object({ folder: z.string(), quantization: quantizationSchema }).optional(),
 });
 export type LoadOptions = z.infer<typeof loadOptionsSchema>;
 
@@ -37,25 +51,57 @@ const PROGRESS_STEP = 0.02;
  * @param onProgress hears a fraction in [0, 1] that only grows
  */
 export async function loadRunner(options: LoadOptions, onProgress: (fraction: number) => void): Promise<Runner> {
-  const { folder, quantization, cacheDir, slots, contextLength, threads } = options;
+  const { folder, quantization, cacheDir, slots, contextLength, threads, kvBytes } = options;
   const [text, config, defaults] = await Promise.all([
     loadTextTools(folder),
     readModelConfig(folder),
     readModelDefaults(folder),
   ]);
-  const decoder = await loadDecoder({
-    folder,
-    quantization,
+  const shared = {
     cacheDir,
-    slots,
     ...(contextLength === undefined ? {} : { contextLength }),
     ...(threads === undefined ? {} : { threads }),
-    onProgress: inSteps(onProgress),
-  });
+  };
+  const decoder = await loadDecoder({ ...shared, folder, quantization, slots, onProgress: inSteps(onProgress) });
+  const createDrafter = await loadDrafter(options.draft, shared, text, decoder);
+  const kvDisk = await openKvDisk(options);
   const { endToken } = text.tokenizer;
   const stopTokens = new Set([...config.eosTokenIds, ...(defaults.eosTokenIds ?? [])]);
   if (endToken !== undefined) stopTokens.add(endToken);
-  return createRunner({ ...text, decoder, defaults, stopTokens });
+  return createRunner({ ...text, decoder, defaults, stopTokens, createDrafter, kvBytes, kvDisk });
+}
+
+/** Opens what was kept of past conversations with this very model. */
+async function openKvDisk(options: LoadOptions): Promise<KvDisk | undefined> {
+  const { folder, quantization, cacheDir, kvDiskBytes } = options;
+  if (kvDiskBytes === undefined) return undefined;
+  const fingerprint = await fingerprintModel(folder);
+  const model = JSON.stringify([fingerprint, quantization, runtimeVersion]);
+  const place = join(cacheDir, "kv", fingerprint.slice(0, 32));
+  return await KvDisk.open({ folder: place, model, maxBytes: kvDiskBytes });
+}
+
+/** What a draft model has to split into the same tokens as the model it guesses for. */
+const PROBE_TEXT =
+  "The quick brown fox (2 × 21 = 42) jumps över den Hund: 你好，世界！ 🦊\n\tfunction() { return null; }";
+
+async function loadDrafter(
+  draft: LoadOptions["draft"],
+  shared: Pick<DecoderOptions, "cacheDir" | "contextLength" | "threads">,
+  { tokenizer }: TextTools,
+  decoder: Decoder,
+): Promise<() => Drafter> {
+  if (draft === undefined) return createPromptLookup;
+  const [small, own] = await Promise.all([loadDecoder({ ...shared, ...draft, slots: 1 }), loadTextTools(draft.folder)]);
+  const isSame = own.tokenizer.encode(PROBE_TEXT).join() === tokenizer.encode(PROBE_TEXT).join();
+  if (!isSame || small.vocabSize !== decoder.vocabSize) {
+    await small.dispose();
+    throw modelError(
+      "The draft model has another vocabulary than the model it is to guess for. Choose one of its family.",
+    );
+  }
+  const drafter = createDraftModel(small);
+  return () => drafter;
 }
 
 /** Loads a model folder for embeddings; otherwise as `loadRunner`. */

@@ -6,7 +6,7 @@ import type { TextTools } from "../text/load.ts";
 import { createOutput } from "../text/output.ts";
 import type { OutputPiece } from "../text/tool-call-parser.ts";
 import type { Decoder } from "./decoder.ts";
-import { createPromptLookup } from "./prompt-lookup.ts";
+import type { Drafter } from "./drafter.ts";
 import { createSampler } from "./sampler.ts";
 import { resolveSampling } from "./sampling-params.ts";
 import { Scheduler, type SchedulerOptions } from "./scheduler.ts";
@@ -30,10 +30,12 @@ export interface RunnerOptions extends TextTools, SchedulerOptions {
   defaults: GenerationDefaults;
   /** Tokens that end an answer. */
   stopTokens: ReadonlySet<number>;
+  /** Guesses the tokens of one sequence ahead. */
+  createDrafter: () => Drafter;
 }
 
 export function createRunner(options: RunnerOptions): Runner {
-  const { decoder, tokenizer, template, defaults, stopTokens } = options;
+  const { decoder, tokenizer, template, defaults, stopTokens, createDrafter } = options;
   const scheduler = new Scheduler(decoder, options);
   return {
     start: (request, emit) => {
@@ -57,7 +59,7 @@ export function createRunner(options: RunnerOptions): Runner {
           maxTokens,
           stopTokens,
           sampler,
-          drafter: createPromptLookup(),
+          drafter: createDrafter(),
           caller: request.caller,
           priority: request.priority,
           listener,
