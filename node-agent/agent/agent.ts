@@ -1,5 +1,6 @@
+import { mkdir } from "node:fs/promises";
 import type { StatusMessage } from "../../shared/protocol/messages.ts";
-import { createEngineBackend } from "../engine/backend.ts";
+import { createEngineBackend, type EngineModel } from "../engine/backend.ts";
 import { probeHardware, toMachine } from "../hardware/probe.ts";
 import { tunnelUrlOf } from "../link/addresses.ts";
 import { enrol } from "../link/enrol.ts";
@@ -7,7 +8,8 @@ import { isPaired, loadIdentity, type PairedIdentity, savePairing } from "../lin
 import { createLink, type Link, type LinkState } from "../link/link.ts";
 import { loadLocalKey, startLocalApi } from "./local-api.ts";
 import type { AgentOptions } from "./messages.ts";
-import { chooseModels } from "./models.ts";
+import { chooseModels, chooseModelsAgain, type WantedModels } from "./models.ts";
+import { watchModels } from "./watch-models.ts";
 
 /** Requests that one model answers at once; more wait. */
 const SLOTS = 4;
@@ -32,14 +34,22 @@ export interface AgentEvents {
   onLoading: (model: string, fraction: number) => void;
 }
 
-/** Starts what a home machine runs: the engine with its models, the local API, and on `dial` the link to an edge. */
+/**
+ * Starts what a home machine runs: the engine with its models, the local API, and on `dial` the link to an edge. Models that are pulled,
+ * replaced or removed while it runs are taken up without a restart.
+ */
 export async function startAgent(options: AgentOptions, events: AgentEvents): Promise<Agent> {
   const hardware = probeHardware();
-  const [identity, { models, preferred }, localKey] = await Promise.all([
+  // There from the beginning, so that the first model put in is noticed at once.
+  await mkdir(options.modelsDir, { recursive: true });
+  const wanted: WantedModels = { ...options, slots: SLOTS, memoryBytes: hardware.memory.totalBytes };
+  const [identity, chosen, localKey] = await Promise.all([
     loadIdentity(options.identityFile),
-    chooseModels({ ...options, slots: SLOTS, memoryBytes: hardware.memory.totalBytes }),
+    chooseModels(wanted),
     loadLocalKey(options.localKeyFile),
   ]);
+  const { preferred } = chosen;
+  let models: readonly EngineModel[] = chosen.models;
   const backend = createEngineBackend({
     models,
     cacheDir: options.compiledDir,
@@ -47,6 +57,10 @@ export async function startAgent(options: AgentOptions, events: AgentEvents): Pr
     onProgress: events.onLoading,
     onCrash: (model, { code, signal, stderr }) => {
       process.stderr.write(`The process of model ${model} ended (${signal ?? `code ${code}`}). ${stderr}\n`);
+    },
+    onRefused: (model, error) => {
+      const reason = error instanceof Error ? error.message : String(error);
+      process.stderr.write(`The new version of ${model} cannot be used; the one before goes on. ${reason}\n`);
     },
   });
   let stopping = false;
@@ -66,12 +80,22 @@ export async function startAgent(options: AgentOptions, events: AgentEvents): Pr
     type: "status",
     agentVersion: options.agentVersion,
     machine: toMachine(hardware),
-    models: models.map(({ folder: _folder, ...info }) => ({ ...info, loaded: loaded().has(info.name) })),
+    models: models.map(({ folder: _folder, version: _version, ...info }) => ({
+      ...info,
+      loaded: loaded().has(info.name),
+    })),
   });
 
   let current: PairedIdentity | undefined = isPaired(identity) ? identity : undefined;
   let link: Link | undefined;
   backend.onChange(() => link?.announce());
+  const stopWatching = watchModels({
+    folder: options.modelsDir,
+    onChange: async () => {
+      models = await chooseModelsAgain(wanted, models);
+      backend.setModels(models);
+    },
+  });
   return {
     paired: current !== undefined,
     model: preferred,
@@ -96,6 +120,7 @@ export async function startAgent(options: AgentOptions, events: AgentEvents): Pr
     },
     stop: async () => {
       stopping = true;
+      stopWatching();
       await Promise.all([link?.stop(), local.stop()]);
       await backend.stop();
     },

@@ -1,8 +1,10 @@
+import { realpath } from "node:fs/promises";
 import { type Quantization, wrongTask } from "../../shared/inference/model.ts";
 import { BUNDLED_MODELS } from "../data-folder.ts";
 import type { EngineModel } from "../engine/backend.ts";
 import { contextWithin, embeddingContextWithin } from "./context-budget.ts";
-import { chooseDefault, listLocalModels, resolveModel } from "../model/registry.ts";
+import { contentVersion } from "../model/content-version.ts";
+import { chooseDefault, listLocalModels, resolveModel, type UsableModel } from "../model/registry.ts";
 
 export interface ModelChoice {
   /** Every usable model of this machine; the default one first, so that it is the first the API lists. */
@@ -31,16 +33,43 @@ export async function chooseModels(wanted: WantedModels): Promise<ModelChoice> {
   const preferred = chosen ?? (await resolveModel("starter", local));
   if (preferred.info.task === "embed") throw wrongTask(preferred.name, "generate");
   const others = local.filter((model) => model.usable).filter((model) => model.name !== preferred.name);
-  const models = [preferred, ...others].map(
-    async ({ folder, info }): Promise<EngineModel> => ({
-      ...info,
-      folder,
-      contextLength:
-        info.task === "embed"
-          ? await embeddingContextWithin(folder, wanted.memoryBytes)
-          : await contextWithin(folder, wanted.slots, wanted.memoryBytes),
-      quantization: wanted.quantization ?? info.quantization,
-    }),
-  );
+  const models = [preferred, ...others].map((model) => toEngineModel(model, wanted));
   return { models: await Promise.all(models), preferred: preferred.name };
+}
+
+/**
+ * The models of this machine now, after they were `before`: the default stays the default as long as it is there. One that is being changed,
+ * and cannot be read for a moment, stays as it was.
+ */
+export async function chooseModelsAgain(
+  wanted: WantedModels,
+  before: readonly EngineModel[],
+): Promise<readonly EngineModel[]> {
+  const local = await listLocalModels({ folders: [wanted.modelsDir, BUNDLED_MODELS] });
+  const named = wanted.model === undefined ? undefined : await resolveModel(wanted.model, local).catch(() => undefined);
+  // A model at a path is no part of the list, and hides one of its name there.
+  const listed = named === undefined ? local : [named, ...local.filter(({ name }) => name !== named.name)];
+  const [preferred] = before;
+  const models = await Promise.all(
+    listed.map(async (model) =>
+      model.usable ? await toEngineModel(model, wanted) : before.find(({ name }) => name === model.name),
+    ),
+  );
+  const found = models.filter((model) => model !== undefined);
+  return found.toSorted((a, b) => Number(b.name === preferred?.name) - Number(a.name === preferred?.name));
+}
+
+async function toEngineModel({ folder, info }: UsableModel, wanted: WantedModels): Promise<EngineModel> {
+  // A load reads one version from its first file to its last, even if the name leads to another one meanwhile.
+  const place = await realpath(folder);
+  return {
+    ...info,
+    folder: place,
+    version: await contentVersion(place),
+    contextLength:
+      info.task === "embed"
+        ? await embeddingContextWithin(place, wanted.memoryBytes)
+        : await contextWithin(place, wanted.slots, wanted.memoryBytes),
+    quantization: wanted.quantization ?? info.quantization,
+  };
 }

@@ -131,8 +131,7 @@ export function createEngineBackend(options: EngineOptions): EngineBackend {
       await model.load();
     },
     setModels: (models) => {
-      served.set(models);
-      onChange();
+      if (served.set(models)) onChange();
     },
     onChange: (listener) => {
       listeners.add(listener);

@@ -23,9 +23,11 @@ export class ServedModels {
     return this.#served.get(name)?.served;
   }
 
-  /** Serves these from now on. Those that stay as they are do not notice; those that go finish what they have begun. */
-  set(models: readonly EngineModel[]): void {
+  /** Serves these from now on. Those that stay as they are do not notice; those that go finish what they have begun. Returns whether anything changed. */
+  set(models: readonly EngineModel[]): boolean {
+    const isSame = JSON.stringify(models) === JSON.stringify(this.#models);
     this.#models = models;
+    if (isSame) return false;
     for (const [name, { served }] of this.#served) {
       if (models.some((model) => model.name === name)) continue;
       this.#served.delete(name);
@@ -33,6 +35,7 @@ export class ServedModels {
       void served.retire().then(() => this.#leaving.delete(served));
     }
     for (const model of models) this.#put(model);
+    return true;
   }
 
   /** Every process that lives, those on their way out too. */
