@@ -4,6 +4,7 @@ import { isDeeperThan } from "../../shared/api/json-depth.ts";
 import { API_LIMITS } from "../../shared/api/limits.ts";
 import { PorchlightError } from "../../shared/errors.ts";
 import type { Message, Tool, ToolCall } from "../../shared/inference/request.ts";
+import { modelError } from "../model/model-error.ts";
 import { createGuard, type Guard } from "./seam.ts";
 import { specialTokenSchema } from "./special-token.ts";
 import { withTimeLimit } from "./time-limit.ts";
@@ -31,7 +32,11 @@ const templateConfigSchema = z.looseObject({
  * @param file contents of chat_template.jinja, which goes before the config's template
  */
 export function createChatTemplate(config: object, file: string | undefined, added: Tokenizer["added"]): ChatTemplate {
-  const { chat_template: inConfig, ...rest } = templateConfigSchema.parse(config);
+  const parsed = templateConfigSchema.safeParse(config);
+  if (!parsed.success) {
+    throw modelError(`tokenizer_config.json: ${z.prettifyError(parsed.error)}`, parsed.error);
+  }
+  const { chat_template: inConfig, ...rest } = parsed.data;
   const source = file ?? inConfig;
   if (source === undefined || source === null) {
     throw new PorchlightError(

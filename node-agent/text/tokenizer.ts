@@ -1,9 +1,8 @@
-import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
 import { z } from "zod";
 import { PorchlightError } from "../../shared/errors.ts";
+import { openLibraryTokenizer } from "./library-tokenizer.ts";
 import { SEAM } from "./seam.ts";
 import { specialTokenSchema } from "./special-token.ts";
-import { withTimeLimit } from "./time-limit.ts";
 import { createByteDecoder } from "./token-bytes.ts";
 
 const tokenizerFileSchema = z.looseObject({
@@ -29,17 +28,6 @@ export interface Tokenizer {
   readonly added: { readonly control: readonly string[]; readonly all: readonly string[] };
 }
 
-/** Regular expressions of a file may be made to take for ever. They get this long; a megabyte a second is usual. */
-const LIMIT_MS = 1000;
-const LIMIT_PER_CHARACTER_MS = 0.05;
-
-function tooSlow(): PorchlightError {
-  return new PorchlightError(
-    "invalid_request",
-    "The model's tokenizer takes far too long over this text. Its tokenizer.json cuts text by a rule that does not end in time: use another model.",
-  );
-}
-
 /** @param file contents of tokenizer.json @param config contents of tokenizer_config.json; both parsed JSON. */
 export function createTokenizer(file: unknown, config: object): Tokenizer {
   const parsed = tokenizerFileSchema.safeParse(file);
@@ -47,7 +35,7 @@ export function createTokenizer(file: unknown, config: object): Tokenizer {
     throw new PorchlightError("model_load_failed", "The model's tokenizer.json is not in the Hugging Face format.");
   }
   const addedTokens = parsed.data.added_tokens;
-  const tokenizer = new HuggingFaceTokenizer(parsed.data, config);
+  const { library, encode } = openLibraryTokenizer(parsed.data, config);
   const decoder = createByteDecoder(parsed.data.decoder);
   const end = tokenizerConfigSchema.safeParse(config);
   const bytesById = new Map<number, Uint8Array>();
@@ -56,31 +44,18 @@ export function createTokenizer(file: unknown, config: object): Tokenizer {
     bytesById.set(token.id, token.special ? new Uint8Array() : utf8.encode(token.content));
   }
 
-  const { normalizer, pre_tokenizer: preTokenizer } = parsed.data;
-  const hasExpressions = JSON.stringify([normalizer, preTokenizer]).includes('"Regex"');
-  const encodeParts = (text: string): number[] =>
-    text.split(SEAM).flatMap((part) => {
-      if (part === "") return [];
-      const ids: (number | undefined)[] = tokenizer.encode(part, { add_special_tokens: false }).ids;
-      // The library gives undefined for a character that a vocabulary without bytes and without <unk> lacks.
-      return ids.filter((id) => id !== undefined);
-    });
-
   return {
-    encode: (text) => {
-      if (!hasExpressions) return encodeParts(text);
-      return withTimeLimit(LIMIT_MS + text.length * LIMIT_PER_CHARACTER_MS, () => encodeParts(text), tooSlow);
-    },
+    encode: (text) => text.split(SEAM).flatMap((part) => (part === "" ? [] : encode(part, false))),
     bytesOf: (id) => {
       let bytes = bytesById.get(id);
       if (bytes === undefined) {
-        const token = tokenizer.id_to_token(id);
+        const token = library.id_to_token(id);
         bytes = token === undefined ? new Uint8Array() : decoder.bytesOf(token);
         bytesById.set(id, bytes);
       }
       return bytes;
     },
-    endToken: end.success && end.data.eos_token !== "" ? tokenizer.token_to_id(end.data.eos_token) : undefined,
+    endToken: end.success && end.data.eos_token !== "" ? library.token_to_id(end.data.eos_token) : undefined,
     leadingSpaces: decoder.leadingSpaces,
     added: {
       control: addedTokens.filter((token) => token.special).map((token) => token.content),

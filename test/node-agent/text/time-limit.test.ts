@@ -45,7 +45,7 @@ test("a tokenizer whose rule for cutting text does not end is refused by name", 
   );
   expect(tokenizer.encode("aa")).toEqual([0, 0]);
   expect(() => tokenizer.encode(`${"a".repeat(60)}!`)).toThrow(
-    expect.objectContaining({ code: "invalid_request", message: expect.stringContaining("too long") }),
+    expect.objectContaining({ code: "model_load_failed", message: expect.stringContaining("in time") }),
   );
 });
 
