@@ -2,44 +2,75 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TensorToWrite, writeSafetensors } from "../support/model-safetensors.ts";
 
-/** The shape of TinyLlama 1.1B. */
-const CONFIG = {
-  architectures: ["LlamaForCausalLM"],
-  vocab_size: 32_000,
-  hidden_size: 2048,
-  intermediate_size: 5632,
-  num_hidden_layers: 22,
-  num_attention_heads: 32,
-  num_key_value_heads: 4,
-  head_dim: 64,
-  max_position_embeddings: 2048,
-  rms_norm_eps: 1e-5,
-  rope_theta: 10_000,
-  tie_word_embeddings: false,
-};
-
-/**
- * Writes a Llama of 1.1 billion pseudo-random bfloat16 weights (2.2 GB) as a model folder. They differ in every tensor: ONNX Runtime keeps
- * equal initializers once, and a model of equal layers would then run from cache. Returns the number of weights.
- */
-export async function writeSyntheticModel(folder: string): Promise<number> {
-  await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, "config.json"), JSON.stringify(CONFIG));
-  const shapes = tensorShapes();
-  const tensors = shapes.map(([name, shape], index): TensorToWrite => {
-    const norm = shape.length === 1;
-    const random = norm ? ones : uniform(index + 1, 1 / Math.sqrt(shape[1] ?? 1));
-    return { name, dtype: "BF16", shape, bytes: (_, count) => random(count) };
-  });
-  await writeSafetensors(join(folder, "model.safetensors"), tensors);
-  return shapes.reduce((sum, [, shape]) => sum + shape.reduce((product, dim) => product * dim, 1), 0);
+/** Sizes of a Llama, as config.json names them. */
+export interface SyntheticShape {
+  vocab_size: number;
+  hidden_size: number;
+  intermediate_size: number;
+  num_hidden_layers: number;
+  num_attention_heads: number;
+  num_key_value_heads: number;
+  head_dim: number;
+  max_position_embeddings: number;
+  tie_word_embeddings: boolean;
 }
 
-function tensorShapes(): [string, number[]][] {
-  const { hidden_size: hidden, intermediate_size: ffn, vocab_size: vocab, head_dim: headDim } = CONFIG;
-  const q = CONFIG.num_attention_heads * headDim;
-  const kv = CONFIG.num_key_value_heads * headDim;
-  const layers = Array.from({ length: CONFIG.num_hidden_layers }, (_, layer) => {
+/** The shapes of TinyLlama 1.1B and of SmolLM2 135M. */
+export const SHAPES = {
+  "1.1B": {
+    vocab_size: 32_000,
+    hidden_size: 2048,
+    intermediate_size: 5632,
+    num_hidden_layers: 22,
+    num_attention_heads: 32,
+    num_key_value_heads: 4,
+    head_dim: 64,
+    max_position_embeddings: 2048,
+    tie_word_embeddings: false,
+  },
+  "135M": {
+    vocab_size: 49_152,
+    hidden_size: 576,
+    intermediate_size: 1536,
+    num_hidden_layers: 30,
+    num_attention_heads: 9,
+    num_key_value_heads: 3,
+    head_dim: 64,
+    max_position_embeddings: 2048,
+    tie_word_embeddings: true,
+  },
+} as const satisfies Record<string, SyntheticShape>;
+
+export const RMS_NORM_EPS = 1e-5;
+export const ROPE_THETA = 10_000;
+
+/**
+ * Writes a Llama of pseudo-random bfloat16 weights (2.2 GB for 1.1 billion) as a model folder. They differ in every tensor: ONNX Runtime keeps
+ * equal initializers once, and a model of equal layers would then run from cache. Returns the number of weights.
+ */
+export async function writeSyntheticModel(folder: string, shape: SyntheticShape = SHAPES["1.1B"]): Promise<number> {
+  await mkdir(folder, { recursive: true });
+  const constants = { rms_norm_eps: RMS_NORM_EPS, rope_theta: ROPE_THETA };
+  await writeFile(
+    join(folder, "config.json"),
+    JSON.stringify({ architectures: ["LlamaForCausalLM"], ...shape, ...constants }),
+  );
+  const shapes = tensorShapes(shape);
+  const tensors = shapes.map(([name, dims], index): TensorToWrite => {
+    const norm = dims.length === 1;
+    const random = norm ? ones : uniform(index + 1, 1 / Math.sqrt(dims[1] ?? 1));
+    return { name, dtype: "BF16", shape: dims, bytes: (_, count) => random(count) };
+  });
+  await writeSafetensors(join(folder, "model.safetensors"), tensors);
+  return shapes.reduce((sum, [, dims]) => sum + dims.reduce((product, dim) => product * dim, 1), 0);
+}
+
+/** Every tensor of such a model by its Hugging Face name, with its shape: [rows, columns], or [length] for the gain of a norm. */
+export function tensorShapes(shape: SyntheticShape): [name: string, dims: number[]][] {
+  const { hidden_size: hidden, intermediate_size: ffn, vocab_size: vocab, head_dim: headDim } = shape;
+  const q = shape.num_attention_heads * headDim;
+  const kv = shape.num_key_value_heads * headDim;
+  const layers = Array.from({ length: shape.num_hidden_layers }, (_, layer) => {
     const from = `model.layers.${layer}`;
     return [
       [`${from}.input_layernorm.weight`, [hidden]],
@@ -57,7 +88,7 @@ function tensorShapes(): [string, number[]][] {
     ["model.embed_tokens.weight", [vocab, hidden]],
     ...layers.flat(),
     ["model.norm.weight", [hidden]],
-    ["lm_head.weight", [vocab, hidden]],
+    ...(shape.tie_word_embeddings ? [] : ([["lm_head.weight", [vocab, hidden]]] satisfies [string, number[]][])),
   ];
 }
 
