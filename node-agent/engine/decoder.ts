@@ -1,4 +1,5 @@
 import type { Quantization } from "../../shared/inference/model.ts";
+import type { ProviderName } from "../runtime/providers.ts";
 
 /**
  * One loaded model on one device: all that the engine knows of it. Token ids in, logits out.
@@ -70,5 +71,9 @@ export interface DecoderOptions {
   contextLength?: number;
   /** Intra-op threads; by default the physical cores. */
   threads?: number;
+  /** Where the model runs; by default on the CPU. */
+  provider?: ProviderName;
+  /** That provider cannot run the model here; the CPU goes on instead. */
+  onFallback?: (wanted: ProviderName, reason: string) => void;
   onProgress?: (stage: "reading" | "quantizing" | "compiling" | "loading", fraction: number) => void;
 }

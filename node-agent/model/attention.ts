@@ -49,6 +49,13 @@ async function addQkNorms(config: ModelConfig, weights: Weights, layer: number, 
   return [await normed("q", heads), await normed("k", kvHeads), `layer${layer}.v`];
 }
 
+/** Names of the nodes that write into the cache. */
+export function attentionNodes({ layers }: ModelConfig): string[] {
+  return Array.from({ length: layers }, (_, layer) => nodeName(layer));
+}
+
+const nodeName = (layer: number): string => `layer${layer}.attention`;
+
 /** Rotates, appends to the cache in place and attends, all in one kernel. `inputs`: queries, keys and values, or all in the first. */
 function addGroupedAttention(
   config: ModelConfig,
@@ -77,13 +84,13 @@ function addGroupedAttention(
   const { lastPositions, totalLength } = shared;
   const rotary = tables === undefined ? [] : [tables.cos, tables.sin];
   return graph.node(
-    `layer${layer}.attention`,
+    nodeName(layer),
     "GroupQueryAttention",
     [...inputs, pastKey, pastValue, lastPositions, totalLength, ...rotary],
     {
       domain: CONTRIB,
       attributes,
-      outputs: [`layer${layer}.attention`, names.presentKey(layer), names.presentValue(layer)],
+      outputs: [nodeName(layer), names.presentKey(layer), names.presentValue(layer)],
     },
   );
 }

@@ -1,13 +1,14 @@
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PorchlightError } from "../../shared/errors.ts";
 import type { Quantization } from "../../shared/inference/model.ts";
 import type { DecoderOptions } from "../engine/decoder.ts";
 import { mixedSignsAreExact, probeHardware } from "../hardware/probe.ts";
 import { GraphBuilder } from "../runtime/graph-builder.ts";
+import { PROVIDERS, type ProviderName } from "../runtime/providers.ts";
 import { compileModel, openSession, runtimeVersion, type Session, type SessionOptions } from "../runtime/session.ts";
 import { type CacheEntry, CompiledCache } from "./compiled-cache.ts";
-import { fingerprintModel } from "./fingerprint.ts";
+import { fingerprintFiles, fingerprintModel } from "./fingerprint.ts";
 import type { Weights } from "./linear.ts";
 import { modelError } from "./model-error.ts";
 import type { TensorSource } from "./tensor-source.ts";
@@ -28,32 +29,104 @@ export interface CompileJob {
   build: (weights: Weights) => Promise<void>;
   /** About how many weights `build` reads. */
   weightCount: number;
+  /** Nodes that work in place on buffers of the caller's, and are therefore to stay on the CPU. */
+  cpuNodes?: readonly string[];
 }
 
-export type CompileOptions = Pick<DecoderOptions, "cacheDir" | "threads" | "onProgress">;
+export type CompileOptions = Pick<DecoderOptions, "cacheDir" | "threads" | "onProgress" | "provider" | "onFallback">;
 
-/** Opens a model's graph, which is built and compiled for this CPU if it has not been yet. Throws `model_load_failed`. */
+/**
+ * Opens a model's graph, which is built (and for the CPU compiled) if it has not been yet. Where the wanted provider cannot run it, the
+ * CPU does. Throws `model_load_failed`.
+ */
 export async function openCompiled(job: CompileJob, options: CompileOptions): Promise<Session> {
+  const model = await fingerprintModel(job.path);
+  return await withFallback(options, async (provider) => {
+    // Graphs for accelerators are the same on all of them, and beside that of the CPU.
+    const layout = provider === "cpu" ? {} : { layout: "accelerator" };
+    return await openCached(
+      { ...job, key: { ...job.key, model, ...layout }, provider },
+      options,
+      (target, session) => convert(job, options, session, target),
+      (path, session) => openSession(path, { ...session, cpuNodes: job.cpuNodes ?? [] }),
+    );
+  });
+}
+
+/** Opens with the wanted provider, or where that fails with the CPU. */
+async function withFallback<S>(options: CompileOptions, open: (provider: ProviderName) => Promise<S>): Promise<S> {
+  const { provider: wanted = "cpu" } = options;
+  if (wanted === "cpu") return await open("cpu");
+  try {
+    const here = `${process.platform}-${process.arch}`;
+    if (!PROVIDERS[wanted].platforms.includes(here)) throw new Error(`onnxruntime-node has none for ${here}.`);
+    return await open(wanted);
+  } catch (error) {
+    options.onFallback?.(wanted, error instanceof Error ? error.message : String(error));
+    return await open("cpu");
+  }
+}
+
+/** A graph that somebody else made. */
+export interface ReadyJob extends Pick<CompileJob, "path" | "quantization" | "key"> {
+  /** The graph, and the files of its weights. */
+  graphPath: string;
+  weightPaths: readonly string[];
+}
+
+/**
+ * Opens a ready-made graph, compiled for this CPU if it has not been yet. `open` is `openReturning`, or `openSession` after
+ * `edit` has given the graph an output that makes a run return nothing. Throws `model_load_failed`.
+ */
+export async function openReady<S>(
+  job: ReadyJob,
+  options: CompileOptions,
+  open: (modelPath: string, session: SessionOptions) => Promise<S>,
+  edit?: (model: Uint8Array) => Uint8Array,
+): Promise<S> {
+  if (options.provider !== undefined && options.provider !== "cpu") {
+    options.onFallback?.(options.provider, "Ready-made ONNX graphs run on the CPU.");
+  }
+  const model = await fingerprintFiles([job.graphPath, ...job.weightPaths]);
+  const compile = async (target: string, session: SessionOptions) => {
+    options.onProgress?.("compiling", 0);
+    const scratch = join(target, "converted");
+    await mkdir(scratch);
+    const output = { model: join(target, MODEL_FILE), weights: join(target, WEIGHTS_FILE) };
+    await compileModel(job.graphPath, output, scratch, session);
+    if (edit) await writeFile(output.model, edit(await readFile(output.model)));
+    options.onProgress?.("compiling", 1);
+    await rm(scratch, { recursive: true });
+  };
+  return await openCached({ ...job, key: { ...job.key, model } }, options, compile, open);
+}
+
+/** Opens what is in the cache; `write` puts it there if it is not. */
+async function openCached<S>(
+  job: Pick<CompileJob, "path" | "quantization" | "key"> & { provider?: ProviderName },
+  options: CompileOptions,
+  write: (target: string, session: SessionOptions) => Promise<void>,
+  openModel: (modelPath: string, session: SessionOptions) => Promise<S>,
+): Promise<S> {
   const hardware = probeHardware();
   const session: SessionOptions = {
-    provider: "cpu",
+    provider: job.provider ?? "cpu",
     threads: options.threads ?? hardware.cpu.cores,
     exactMixedSigns: mixedSignsAreExact(hardware),
   };
   await mkdir(options.cacheDir, { recursive: true });
   const cache = new CompiledCache(options.cacheDir);
   const entry: CacheEntry = {
-    source: JSON.stringify([job.path, job.quantization]),
+    source: JSON.stringify([job.path, job.quantization, ...("layout" in job.key ? [job.key["layout"]] : [])]),
     key: {
       ...job.key,
-      model: await fingerprintModel(job.path),
       quantization: job.quantization,
       cpu: [hardware.os, hardware.arch, hardware.cpu.model, ...hardware.cpu.features],
       runtime: runtimeVersion,
     },
   };
-  const build = () => cache.build(entry, (target) => convert(job, options, session, target));
-  const open = (compiled: string) => openSession(join(compiled, MODEL_FILE), session);
+  const build = () => cache.build(entry, (target) => write(target, session));
+  const open = (compiled: string) => openModel(join(compiled, MODEL_FILE), session);
   try {
     const cached = await cache.find(entry);
     const compiled = cached ?? (await build());
@@ -91,7 +164,8 @@ async function convert(
       onProgress?.("quantizing", Math.min(1, done / job.weightCount));
     };
     try {
-      await job.build({ graph, source, file, onConverted });
+      const blocksOnly = session.provider !== "cpu";
+      await job.build({ graph, source, file, onConverted, blocksOnly });
     } finally {
       await file.close();
     }
@@ -101,7 +175,12 @@ async function convert(
   await writeFile(join(converted, MODEL_FILE), graph.encode());
   onProgress?.("compiling", 0);
   const output = { model: join(target, MODEL_FILE), weights: join(target, WEIGHTS_FILE) };
-  await compileModel(join(converted, MODEL_FILE), output, converted, session);
+  if (session.provider === "cpu") await compileModel(join(converted, MODEL_FILE), output, converted, session);
+  else {
+    // An accelerator arranges weights in its own memory, when it loads them.
+    await rename(join(converted, MODEL_FILE), output.model);
+    await rename(join(converted, WEIGHTS_FILE), output.weights);
+  }
   onProgress?.("compiling", 1);
   await rm(converted, { recursive: true });
 }

@@ -14,8 +14,13 @@ const SAMPLE_BYTES = 64 * 1024;
  * files are sampled, together with their size and time of change.
  */
 export async function fingerprintModel(folder: string): Promise<string> {
+  return await fingerprintFiles(await filesOf(folder));
+}
+
+/** The same of any files. */
+export async function fingerprintFiles(paths: readonly string[]): Promise<string> {
   const hash = createHash("sha256");
-  for (const path of (await filesOf(folder)).toSorted()) {
+  for (const path of paths.toSorted()) {
     const name = basename(path);
     await using file = await open(path);
     const { size, mtimeMs } = await file.stat();

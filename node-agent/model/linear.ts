@@ -1,6 +1,6 @@
 import type { Quantization } from "../../shared/inference/model.ts";
 import { CONTRIB, type GraphBuilder, type Value } from "../runtime/graph-builder.ts";
-import { formatOf } from "./int-formats.ts";
+import { formatOf, kernelBlock } from "./int-formats.ts";
 import { blockCount, quantizeInt8Transposed, transposeInto, transposeLevels } from "./quantize.ts";
 import { expectShape, floatPieces, intPieces, weightOf } from "./rows.ts";
 import type { IntFormat, TensorSource } from "./tensor-source.ts";
@@ -16,6 +16,8 @@ export interface Weights {
   file: WeightFile;
   /** Called after every piece of `elements` weights. */
   onConverted: (elements: number) => void;
+  /** Whether 8 bits have to be in blocks too: the kernels with one scale a row are the CPU's own. */
+  blocksOnly?: boolean;
   /** Called for every product that is added. */
   onLinear?: (product: LinearProduct) => void;
 }
@@ -61,8 +63,9 @@ export async function addLinear(
     const format = formatOf(weights.source, parts, columns, precision);
     const product = { name: productName, input, parts, rows, columns };
     if (format === undefined) return await addFloat(weights, product);
-    if (format.bits === 8 && format.block === columns) return await addInt8(weights, product, options);
-    return await addBlocks(weights, product, format);
+    if (format.bits === 4 || format.block !== columns) return await addBlocks(weights, product, format);
+    if (weights.blocksOnly !== true) return await addInt8(weights, product, options);
+    return await addBlocks(weights, product, { bits: 8, block: kernelBlock(columns, INT8_BLOCK) ?? INT8_BLOCK });
   };
   if (precision !== "stored" || isOneFormat(weights.source, matrices)) return await add(name, matrices);
   const products: Value[] = [];
@@ -116,6 +119,9 @@ async function addInt8(w: Weights, product: Product, { unevenRows }: LinearOptio
   const scaled = scaleRows(w, `${name}.input`, input);
   return w.graph.node(name, "Mul", [multiply(`${name}.scaled`, scaled.rows), scaled.sizes]);
 }
+
+/** Weights per scale where 8 bits have to be in blocks, and the file has none. */
+const INT8_BLOCK = 128;
 
 /** Activations are rounded to int8 per block, and the products are of integers: ONNX Runtime's fastest path. */
 const ACCURACY_INT8 = 4;

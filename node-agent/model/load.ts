@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import type { Decoder, DecoderOptions } from "../engine/decoder.ts";
+import { attentionNodes } from "./attention.ts";
 import { openCompiled } from "./compiled-session.ts";
 import { fitContext } from "./config.ts";
 import { buildTransformer, precisionsOf, weightCount } from "./transformer.ts";
@@ -29,6 +30,7 @@ export async function loadDecoder(options: DecoderOptions): Promise<Decoder> {
       open: () => openModelTensors(path),
       build: (weights) => buildTransformer(config, weights, precisionsOf(quantization, weights.source.quantization)),
       weightCount: weightCount(config),
+      cpuNodes: attentionNodes(config),
     },
     options,
   );

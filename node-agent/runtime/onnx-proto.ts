@@ -62,14 +62,25 @@ export function encodeOnnxModel(model: OnnxModel): Uint8Array {
   return pbf.finish();
 }
 
+/** The GraphProto of a model by itself, without a name: to be put before another's fields. */
+export function encodeOnnxGraph(graph: Omit<OnnxModel, "opsets">): Uint8Array {
+  const pbf = new PbfWriter();
+  writeFields(graph, pbf);
+  return pbf.finish();
+}
+
 function writeOpset(opset: { domain: string; version: number }, pbf: PbfWriter): void {
   pbf.writeStringField(1, opset.domain);
   pbf.writeVarintField(2, opset.version);
 }
 
 function writeGraph(model: OnnxModel, pbf: PbfWriter): void {
-  for (const node of model.nodes) pbf.writeMessage(1, writeNode, node);
   pbf.writeStringField(2, "decoder");
+  writeFields(model, pbf);
+}
+
+function writeFields(model: Omit<OnnxModel, "opsets">, pbf: PbfWriter): void {
+  for (const node of model.nodes) pbf.writeMessage(1, writeNode, node);
   for (const initializer of model.initializers) pbf.writeMessage(5, writeTensor, initializer);
   for (const input of model.inputs) pbf.writeMessage(11, writeValueInfo, input);
   for (const output of model.outputs) pbf.writeMessage(12, writeValueInfo, output);

@@ -1,12 +1,84 @@
-/** Where a graph runs. */
-export type ProviderName = "cpu";
+import type { InferenceSession } from "onnxruntime-node";
+import { z } from "zod";
 
-export interface Provider {
-  /** ONNX Runtime's name for it. */
-  executionProviders: readonly string[];
+/** Where a graph runs. */
+export const providerSchema = z.enum(["cpu", "cuda", "webgpu", "coreml", "dml"]);
+export type ProviderName = z.infer<typeof providerSchema>;
+
+/** What a user asks for: a provider, or the one that suits the machine. */
+export const providerChoiceSchema = z.enum(["auto", ...providerSchema.options]);
+export type ProviderChoice = z.infer<typeof providerChoiceSchema>;
+
+/** Where a loaded model runs, and why that is not where it was asked to. */
+export const executionSchema = z.object({
+  provider: providerSchema,
+  fallback: z.object({ wanted: providerSchema, reason: z.string().max(4096) }).optional(),
+});
+export type Execution = z.infer<typeof executionSchema>;
+
+/** Which of the kernels of our graphs a provider has; the CPU computes the rest. */
+interface Kernels {
+  /** GroupQueryAttention over float32 keys and values. */
+  attention: boolean;
+  /** MatMulNBits, 4 and 8 bits in blocks. */
+  blockProducts: boolean;
+  /** DynamicQuantizeMatMul, 8 bits with one scale a row. */
+  rowProducts: boolean;
 }
 
-/** Every provider the engine knows; a new accelerator is a new row. */
+export interface Provider {
+  /** Builds of onnxruntime-node 1.30 that have it, as `platform-arch`. */
+  platforms: readonly string[];
+  kernels: Kernels;
+  /** Whether it has run our graphs on the hardware it is for; one that has not is used only when asked for. */
+  tried: boolean;
+  /** ONNX Runtime's options. @param cpuNodes names of nodes that are to stay on the CPU, where the provider can be told */
+  sessionOptions(cpuNodes: readonly string[]): InferenceSession.SessionOptions;
+}
+
+/** coreml_provider_factory.h: an ML program instead of a neural network, on whatever unit Core ML finds best. */
+const COREML_FLAG_CREATE_MLPROGRAM = 0x10;
+
+/**
+ * Every provider the engine knows; a new accelerator is a new row. Platforms are those of the package, kernels those of ONNX Runtime's
+ * OperatorKernels.md (WebGPU's: of a session's own log). CUDA's attention takes 16-bit numbers only.
+ */
 export const PROVIDERS: Record<ProviderName, Provider> = {
-  cpu: { executionProviders: ["cpu"] },
+  cpu: {
+    platforms: ["linux-x64", "linux-arm64", "darwin-arm64", "win32-x64", "win32-arm64"],
+    kernels: { attention: true, blockProducts: true, rowProducts: true },
+    tried: true,
+    sessionOptions: () => ({ executionProviders: ["cpu"] }),
+  },
+  cuda: {
+    platforms: ["linux-x64"],
+    kernels: { attention: false, blockProducts: true, rowProducts: false },
+    tried: false,
+    // Of CUDA's options the Node binding passes on the device only; all others have ONNX Runtime's defaults.
+    sessionOptions: () => ({ executionProviders: [{ name: "cuda", deviceId: 0 }, "cpu"] }),
+  },
+  webgpu: {
+    platforms: ["linux-x64", "darwin-arm64", "win32-x64", "win32-arm64"],
+    kernels: { attention: true, blockProducts: true, rowProducts: false },
+    tried: false,
+    // Attention stays with its cache: on the device, the whole cache would cross the bus twice at every step.
+    sessionOptions: (cpuNodes) => ({
+      executionProviders: [{ name: "webgpu", forceCpuNodeNames: cpuNodes }, "cpu"],
+    }),
+  },
+  coreml: {
+    platforms: ["darwin-arm64"],
+    kernels: { attention: false, blockProducts: false, rowProducts: false },
+    tried: false,
+    sessionOptions: () => ({
+      executionProviders: [{ name: "coreml", coreMlFlags: COREML_FLAG_CREATE_MLPROGRAM }, "cpu"],
+    }),
+  },
+  dml: {
+    platforms: ["win32-x64", "win32-arm64"],
+    kernels: { attention: true, blockProducts: true, rowProducts: true },
+    tried: false,
+    // DirectML supports neither memory patterns nor parallel execution.
+    sessionOptions: () => ({ executionProviders: [{ name: "dml", deviceId: 0 }, "cpu"], enableMemPattern: false }),
+  },
 };

@@ -1,6 +1,8 @@
 import { basename, join } from "node:path";
 import { env, InferenceSession, Tensor } from "onnxruntime-node";
 import { NO_RESULT } from "./graph-builder.ts";
+import { encodeOnnxGraph } from "./onnx-proto.ts";
+import { editFields } from "./proto-edit.ts";
 import { PROVIDERS, type ProviderName } from "./providers.ts";
 import { repackWeights } from "./repack-weights.ts";
 
@@ -18,6 +20,8 @@ export interface SessionOptions {
   threads: number;
   /** Whether this CPU multiplies unsigned by signed bytes without saturating: see `mixedSignsAreExact` of the hardware probe. */
   exactMixedSigns: boolean;
+  /** Nodes that stay on the CPU whatever the provider, where it can be told. */
+  cpuNodes?: readonly string[];
 }
 
 /** An ONNX graph ready to run. Runs do not overlap. */
@@ -34,14 +38,14 @@ export interface Session {
 const LOG_ERRORS_ONLY = 3;
 
 /**
- * Loads a compiled model file; its weights are mapped from the file beside it, not read. The graph has to be one `withoutResult`
- * (see GraphBuilder).
+ * Loads a model file; for the CPU, one that was compiled: its weights are mapped from the file beside it, not read. The graph has to be
+ * one `withoutResult` (see GraphBuilder). Throws where the provider is not installed, finds no device, or has no room for the model.
  */
 export async function openSession(modelPath: string, options: SessionOptions): Promise<Session> {
-  // The file is already optimized for this machine.
   const session = await InferenceSession.create(modelPath, {
     ...baseOptions(options),
-    graphOptimizationLevel: "disabled",
+    // For the CPU the file is optimized already.
+    graphOptimizationLevel: options.provider === "cpu" ? "disabled" : "all",
     extra: { session: sessionEntries },
   });
   return {
@@ -67,6 +71,41 @@ async function runInPlace(session: InferenceSession, feeds: Tensors, fetches: Te
     if (!(error instanceof Error && error.message.includes(NOT_A_TENSOR))) throw error;
   }
 }
+
+/** A graph whose results are taken as they come. Runs do not overlap. */
+export interface ReturningSession {
+  /** Runs the graph and returns copies of the outputs named. Blocks the event loop while it computes. */
+  run(feeds: Tensors, outputs: readonly string[]): Promise<Tensors>;
+  dispose(): Promise<void>;
+}
+
+/** Like `openSession`, for a graph that is run for the tensors it returns. */
+export async function openReturning(modelPath: string, options: SessionOptions): Promise<ReturningSession> {
+  const session = await InferenceSession.create(modelPath, {
+    ...baseOptions(options),
+    graphOptimizationLevel: "disabled",
+    extra: { session: sessionEntries },
+  });
+  return {
+    run: (feeds, outputs) => session.run(feeds, outputs),
+    dispose: () => session.release(),
+  };
+}
+
+/** Adds what `openSession` wants to a model that somebody else made: an output before all others that is no tensor. */
+export function withoutResult(model: Uint8Array): Uint8Array {
+  const end = encodeOnnxGraph({
+    nodes: [{ name: NO_RESULT, op: "SequenceEmpty", domain: "", inputs: [], outputs: [NO_RESULT], attributes: {} }],
+    initializers: [],
+    inputs: [],
+    outputs: [{ name: NO_RESULT, type: "sequence" }],
+  });
+  // Messages that follow each other are one with the fields of all, in order.
+  return editFields(model, GRAPH_FIELD, (graph) => Buffer.concat([end, graph]));
+}
+
+/** Of ModelProto. */
+const GRAPH_FIELD = 7;
 
 export interface ModelFiles {
   model: string;
@@ -111,7 +150,7 @@ const sessionEntries = {
 
 function baseOptions(options: SessionOptions): InferenceSession.SessionOptions {
   return {
-    executionProviders: PROVIDERS[options.provider].executionProviders,
+    ...PROVIDERS[options.provider].sessionOptions(options.cpuNodes ?? []),
     intraOpNumThreads: options.threads,
     interOpNumThreads: 1,
     executionMode: "sequential",
