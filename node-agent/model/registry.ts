@@ -1,14 +1,14 @@
 import { readdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { PorchlightError } from "../../shared/errors.ts";
-import type { ModelInfo } from "../../shared/inference/model.ts";
+import type { ModelInfo, Quantization } from "../../shared/inference/model.ts";
 import { readConfig } from "./config.ts";
 import { defaultQuantization, weightBytes } from "./default-quantization.ts";
 import { readEmbeddingFiles } from "./embedding/files.ts";
 import { modelError } from "./model-error.ts";
 import { inspectGguf, isGguf, modelNameOf } from "./model-files.ts";
 import { nearNames } from "./near-names.ts";
-import { readSafetensorsHeaders } from "./safetensors.ts";
+import { openSafetensors } from "./safetensors.ts";
 
 /** A model folder or GGUF file on this disk: one that can be loaded, or what is wrong with it. */
 export type LocalModel =
@@ -54,13 +54,13 @@ export async function readModel(folder: string, name: string = modelNameOf(folde
 }
 
 async function readInfo(name: string, folder: string): Promise<ModelInfo> {
-  const { parameters, ...shape } = await (isGguf(folder) ? inspectFile(folder) : inspectFolder(folder));
+  const { parameters, own, ...shape } = await (isGguf(folder) ? inspectFile(folder) : inspectFolder(folder));
   if (parameters === 0) throw modelError(`${folder}: the model's files hold no weights.`);
   const { birthtimeMs, mtimeMs } = await stat(folder);
   return {
     name,
     ...shape,
-    quantization: defaultQuantization({ parameters, task: shape.task }),
+    quantization: own ?? defaultQuantization({ parameters, task: shape.task }),
     parameters,
     // Not every file system knows when a folder was made.
     createdAt: Math.floor((birthtimeMs > 0 ? birthtimeMs : mtimeMs) / 1000),
@@ -68,7 +68,10 @@ async function readInfo(name: string, folder: string): Promise<ModelInfo> {
   };
 }
 
-type Shape = Pick<ModelInfo, "task" | "contextLength" | "architecture" | "parameters">;
+type Shape = Pick<ModelInfo, "task" | "contextLength" | "architecture" | "parameters"> & {
+  /** Where whoever made the files chose it. */
+  own?: Quantization | undefined;
+};
 
 async function inspectFile(path: string): Promise<Shape> {
   const { config, parameters } = await inspectGguf(path);
@@ -79,13 +82,19 @@ async function inspectFolder(folder: string): Promise<Shape> {
   const embedding = await readEmbeddingFiles(folder);
   const shape = embedding ?? (await readConfig(folder));
   if (!(await exists(join(folder, "tokenizer.json")))) throw modelError(`${folder} holds no tokenizer.json.`);
-  const shards = await readSafetensorsHeaders(folder);
-  const tensors = shards.flatMap((shard) => [...shard.tensors.values()]);
+  if (embedding?.body.kind === "onnx") {
+    const { maxTokens, architecture, body } = embedding;
+    const { parameters, quantization: own } = body.graph;
+    return { task: "embed", contextLength: maxTokens, architecture, parameters, own };
+  }
+  const source = await openSafetensors(folder);
+  await source.close();
   return {
     task: embedding === undefined ? "generate" : "embed",
     contextLength: "maxTokens" in shape ? shape.maxTokens : shape.maxPositions,
     architecture: shape.architecture,
-    parameters: tensors.reduce((sum, tensor) => sum + tensor.elements, 0),
+    parameters: [...source.tensors.values()].reduce((sum, tensor) => sum + tensor.elements, 0),
+    own: source.quantization,
   };
 }
 

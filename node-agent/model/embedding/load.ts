@@ -2,6 +2,8 @@ import { resolve } from "node:path";
 import type { EmbeddingModel } from "../../engine/embed-runner.ts";
 import type { Embedder } from "../../engine/embedder.ts";
 import type { DecoderOptions } from "../../engine/decoder.ts";
+import { probeHardware } from "../../hardware/probe.ts";
+import { openPlainSession } from "../../runtime/plain-session.ts";
 import { loadEmbeddingTokenizer } from "../../text/embedding-tokenizer.ts";
 import { openCompiled } from "../compiled-session.ts";
 import { fitContext, type ModelConfig } from "../config.ts";
@@ -14,6 +16,8 @@ import { buildEncoder, encoderWeightCount } from "./encoder.ts";
 import type { EncoderConfig } from "./encoder-config.ts";
 import { EncoderEmbedder } from "./encoder-embedder.ts";
 import { type EmbeddingFiles, readEmbeddingFiles } from "./files.ts";
+import { OnnxEmbedder } from "./onnx-embedder.ts";
+import type { OnnxEmbedding } from "./onnx-files.ts";
 import { decoderTensors, encoderTensors } from "./tensor-names.ts";
 
 /** As DecoderOptions, without slots; `contextLength` bounds the tokens of one text. */
@@ -28,7 +32,7 @@ const ENCODER_VERSION = 1;
  */
 export async function loadEmbedder(options: EmbedderOptions): Promise<EmbeddingModel> {
   const path = resolve(options.folder);
-  const files = await readEmbeddingFiles(path);
+  const files = await readEmbeddingFiles(path, options.quantization);
   if (files === undefined) throw modelError(`${path} is no model for embeddings.`);
   const { body, prompts } = files;
   const maxTokens = Math.min(files.maxTokens, options.contextLength ?? files.maxTokens);
@@ -47,9 +51,20 @@ async function openBody(
   options: EmbedderOptions,
 ): Promise<Embedder> {
   const limits = { maxTokens, pooling };
+  if (body.kind === "onnx") return await openGraph(path, body.graph, limits, options);
   return body.kind === "encoder"
     ? await openEncoder(path, body.config, limits, options)
     : await openDecoder(path, body.config, limits, options);
+}
+
+/** A ready-made graph runs as it is; the quantisation was its maker's choice. */
+async function openGraph(path: string, graph: OnnxEmbedding, limits: Limits, options: EmbedderOptions) {
+  options.onProgress?.("loading", 0);
+  const threads = options.threads ?? probeHardware().cpu.cores;
+  const session = await openPlainSession(graph.path, { threads }).catch((error: Error) => {
+    throw modelError(`${path} could not be loaded: ${error.message}`, error);
+  });
+  return new OnnxEmbedder(session, graph, limits);
 }
 
 type Limits = Pick<EmbeddingFiles, "maxTokens" | "pooling">;
