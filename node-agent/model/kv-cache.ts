@@ -1,4 +1,5 @@
 import type { KvSegment, KvStore } from "../engine/decoder.ts";
+import { halfTensor } from "../runtime/half-tensor.ts";
 import { Tensor } from "../runtime/session.ts";
 
 export interface KvShape {
@@ -48,7 +49,7 @@ export class KvCache implements KvStore {
     const views = this.#buffers.map((buffer) => {
       const view = buffer.subarray(first * this.#slotElements, (first + count) * this.#slotElements);
       const dims = [count, kvHeads, contextLength, headDim];
-      return view instanceof Float32Array ? new Tensor("float32", view, dims) : new Tensor("float16", view, dims);
+      return view instanceof Float32Array ? new Tensor("float32", view, dims) : halfTensor(view, dims);
     });
     return { keys: views.filter((_, i) => i % 2 === 0), values: views.filter((_, i) => i % 2 === 1) };
   }

@@ -1,5 +1,6 @@
 import type { Decoder, KvStore } from "../engine/decoder.ts";
 import { type Session, Tensor, type Tensors } from "../runtime/session.ts";
+import { checkPositions, checkSlot, checkStep, checkTokens } from "./decoder-checks.ts";
 import type { ModelConfig } from "./config.ts";
 import { KvCache } from "./kv-cache.ts";
 import { GRAPH_VALUES as NAMES } from "./graph-values.ts";
@@ -60,29 +61,20 @@ export class TransformerDecoder implements Decoder {
   }
 
   async decode(tokens: readonly number[], pasts: readonly number[]): Promise<Float32Array> {
+    checkStep(this, tokens, pasts);
     const step = this.#steps[tokens.length - 1];
-    if (step === undefined || pasts.length !== tokens.length) {
-      throw new RangeError(
-        `Cannot decode ${tokens.length} tokens at ${pasts.length} positions over ${this.slots} slots.`,
-      );
-    }
-    this.#checkTokens(tokens);
-    let longest = 0;
-    for (const past of pasts) {
-      this.#checkPositions(past, 1);
-      longest = Math.max(longest, past + 1);
-    }
+    if (step === undefined) throw new Error(`There is no step for ${tokens.length} slots.`);
     step.tokens.set(tokens);
     step.lastPositions.set(pasts);
-    step.totalLength[0] = longest;
+    step.totalLength[0] = Math.max(...pasts) + 1;
     await this.#session.run(step.feeds, step.fetches);
     return step.logits;
   }
 
   copySlot(from: number, to: number, length: number): void {
-    this.#checkSlot(from);
-    this.#checkSlot(to);
-    this.#checkPositions(0, length);
+    checkSlot(this, from);
+    checkSlot(this, to);
+    checkPositions(this, 0, length);
     this.#cache.copy(from, to, length);
   }
 
@@ -92,10 +84,9 @@ export class TransformerDecoder implements Decoder {
 
   /** Runs tokens of one slot; `wanted` are the indices to give logits for, in rows of `logits`. */
   async #runSlot(slot: number, tokens: readonly number[], past: number, wanted: Int32Array, logits: Float32Array) {
-    this.#checkSlot(slot);
-    this.#checkTokens(tokens);
-    if (tokens.length === 0) throw new RangeError("A run needs at least one token.");
-    this.#checkPositions(past, tokens.length);
+    checkSlot(this, slot);
+    checkTokens(this, tokens);
+    checkPositions(this, past, tokens.length);
     const total = past + tokens.length;
     const cache = this.#slotTensors[slot];
     const feeds: Tensors = {
@@ -156,21 +147,5 @@ export class TransformerDecoder implements Decoder {
       feeds[NAMES.pastValue(layer)] = fetches[NAMES.presentValue(layer)] = value;
     }
     return { feeds, fetches };
-  }
-
-  #checkSlot(slot: number): void {
-    if (!Number.isInteger(slot) || slot < 0 || slot >= this.slots) throw new RangeError(`There is no slot ${slot}.`);
-  }
-
-  #checkPositions(past: number, count: number): void {
-    if (!Number.isInteger(past) || past < 0 || past + count > this.contextLength) {
-      throw new RangeError(`Positions [${past}, ${past + count}) are outside of the ${this.contextLength} a slot has.`);
-    }
-  }
-
-  /** The native kernels trust their indices. */
-  #checkTokens(tokens: readonly number[]): void {
-    const bad = tokens.find((token) => !Number.isInteger(token) || token < 0 || token >= this.vocabSize);
-    if (bad !== undefined) throw new RangeError(`${bad} is not a token of this model.`);
   }
 }

@@ -1,0 +1,56 @@
+import { dirname, join } from "node:path";
+import type { Decoder, DecoderOptions } from "../../engine/decoder.ts";
+import { openReturning, openSession, withoutResult } from "../../runtime/session.ts";
+import { openReady } from "../compiled-session.ts";
+import { CopyingRunner, InPlaceRunner, type RunnerShape } from "./cache-runner.ts";
+import { OnnxDecoder } from "./decoder.ts";
+import { checkExternalData } from "./external-data.ts";
+import type { OnnxFiles } from "./files.ts";
+import { type OnnxGraph, readOnnxGraph } from "./graph.ts";
+import { type DecoderSignature, readSignature } from "./signature.ts";
+
+/** A graph that was looked at and found to be a decoder's that we can run. */
+export interface OnnxModel {
+  graph: OnnxGraph;
+  signature: DecoderSignature;
+  /** The files of its weights that are not in the graph's own. */
+  weightPaths: string[];
+  /** Positions that configuration and graph allow. */
+  maxPositions: number;
+}
+
+/** Reads a graph without its weights and checks all that can be checked before it is loaded. Throws `model_load_failed`. */
+export async function inspectOnnx(files: OnnxFiles): Promise<OnnxModel> {
+  const graph = await readOnnxGraph(files.graphPath);
+  const names = await checkExternalData(files.graphPath, graph);
+  const signature = readSignature(graph, files);
+  return {
+    graph,
+    signature,
+    weightPaths: names.map((name) => join(dirname(files.graphPath), name)),
+    maxPositions: Math.min(files.maxPositions, signature.tablePositions ?? files.maxPositions),
+  };
+}
+
+/** Raise it when compiled graphs of before are not to be used any more. */
+const READY_VERSION = 1;
+
+/** Loads a ready-made graph as a decoder; it is compiled for this CPU first, as graphs of our own are. Throws `model_load_failed`. */
+export async function loadOnnxDecoder(files: OnnxFiles, options: DecoderOptions): Promise<Decoder> {
+  const { signature, weightPaths, maxPositions } = await inspectOnnx(files);
+  const shape: RunnerShape = {
+    signature,
+    names: files.names,
+    slots: options.slots,
+    contextLength: Math.min(options.contextLength ?? maxPositions, maxPositions),
+  };
+  const { quantization } = options;
+  const { graphPath } = files;
+  const job = { path: graphPath, quantization, graphPath, weightPaths, key: { ready: READY_VERSION } };
+  const runner =
+    signature.attention === "copied"
+      ? new CopyingRunner(await openReady(job, options, openReturning), shape)
+      : new InPlaceRunner(await openReady(job, options, openSession, withoutResult), shape);
+  options.onProgress?.("loading", 1);
+  return new OnnxDecoder(runner, shape);
+}
