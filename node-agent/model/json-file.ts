@@ -1,13 +1,17 @@
 import { open } from "node:fs/promises";
+import { isDeeperThan } from "../../shared/api/json-depth.ts";
 import { modelError } from "./model-error.ts";
 
 /** No honest configuration is larger. */
 const MAX_CONFIG_BYTES = 1024 * 1024;
+const MAX_DEPTH = 64;
 
 /** Parses a JSON file; undefined if there is none. Throws `model_load_failed`, also for one larger than `maxBytes`. */
 export async function readJson(path: string, maxBytes = MAX_CONFIG_BYTES): Promise<unknown> {
   const text = await readTextFile(path, maxBytes);
   if (text === undefined) return undefined;
+  // What reads it may recurse.
+  if (isDeeperThan(new TextEncoder().encode(text), MAX_DEPTH)) throw modelError(`${path} is nested too deeply.`);
   try {
     return JSON.parse(text);
   } catch (error) {
