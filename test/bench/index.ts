@@ -4,6 +4,10 @@ import { printResult } from "./print.ts";
 
 /** Each benchmark loads when it runs. */
 const BENCHES: Record<string, { summary: string; load(): Promise<Bench> }> = {
+  convert: {
+    summary: "time and memory to convert and compile a synthetic 1.1B model in int4 and int8",
+    load: async () => (await import("./convert.ts")).convert,
+  },
   decode: {
     summary: "tokens/s of the starter and of a synthetic 1.1B model, beside the machine's memory bandwidth",
     load: async () => (await import("./decode.ts")).decode,

@@ -1,0 +1,29 @@
+import { once } from "node:events";
+import type { DecoderOptions } from "../../node-agent/engine/decoder.ts";
+import { loadDecoder } from "../../node-agent/model/load.ts";
+import { type Converted, type ConvertJob, convertJobSchema } from "./convert-job.ts";
+
+/** Converts one model in a process of its own, so that its memory can be told from anything else's. */
+
+const [message] = await once(process, "message");
+process.send?.(await convert(convertJobSchema.parse(message)));
+process.disconnect();
+
+async function convert(job: ConvertJob): Promise<Converted> {
+  /** When each stage was heard of first. */
+  const begun = new Map<string, number>([["start", performance.now()]]);
+  const onProgress: DecoderOptions["onProgress"] = (stage) => {
+    if (!begun.has(stage)) begun.set(stage, performance.now());
+  };
+  const decoder = await loadDecoder({ ...job, slots: 1, contextLength: 512, onProgress });
+  begun.set("end", performance.now());
+  await decoder.dispose();
+  const between = (from: string, to: string) => (begun.get(to) ?? Number.NaN) - (begun.get(from) ?? Number.NaN);
+  return {
+    convertMs: between("start", "compiling"),
+    compileMs: between("compiling", "loading"),
+    openMs: between("loading", "end"),
+    // maxRSS is in KiB.
+    peakBytes: process.resourceUsage().maxRSS * 1024,
+  };
+}
