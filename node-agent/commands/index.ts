@@ -10,6 +10,14 @@ export const FLAGS = {
   quantization: { type: "string" },
   ask: { type: "string" },
   as: { type: "string" },
+  weights: { type: "string" },
+  block: { type: "string" },
+  embedding: { type: "string" },
+  "output-layer": { type: "string" },
+  recipe: { type: "string" },
+  method: { type: "string" },
+  calibration: { type: "string" },
+  text: { type: "string" },
   link: { type: "boolean" },
   force: { type: "boolean" },
   versions: { type: "boolean" },
@@ -22,6 +30,9 @@ export const FLAGS = {
 export type Flags = {
   [Name in keyof typeof FLAGS]?: (typeof FLAGS)[Name]["type"] extends "boolean" ? boolean : string;
 };
+
+/** Flags of `models quantize` and `models eval`. */
+const TUNING = ["weights", "block", "embedding", "output-layer", "method", "recipe", "calibration", "text"] as const;
 
 interface Command {
   /** One line of `--help`. */
@@ -74,8 +85,8 @@ export const COMMANDS = {
   models: {
     summary: "get, list, check and remove models",
     usage:
-      "porchlight models [list [--versions] | suggest | pull MODEL | show NAME | verify NAME | rm NAME [--version V] | pin NAME [V] | unpin NAME | rollback NAME [V]]",
-    flags: ["data", "as", "link", "force", "versions", "yes", "json"],
+      "porchlight models [list [--versions] | suggest | pull MODEL | show NAME | verify NAME | rm NAME [--version V] | pin NAME [V] | unpin NAME | rollback NAME [V] | quantize MODEL --as NAME | eval MODEL]",
+    flags: ["data", "as", "link", "force", "versions", "yes", "json", ...TUNING],
     run: async (flags, rest) => {
       const { models } = await import("./models.ts");
       const { json = false, yes = false, link = false, force = false, versions = false } = flags;
@@ -88,6 +99,7 @@ export const COMMANDS = {
           versions,
           ...optional("data", nonEmpty(flags.data, "--data")),
           ...optional("as", flags.as),
+          ...Object.assign({}, ...TUNING.map((flag) => optional(flag, nonEmpty(flags[flag], `--${flag}`)))),
         },
         rest,
       );

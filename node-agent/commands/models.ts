@@ -1,9 +1,11 @@
 import { PorchlightError } from "../../shared/errors.ts";
 import { dataFolder } from "../data-folder.ts";
 import { CommandError } from "./command-error.ts";
+import { evaluateModel } from "./models-eval.ts";
 import { listModels } from "./models-list.ts";
 import { pinModel, unpinModel } from "./models-pin.ts";
 import { pullModelNamed } from "./models-pull.ts";
+import { quantizeModelNamed } from "./models-quantize.ts";
 import { removeModelNamed } from "./models-rm.ts";
 import { rollBackModel } from "./models-rollback.ts";
 import { showModel } from "./models-show.ts";
@@ -18,6 +20,14 @@ export interface ModelsFlags {
   versions: boolean;
   data?: string;
   as?: string;
+  weights?: string;
+  block?: string;
+  embedding?: string;
+  "output-layer"?: string;
+  recipe?: string;
+  method?: string;
+  calibration?: string;
+  text?: string;
 }
 
 /** What each subcommand gets: the flags, where things are, the model that was named ("" where none is taken), and its version. */
@@ -39,6 +49,8 @@ const SUBCOMMANDS = {
   unpin: { takesModel: true, run: unpinModel },
   rollback: { takesModel: true, takesVersion: true, run: rollBackModel },
   suggest: { takesModel: false, run: suggest },
+  quantize: { takesModel: true, run: quantizeModelNamed },
+  eval: { takesModel: true, run: evaluateModel },
 } as const satisfies Record<string, Subcommand>;
 
 interface Subcommand {

@@ -56,6 +56,12 @@ export const rawConfigSchema = z.object({
   query_pre_attn_scalar: positive.nullish(),
   attn_logit_softcapping: positive.nullish(),
   final_logit_softcapping: positive.nullish(),
+  /** Only the method is looked at: the tensors themselves say how they are held. */
+  quantization_config: z
+    .looseObject({
+      quant_method: z.literal("compressed-tensors", { error: "only compressed-tensors is supported" }),
+    })
+    .nullish(),
   use_bidirectional_attention: z.literal(false, { error: "bidirectional attention is not supported" }).nullish(),
 });
 

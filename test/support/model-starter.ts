@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Decoder } from "../../node-agent/engine/decoder.ts";
+import { perplexityOf, tokenLosses } from "../../node-agent/model/perplexity.ts";
 import { readStarterJson } from "./engine-starter.ts";
 
 const referenceSchema = z.object({
@@ -41,34 +42,20 @@ export async function readEvaluation() {
 
 /** Perplexity over documents scored alone: of all tokens but each first, and of those that the mask marks. */
 export async function perplexity(decoder: Decoder, documents: z.infer<typeof evaluationSchema>["documents"]) {
-  const sums = { all: 0, allCount: 0, assistant: 0, assistantCount: 0 };
+  const all: number[] = [];
+  const assistant: number[] = [];
   for (const { ids, mask } of documents) {
-    const logits = await decoder.evaluate(0, ids);
-    for (let i = 1; i < ids.length; i++) {
-      const row = logits.subarray((i - 1) * decoder.vocabSize, i * decoder.vocabSize);
-      const loss = logSumExp(row) - (row[ids[i] ?? 0] ?? Number.NaN);
-      sums.all += loss;
-      sums.allCount++;
-      if (mask[i] === 1) {
-        sums.assistant += loss;
-        sums.assistantCount++;
-      }
+    for (const [i, loss] of (await tokenLosses(decoder, ids)).entries()) {
+      all.push(loss);
+      if (mask[i + 1] === 1) assistant.push(loss);
     }
   }
   return {
-    all: Math.exp(sums.all / sums.allCount),
-    allCount: sums.allCount,
-    assistant: Math.exp(sums.assistant / sums.assistantCount),
-    assistantCount: sums.assistantCount,
+    all: perplexityOf(all),
+    allCount: all.length,
+    assistant: perplexityOf(assistant),
+    assistantCount: assistant.length,
   };
-}
-
-function logSumExp(values: Float32Array): number {
-  let max = Number.NEGATIVE_INFINITY;
-  for (const value of values) max = Math.max(max, value);
-  let sum = 0;
-  for (const value of values) sum += Math.exp(value - max);
-  return max + Math.log(sum);
 }
 
 export function argmax(values: Float32Array): number {

@@ -1,5 +1,5 @@
 import { modelError } from "../model-error.ts";
-import type { TensorSource } from "../tensor-source.ts";
+import type { TensorEntry, TensorSource } from "../tensor-source.ts";
 import { architectureOf } from "./architectures.ts";
 import { decodeBlocks } from "./blocks.ts";
 import { INT_TYPES } from "./int-rows.ts";
@@ -10,7 +10,7 @@ import { huggingFaceName } from "./tensor-names.ts";
 import { TENSOR_TYPES } from "./tensor-types.ts";
 
 /** A tensor under its Hugging Face name. `heads` is set where rows have to be put back into that order. */
-interface NamedTensor extends GgufTensor {
+interface NamedTensor extends GgufTensor, TensorEntry {
   readonly heads: number | undefined;
   /** Subtracted from what the file has. */
   readonly excess: number;
