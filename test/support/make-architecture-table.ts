@@ -60,7 +60,7 @@ Each was run with tiny random weights, where nothing hides an error, written as 
 computed in the plainest way in float64 (\`test/support/model-slow.ts\`). "Greedy" counts equal tokens, chosen one at a time over the KV
 cache after a prompt of ${PROMPT.length}; the differences are the largest of any logit at any position. Windows and caps are small enough to bite. The
 tests allow 1e-4 at fp32. Rounding random weights to 8 and 4 bits shows that they load and stay near; what rounding costs a real model is
-measured on the starter model.
+measured on the starter model. How the formats of files compare with llama.cpp is in [FORMATS.md](FORMATS.md).
 
 | model | architecture | greedy | largest logit | difference, fp32 | int8 | int4 |
 |---|---|---|---|---|---|---|
