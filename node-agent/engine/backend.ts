@@ -4,6 +4,7 @@ import type { InferenceBackend, ListedModel } from "../../shared/inference/backe
 import { embedRequestSchema } from "../../shared/inference/embed.ts";
 import { type ModelInfo, type ModelTask, wrongTask } from "../../shared/inference/model.ts";
 import { generateRequestSchema } from "../../shared/inference/request.ts";
+import type { Execution, ProviderName } from "../runtime/providers.ts";
 import type { ModelExit } from "./model-child.ts";
 import type { SchedulerStats } from "./scheduler-stats.ts";
 import type { ServedModel } from "./served-model.ts";
@@ -25,6 +26,10 @@ export interface EngineOptions {
   slots?: number;
   /** Threads of each model's process; by default the physical cores. */
   threads?: number;
+  /** Where models run; by default on the CPU. */
+  provider?: ProviderName;
+  /** A model runs on the CPU and not where it was asked to. */
+  onFallback?: (model: string, fallback: NonNullable<Execution["fallback"]>) => void;
   /** How far the load of a model has come, in [0, 1]; a first load quantises and compiles, which takes a while. */
   onProgress?: (model: string, fraction: number) => void;
   /** A model's process ended by itself: for the log. Its stderr may hold what a client should not see. */
@@ -46,8 +51,8 @@ export interface EngineBackend extends InferenceBackend {
   onChange(listener: () => void): () => void;
   /** Models whose process lives. */
   processes(): { model: string; pid: number }[];
-  /** Counters of the loaded models. */
-  stats(): Promise<{ model: string; stats: SchedulerStats }[]>;
+  /** Counters of the loaded models, and where each runs. */
+  stats(): Promise<{ model: string; execution: Execution | null; stats: SchedulerStats }[]>;
   /** Ends every process, and every request with an error. Resolves within a second; nothing starts any more. */
   stop(): Promise<void>;
 }
@@ -55,7 +60,7 @@ export interface EngineBackend extends InferenceBackend {
 const DEFAULT_SLOTS = 4;
 
 export function createEngineBackend(options: EngineOptions): EngineBackend {
-  const { cacheDir, slots = DEFAULT_SLOTS, threads, onProgress, onCrash, onRefused } = options;
+  const { cacheDir, slots = DEFAULT_SLOTS, threads, provider, onProgress, onFallback, onCrash, onRefused } = options;
   const listeners = new Set<() => void>();
   const onChange = (): void => {
     for (const listener of listeners) listener();
@@ -70,9 +75,11 @@ export function createEngineBackend(options: EngineOptions): EngineBackend {
         slots,
         contextLength,
         ...(threads === undefined ? {} : { threads }),
+        ...(provider === undefined ? {} : { provider }),
       },
       onChange,
       onProgress: (fraction) => onProgress?.(name, fraction),
+      onFallback: (fallback) => onFallback?.(name, fallback),
       onCrash: (exit) => onCrash?.(name, exit),
     },
     onRefused: (error) => onRefused?.(name, error),
@@ -140,9 +147,9 @@ export function createEngineBackend(options: EngineOptions): EngineBackend {
     processes: () => served.processes(),
     stats: async () => {
       const all = await Promise.all(
-        served.entries().map(async ([model, one]) => ({ model, stats: await one.stats() })),
+        served.entries().map(async ([model, one]) => ({ model, execution: one.execution, stats: await one.stats() })),
       );
-      return all.flatMap(({ model, stats }) => (stats === null ? [] : [{ model, stats }]));
+      return all.flatMap(({ model, execution, stats }) => (stats === null ? [] : [{ model, execution, stats }]));
     },
     stop: () => served.stop(),
   };

@@ -3,9 +3,10 @@ import { z } from "zod";
 import { modelTaskSchema, quantizationSchema } from "../../shared/inference/model.ts";
 import { loadEmbedder } from "../model/embedding/load.ts";
 import { loadDecoder } from "../model/load.ts";
-import { readModelConfig, readModelDefaults } from "../model/model-files.ts";
+import { readModelShape, readModelDefaults } from "../model/model-files.ts";
 import { fingerprintModel } from "../model/fingerprint.ts";
 import { modelError } from "../model/model-error.ts";
+import { type ProviderName, providerSchema } from "../runtime/providers.ts";
 import { runtimeVersion } from "../runtime/session.ts";
 import { loadTextTools, type TextTools } from "../text/load.ts";
 import type { Decoder, DecoderOptions } from "./decoder.ts";
@@ -26,6 +27,7 @@ export const loadOptionsSchema = z.object({
   slots: z.number().int().positive(),
   contextLength: z.number().int().positive().optional(),
   threads: z.number().int().positive().optional(),
+  provider: providerSchema.optional(),
   /** Memory for keys and values, of running requests and of prefixes kept for later. */
   kvBytes: z.number().int().positive().optional(),
   /** Disk space for keys and values of past conversations. Absent: they are not written down. */
@@ -34,6 +36,8 @@ export const loadOptionsSchema = z.object({
   draft: z.object({ folder: z.string(), quantization: quantizationSchema }).optional(),
 });
 export type LoadOptions = z.infer<typeof loadOptionsSchema>;
+
+type OnFallback = (wanted: ProviderName, reason: string) => void;
 
 /** Where each stage of loading begins and ends, as a fraction of the whole. Converting takes longest, and is done once. */
 const STAGES: Record<Parameters<NonNullable<DecoderOptions["onProgress"]>>[0], readonly [number, number]> = {
@@ -49,12 +53,17 @@ const PROGRESS_STEP = 0.02;
 /**
  * Loads a model folder. Throws PorchlightError `model_load_failed` with what is wrong with it.
  * @param onProgress hears a fraction in [0, 1] that only grows
+ * @param onFallback hears why the model runs on the CPU and not where it was asked to
  */
-export async function loadRunner(options: LoadOptions, onProgress: (fraction: number) => void): Promise<Runner> {
+export async function loadRunner(
+  options: LoadOptions,
+  onProgress: (fraction: number) => void,
+  onFallback: OnFallback = () => undefined,
+): Promise<Runner> {
   const { folder, quantization, cacheDir, slots, contextLength, threads, kvBytes } = options;
   const [text, config, defaults] = await Promise.all([
     loadTextTools(folder),
-    readModelConfig(folder),
+    readModelShape(folder),
     readModelDefaults(folder),
   ]);
   const shared = {
@@ -62,7 +71,15 @@ export async function loadRunner(options: LoadOptions, onProgress: (fraction: nu
     ...(contextLength === undefined ? {} : { contextLength }),
     ...(threads === undefined ? {} : { threads }),
   };
-  const decoder = await loadDecoder({ ...shared, folder, quantization, slots, onProgress: inSteps(onProgress) });
+  const decoder = await loadDecoder({
+    ...shared,
+    ...(options.provider === undefined ? {} : { provider: options.provider }),
+    folder,
+    quantization,
+    slots,
+    onProgress: inSteps(onProgress),
+    onFallback,
+  });
   const createDrafter = await loadDrafter(options.draft, shared, text, decoder);
   const kvDisk = await openKvDisk(options);
   const { endToken } = text.tokenizer;
@@ -108,15 +125,18 @@ async function loadDrafter(
 export async function loadEmbedRunner(
   options: LoadOptions,
   onProgress: (fraction: number) => void,
+  onFallback: OnFallback = () => undefined,
 ): Promise<EmbedRunner> {
-  const { folder, quantization, cacheDir, contextLength, threads } = options;
+  const { folder, quantization, cacheDir, contextLength, threads, provider } = options;
   const model = await loadEmbedder({
     folder,
     quantization,
     cacheDir,
     ...(contextLength === undefined ? {} : { contextLength }),
     ...(threads === undefined ? {} : { threads }),
+    ...(provider === undefined ? {} : { provider }),
     onProgress: inSteps(onProgress),
+    onFallback,
   });
   return createEmbedRunner(model);
 }

@@ -5,6 +5,7 @@ import type { GenerateRequest } from "../../shared/inference/request.ts";
 import { createEventQueue, type EventQueue } from "./event-queue.ts";
 import type { LoadOptions } from "./load-runner.ts";
 import { type ModelChild, type ModelExit, spawnModelChild } from "./model-child.ts";
+import type { Execution } from "../runtime/providers.ts";
 import type { FromModel } from "./process-messages.ts";
 import type { SchedulerStats } from "./scheduler-stats.ts";
 
@@ -14,6 +15,8 @@ export interface ModelProcessOptions {
   onProgress?: ((fraction: number) => void) | undefined;
   /** Loaded or unloaded. */
   onChange?: (() => void) | undefined;
+  /** The model does not run where it was asked to. */
+  onFallback?: ((fallback: NonNullable<Execution["fallback"]>) => void) | undefined;
   /** The process ended by itself: for the log, `stderr` may hold what a client should not see. */
   onCrash?: ((exit: ModelExit) => void) | undefined;
 }
@@ -22,6 +25,8 @@ export interface ModelProcessOptions {
 interface Life {
   child: ModelChild;
   isReady: boolean;
+  /** Where the model runs; known once it is ready. */
+  execution: Execution | null;
   loaded: PromiseWithResolvers<void>;
   fraction: number;
 }
@@ -44,6 +49,11 @@ export class ModelProcess {
 
   get isLoaded(): boolean {
     return this.#life?.isReady ?? false;
+  }
+
+  /** Where the model runs; null when it is not loaded. */
+  get execution(): Execution | null {
+    return this.#life?.execution ?? null;
   }
 
   get pid(): number | undefined {
@@ -98,10 +108,10 @@ export class ModelProcess {
     await life.loaded.promise;
   }
 
-  /** Counters of the engine; null when the model is not loaded. */
+  /** Counters of the engine; null when the model is not loaded, and for one that has no scheduler. */
   async stats(): Promise<SchedulerStats | null> {
     const life = this.#life;
-    if (life?.isReady !== true) return null;
+    if (life?.isReady !== true || this.#options.load.task === "embed") return null;
     const id = this.#nextId++;
     return new Promise((resolve) => {
       this.#statsWanted.set(id, resolve);
@@ -127,7 +137,7 @@ export class ModelProcess {
     const child = spawnModelChild((message) => {
       if (this.#life === life) this.#receive(life, message);
     });
-    const life: Life = { child, isReady: false, loaded: Promise.withResolvers(), fraction: 0 };
+    const life: Life = { child, isReady: false, execution: null, loaded: Promise.withResolvers(), fraction: 0 };
     // Whoever asked for the load hears of its failure; requests have their own error event.
     life.loaded.promise.catch(() => {});
     this.#life = life;
@@ -147,6 +157,8 @@ export class ModelProcess {
         break;
       case "ready":
         life.isReady = true;
+        life.execution = message.execution;
+        if (message.execution.fallback) this.#options.onFallback?.(message.execution.fallback);
         for (const [id, { request }] of this.#requests) life.child.send({ type: "generate", id, request });
         for (const [id, { request }] of this.#embeddings) life.child.send({ type: "embed", id, request });
         life.loaded.resolve();

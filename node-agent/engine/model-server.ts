@@ -3,12 +3,22 @@ import { PorchlightError } from "../../shared/errors.ts";
 import type { EmbedRunner } from "./embed-runner.ts";
 import type { LoadOptions } from "./load-runner.ts";
 import { type FromModel, type ToModel, toModelSchema } from "./process-messages.ts";
+import type { Execution, ProviderName } from "../runtime/providers.ts";
 import type { Runner } from "./runner.ts";
 
+type Load<T> = (
+  options: LoadOptions,
+  onProgress: (fraction: number) => void,
+  onFallback: (wanted: ProviderName, reason: string) => void,
+) => Promise<T>;
+
+/** What is told of the reason for a fallback, in characters: a runtime's message may quote a whole graph. */
+const REASON_CHARACTERS = 2_048;
+
 export interface ModelServerOptions {
-  load: (options: LoadOptions, onProgress: (fraction: number) => void) => Promise<Runner>;
+  load: Load<Runner>;
   /** What loads a model whose task is embeddings. */
-  loadEmbedder: (options: LoadOptions, onProgress: (fraction: number) => void) => Promise<EmbedRunner>;
+  loadEmbedder: Load<EmbedRunner>;
   send: (message: FromModel) => void;
 }
 
@@ -36,9 +46,13 @@ export function createModelServer({ load, loadEmbedder, send }: ModelServerOptio
   async function loadModel(options: LoadOptions): Promise<void> {
     try {
       const onProgress = (fraction: number): void => send({ type: "loading", fraction });
-      if (options.task === "embed") embedder = await loadEmbedder(options, onProgress);
-      else runner = await load(options, onProgress);
-      send({ type: "ready" });
+      let execution: Execution = { provider: options.provider ?? "cpu" };
+      const onFallback = (wanted: ProviderName, reason: string): void => {
+        execution = { provider: "cpu", fallback: { wanted, reason: reason.slice(0, REASON_CHARACTERS) } };
+      };
+      if (options.task === "embed") embedder = await loadEmbedder(options, onProgress, onFallback);
+      else runner = await load(options, onProgress, onFallback);
+      send({ type: "ready", execution });
     } catch (cause) {
       send({ type: "failed", error: toLoadError(cause, options).toWire() });
     }

@@ -3,6 +3,7 @@ import { wireErrorSchema } from "../../shared/errors.ts";
 import { embedRequestSchema } from "../../shared/inference/embed.ts";
 import { generateEventSchema } from "../../shared/inference/event.ts";
 import { generateRequestSchema } from "../../shared/inference/request.ts";
+import { executionSchema } from "../runtime/providers.ts";
 import { loadOptionsSchema } from "./load-runner.ts";
 import { schedulerStatsSchema } from "./scheduler-stats.ts";
 
@@ -23,7 +24,7 @@ export type ToModel = z.infer<typeof toModelSchema>;
 /** From a model's process to its parent. */
 export const fromModelSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("loading"), fraction: z.number().min(0).max(1) }),
-  z.object({ type: z.literal("ready") }),
+  z.object({ type: z.literal("ready"), execution: executionSchema }),
   /** Loading failed; the process is of no more use. */
   z.object({ type: z.literal("failed"), error: wireErrorSchema }),
   /** What happened during one turn of the event loop, in order. */

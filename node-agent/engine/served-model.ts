@@ -1,6 +1,7 @@
 import type { EmbedRequest, EmbedResult } from "../../shared/inference/embed.ts";
 import type { GenerateEvent } from "../../shared/inference/event.ts";
 import type { GenerateRequest } from "../../shared/inference/request.ts";
+import type { Execution } from "../runtime/providers.ts";
 import { ModelProcess, type ModelProcessOptions } from "./model-process.ts";
 
 /** A process and the requests that it answers. */
@@ -53,6 +54,11 @@ export class ServedModel {
 
   get isLoaded(): boolean {
     return this.#current.process.isLoaded;
+  }
+
+  /** Where the current version runs; null when it is not loaded. */
+  get execution(): Execution | null {
+    return this.#current.process.execution;
   }
 
   /** Of every process that lives for this name. */

@@ -44,7 +44,7 @@ describe("createModelServer", () => {
   it("loads, generates several requests at once, and sends the events of one turn together", async () => {
     const server = createServer();
     await server.load();
-    expect(server.sent).toEqual([{ type: "loading", fraction: 0.5 }, { type: "ready" }]);
+    expect(server.sent).toEqual([{ type: "loading", fraction: 0.5 }, { type: "ready", execution: { provider: "cpu" } }]);
     for (const id of [1, 2]) {
       server.receive({ type: "generate", id, request: ask("hi", { maxTokens: 60 }) });
     }
