@@ -1,7 +1,6 @@
-import type { ModelConfig } from "../model/config.ts";
 import { readEmbeddingFiles } from "../model/embedding/files.ts";
 import { modelError } from "../model/model-error.ts";
-import { readModelConfig } from "../model/model-files.ts";
+import { type ModelShape, readModelShape } from "../model/model-files.ts";
 
 /** Share of the memory that the KV cache of one model may take. */
 const KV_SHARE = 1 / 8;
@@ -13,7 +12,7 @@ const LEAST_POSITIONS = 512;
  * layer and position, in each slot) would take more than its share of the memory.
  */
 export async function contextWithin(folder: string, slots: number, memoryBytes: number): Promise<number> {
-  return cacheWithin(await readModelConfig(folder), slots, memoryBytes);
+  return cacheWithin(await readModelShape(folder), slots, memoryBytes);
 }
 
 /**
@@ -29,7 +28,7 @@ export async function embeddingContextWithin(folder: string, memoryBytes: number
   return Math.min(maxTokens, Math.max(LEAST_POSITIONS, Math.floor(Math.sqrt(pairs))));
 }
 
-function cacheWithin(config: ModelConfig, slots: number, memoryBytes: number): number {
+function cacheWithin(config: Omit<ModelShape, "architecture">, slots: number, memoryBytes: number): number {
   const { layers, kvHeads, headDim, maxPositions } = config;
   const bytesPerPosition = slots * layers * 2 * kvHeads * headDim * Float32Array.BYTES_PER_ELEMENT;
   const fitting = Math.floor((memoryBytes * KV_SHARE) / bytesPerPosition);

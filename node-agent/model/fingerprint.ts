@@ -39,8 +39,9 @@ export async function fingerprintFiles(paths: readonly string[]): Promise<string
 
 async function filesOf(path: string): Promise<string[]> {
   if (isGguf(path)) return [path];
-  const names = await readdir(path);
-  return names
-    .filter((name) => name === "config.json" || name.includes(".safetensors"))
+  // Ready-made graphs may lie in a folder of their own.
+  const [names, graphs] = await Promise.all([readdir(path), readdir(join(path, "onnx")).catch(() => [])]);
+  return [...names, ...graphs.map((name) => join("onnx", name))]
+    .filter((name) => name.endsWith("config.json") || /\.(?:safetensors|onnx)/u.test(name))
     .map((name) => join(path, name));
 }

@@ -5,18 +5,21 @@ import { openCompiled } from "./compiled-session.ts";
 import { fitContext } from "./config.ts";
 import { buildTransformer, precisionsOf, weightCount } from "./transformer.ts";
 import { TransformerDecoder } from "./transformer-decoder.ts";
-import { openModelTensors, readModelConfig } from "./model-files.ts";
+import { openModelTensors, readModelConfig, readReadyOnnx } from "./model-files.ts";
+import { loadOnnxDecoder } from "./onnx/load.ts";
 
 /** Raise it when the graph or the layout of weights changes: what was compiled before is then compiled anew. */
 export const BUILDER_VERSION = 6;
 
 /**
- * Loads a Hugging Face folder or a GGUF file as a decoder. The first time, the weights are converted and compiled for this CPU (seconds for a
+ * Loads a Hugging Face folder, a GGUF file or a ready-made ONNX graph as a decoder. The first time, the weights are converted and compiled for this CPU (seconds for a
  * small model, a minute for billions of parameters); later loads map the compiled file. Throws PorchlightError `model_load_failed`
  * with what is wrong with the folder.
  */
 export async function loadDecoder(options: DecoderOptions): Promise<Decoder> {
   const path = resolve(options.folder);
+  const ready = await readReadyOnnx(path, options.quantization);
+  if (ready !== undefined) return await loadOnnxDecoder(ready, options);
   const found = await readModelConfig(path);
   const contextLength = Math.min(options.contextLength ?? found.maxPositions, found.maxPositions);
   const config = fitContext(found, contextLength);

@@ -1,4 +1,6 @@
+import { readdir } from "node:fs/promises";
 import { basename, extname } from "node:path";
+import type { Quantization } from "../../shared/inference/model.ts";
 import { checkGgufTokenizer, ggufTokenizerFiles, type TokenizerFiles } from "../text/gguf-tokenizer.ts";
 import { type ModelConfig, parseConfig, readConfig } from "./config.ts";
 import { type GenerationDefaults, parseGenerationConfig, readGenerationConfig } from "./generation-config.ts";
@@ -6,11 +8,13 @@ import { generationJson } from "./gguf/generation.ts";
 import { configJson } from "./gguf/metadata-config.ts";
 import { type GgufFile, openGguf } from "./gguf/reader.ts";
 import { openGgufTensors } from "./gguf/tensor-source.ts";
+import { type OnnxFiles, readOnnxFiles } from "./onnx/files.ts";
+import { inspectOnnx } from "./onnx/inspect.ts";
 import { openSafetensors } from "./safetensors.ts";
 import type { TensorSource } from "./tensor-source.ts";
 
 /**
- * What a model is made of, whichever format it came in: a folder in the Hugging Face layout, or a GGUF file. All throw PorchlightError
+ * What a model is made of, whichever format it came in: a folder in the Hugging Face layout, a GGUF file, or a folder with a ready-made ONNX graph. All throw PorchlightError
  * `model_load_failed` with what is wrong with it.
  */
 
@@ -28,6 +32,32 @@ export function modelNameOf(path: string): string {
 export async function readModelConfig(path: string): Promise<ModelConfig> {
   if (!isGguf(path)) return await readConfig(path);
   return await withGguf(path, async (file) => parseConfig(await configJson(file)));
+}
+
+/** What is known of a decoder before it is loaded, whatever it is made of. */
+export interface ModelShape
+  extends Pick<ModelConfig, "layers" | "kvHeads" | "headDim" | "maxPositions" | "eosTokenIds"> {
+  /** Its name in config.json. */
+  architecture: string;
+}
+
+export async function readModelShape(path: string): Promise<ModelShape> {
+  const ready = await readReadyOnnx(path);
+  if (ready === undefined) return await readModelConfig(path);
+  const { signature, maxPositions } = await inspectOnnx(ready);
+  const { layers, kvHeads, headDim } = signature;
+  const { architecture, eosTokenIds } = ready;
+  return { architecture, eosTokenIds, layers, kvHeads, headDim, maxPositions };
+}
+
+/**
+ * The ready-made graph in a folder, if that is what its model is: where there are safetensors too, a graph of our own is made of those.
+ * @param wanted which of several graphs is preferred
+ */
+export async function readReadyOnnx(path: string, wanted?: Quantization): Promise<OnnxFiles | undefined> {
+  if (isGguf(path)) return undefined;
+  const names = await readdir(path).catch(() => []);
+  return names.some((name) => name.endsWith(".safetensors")) ? undefined : await readOnnxFiles(path, wanted);
 }
 
 /** What the model's author recommends for sampling. */

@@ -6,8 +6,11 @@ import { readConfig } from "./config.ts";
 import { defaultQuantization, weightBytes } from "./default-quantization.ts";
 import { readEmbeddingFiles } from "./embedding/files.ts";
 import { modelError } from "./model-error.ts";
-import { inspectGguf, isGguf, modelNameOf } from "./model-files.ts";
+import { inspectGguf, isGguf, modelNameOf, readReadyOnnx } from "./model-files.ts";
 import { nearNames } from "./near-names.ts";
+import { GENAI_CONFIG, type OnnxFiles } from "./onnx/files.ts";
+import { inspectOnnx } from "./onnx/inspect.ts";
+import { weighGraph } from "./onnx/weights.ts";
 import { openSafetensors } from "./safetensors.ts";
 
 /** A model folder or GGUF file on this disk: one that can be loaded, or what is wrong with it. */
@@ -38,7 +41,8 @@ export async function listLocalModels(options: { folders: readonly string[] }): 
 
 /** Where the model at `path` is: a folder with a configuration, a GGUF file, or the only GGUF file in a folder. */
 async function modelPath(path: string): Promise<string | undefined> {
-  if (await exists(isGguf(path) ? path : join(path, "config.json"))) return path;
+  if (isGguf(path) && (await exists(path))) return path;
+  for (const config of ["config.json", GENAI_CONFIG]) if (await exists(join(path, config))) return path;
   const [only, another] = (await readdir(path).catch(() => [])).filter((name) => isGguf(name));
   return only !== undefined && another === undefined ? join(path, only) : undefined;
 }
@@ -78,8 +82,17 @@ async function inspectFile(path: string): Promise<Shape> {
   return { task: "generate", contextLength: config.maxPositions, architecture: config.architecture, parameters };
 }
 
+async function inspectReady(folder: string, files: OnnxFiles): Promise<Shape> {
+  const { graph, maxPositions } = await inspectOnnx(files);
+  if (!(await exists(join(folder, "tokenizer.json")))) throw modelError(`${folder} holds no tokenizer.json.`);
+  const { parameters, quantization: own } = weighGraph(graph);
+  return { task: "generate", contextLength: maxPositions, architecture: files.architecture, parameters, own };
+}
+
 async function inspectFolder(folder: string): Promise<Shape> {
   const embedding = await readEmbeddingFiles(folder);
+  const ready = embedding === undefined ? await readReadyOnnx(folder) : undefined;
+  if (ready !== undefined) return await inspectReady(folder, ready);
   const shape = embedding ?? (await readConfig(folder));
   if (!(await exists(join(folder, "tokenizer.json")))) throw modelError(`${folder} holds no tokenizer.json.`);
   if (embedding?.body.kind === "onnx") {

@@ -1,5 +1,5 @@
 import type { KvStore } from "../../engine/decoder.ts";
-import { type ReturningSession, type Session, Tensor, type Tensors } from "../../runtime/session.ts";
+import type { ReturningSession, Session, Tensor, Tensors } from "../../runtime/session.ts";
 import { KvCache } from "../kv-cache.ts";
 import { floatsOf, floatTensor, type Rows, rowFeeds } from "./feeds.ts";
 import { layerName, type OnnxNames } from "./files.ts";

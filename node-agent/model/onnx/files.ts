@@ -1,6 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
+import type { Quantization } from "../../../shared/inference/model.ts";
 import { readJson } from "../json-file.ts";
 import { modelError } from "../model-error.ts";
 import { tokenIdsSchema } from "../raw-config.ts";
@@ -36,6 +37,19 @@ export const GENAI_CONFIG = "genai_config.json";
 
 /** The order in which one of several files is taken: 4 bits first, as with the other formats; smaller types before larger ones. */
 export const ONNX_VARIANTS = ["q4", "q4f16", "int8", "quantized", "uint8", "bnb4", "fp16", ""] as const;
+export type OnnxVariant = (typeof ONNX_VARIANTS)[number];
+
+/** How a file's weights are held, by its name. */
+export const ONNX_HELD: Readonly<Record<OnnxVariant, Quantization>> = {
+  q4: "int4",
+  q4f16: "int4",
+  bnb4: "int4",
+  int8: "int8",
+  quantized: "int8",
+  uint8: "int8",
+  fp16: "fp32",
+  "": "fp32",
+};
 
 /** What onnx-community's files say in their names behind `model_`; "" for a plain `model.onnx`. Undefined for another file. */
 export function onnxVariant(name: string): string | undefined {
@@ -101,20 +115,22 @@ const genaiSchema = z.object({
 /**
  * What a folder holds of a decoder as ONNX: in the layout of onnxruntime-genai, or of onnx-community (`onnx/model_q4.onnx` and its like).
  * Undefined if there is none. Throws `model_load_failed` for a configuration that cannot be used.
+ * @param wanted which of several graphs is preferred
  */
-export async function readOnnxFiles(folder: string): Promise<OnnxFiles | undefined> {
+export async function readOnnxFiles(folder: string, wanted?: Quantization): Promise<OnnxFiles | undefined> {
   const genai = await readJson(join(folder, GENAI_CONFIG));
   if (genai !== undefined) return fromGenai(folder, genai);
-  const graphPath = await findGraph(folder);
+  const graphPath = await findGraph(folder, wanted);
   return graphPath === undefined ? undefined : await fromHub(folder, graphPath);
 }
 
 /** The file of a folder that holds the graph: in `onnx/`, or else beside the configuration. */
-async function findGraph(folder: string): Promise<string | undefined> {
+async function findGraph(folder: string, wanted: Quantization | undefined): Promise<string | undefined> {
   for (const place of [join(folder, "onnx"), folder]) {
     const names = await readdir(place).catch(() => []);
     const variants = new Map(names.map((file) => [onnxVariant(file), file]));
-    const chosen = ONNX_VARIANTS.map((variant) => variants.get(variant)).find((file) => file !== undefined);
+    const order = ONNX_VARIANTS.toSorted((a, b) => Number(ONNX_HELD[b] === wanted) - Number(ONNX_HELD[a] === wanted));
+    const chosen = order.map((variant) => variants.get(variant)).find((file) => file !== undefined);
     if (chosen !== undefined) return join(place, chosen);
   }
   return undefined;

@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { Decoder } from "../../../../node-agent/engine/decoder.ts";
 import { readOnnxFiles } from "../../../../node-agent/model/onnx/files.ts";
-import { inspectOnnx, loadOnnxDecoder } from "../../../../node-agent/model/onnx/load.ts";
+import { inspectOnnx } from "../../../../node-agent/model/onnx/inspect.ts";
+import { loadOnnxDecoder } from "../../../../node-agent/model/onnx/load.ts";
 import { temporaryFolder } from "../../../support/model-temp.ts";
 
 const VECTORS = join(import.meta.dirname, "../../../vectors/onnx");
