@@ -48,6 +48,9 @@ export function createEventQueue(): EventQueue {
   };
 }
 
-function merge(first: { type: "text"; text: string }, second: { text: string }): GenerateEvent {
-  return { type: "text", text: first.text + second.text };
+type TextEvent = Extract<GenerateEvent, { type: "text" }>;
+
+function merge(first: TextEvent, second: TextEvent): TextEvent {
+  const logprobs = [...(first.logprobs ?? []), ...(second.logprobs ?? [])];
+  return { type: "text", text: first.text + second.text, ...(logprobs.length === 0 ? {} : { logprobs }) };
 }

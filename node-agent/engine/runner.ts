@@ -1,13 +1,17 @@
 import { PorchlightError } from "../../shared/errors.ts";
 import type { GenerateEvent } from "../../shared/inference/event.ts";
+import type { TokenLogprob } from "../../shared/inference/output-format.ts";
 import type { GenerateRequest } from "../../shared/inference/request.ts";
 import type { GenerationDefaults } from "../model/generation-config.ts";
 import type { TextTools } from "../text/load.ts";
 import { createOutput } from "../text/output.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
 import type { OutputPiece } from "../text/tool-call-parser.ts";
 import type { Decoder } from "./decoder.ts";
 import type { Drafter } from "./drafter.ts";
-import { createSampler } from "./sampler.ts";
+import { createGrammarCompiler } from "./grammar/compiler.ts";
+import { biasOf, describeLogprobs } from "./logprobs.ts";
+import { createSampler, type Sampler } from "./sampler.ts";
 import { resolveSampling } from "./sampling-params.ts";
 import { Scheduler, type SchedulerOptions } from "./scheduler.ts";
 import type { SchedulerStats } from "./scheduler-stats.ts";
@@ -37,6 +41,7 @@ export interface RunnerOptions extends TextTools, SchedulerOptions {
 export function createRunner(options: RunnerOptions): Runner {
   const { decoder, tokenizer, template, defaults, stopTokens, createDrafter } = options;
   const scheduler = new Scheduler(decoder, options);
+  const grammars = createGrammarCompiler({ tokenizer, vocabSize: decoder.vocabSize, stopTokens });
   return {
     start: (request, emit) => {
       let isCancelled = false;
@@ -45,14 +50,19 @@ export function createRunner(options: RunnerOptions): Runner {
       };
       let handle: { cancel: () => void } | null = null;
       try {
-        const prompt = tokenizer.encode(template.render(request.messages, request.tools ?? []));
-        const sampler = createSampler(resolveSampling(request.sampling, defaults), prompt);
+        const tools = request.toolChoice === "none" ? [] : (request.tools ?? []);
+        const prompt = tokenizer.encode(template.render(request.messages, tools));
+        const sampler = createSampler(resolveSampling(request.sampling, defaults), prompt, {
+          bias: biasOf(request.logitBias, decoder.vocabSize),
+          matcher: grammars.matcherFor(request),
+          topLogprobs: request.topLogprobs,
+        });
         const output = createOutput({
           tokenizer,
           stop: request.stop ?? [],
-          tools: request.tools !== undefined && request.tools.length > 0,
+          tools: tools.length > 0,
         });
-        const listener = createListener(output, prompt.length, emitLive);
+        const listener = createListener(output, { prompt, sampler, tokenizer }, emitLive);
         const maxTokens = request.maxTokens ?? defaults.maxTokens;
         handle = scheduler.submit({
           prompt,
@@ -91,13 +101,17 @@ export function createRunner(options: RunnerOptions): Runner {
 /** Turns what a sequence does into events. */
 function createListener(
   output: ReturnType<typeof createOutput>,
-  promptTokens: number,
+  { prompt, sampler, tokenizer }: { prompt: readonly number[]; sampler: Sampler; tokenizer: Tokenizer },
   emit: (event: GenerateEvent) => void,
 ): SequenceListener {
   let calls = 0;
+  /** Of tokens whose text has not come out yet. */
+  let logprobs: TokenLogprob[] = [];
   const emitPieces = (pieces: readonly OutputPiece[]): void => {
     for (const piece of pieces) {
-      emit(piece.type === "text" ? piece : { type: "tool_call", index: calls++, call: piece.call });
+      if (piece.type === "text") emit(logprobs.length === 0 ? piece : { ...piece, logprobs });
+      else emit({ type: "tool_call", index: calls++, call: piece.call });
+      logprobs = [];
     }
   };
   return {
@@ -105,13 +119,14 @@ function createListener(
       if (done < total) emit({ type: "progress", stage: "prefill", fraction: done / total });
     },
     onToken: (token) => {
+      if (sampler.logprobs) logprobs.push(describeLogprobs(sampler.logprobs, tokenizer));
       emitPieces(output.push(token));
-      return output.stopped;
+      return output.stopped || sampler.isComplete === true;
     },
     onFinish: ({ reason, completionTokens, cachedTokens }) => {
       emitPieces(output.end());
-      emit({ type: "usage", promptTokens, completionTokens, cachedTokens });
-      emit({ type: "finish", reason: calls > 0 ? "tool_calls" : reason });
+      emit({ type: "usage", promptTokens: prompt.length, completionTokens, cachedTokens });
+      emit({ type: "finish", reason: calls > 0 && reason === "stop" ? "tool_calls" : reason });
     },
     onError: (error) => emit({ type: "error", error: error.toWire() }),
   };

@@ -1,5 +1,7 @@
 import { PorchlightError } from "../../shared/errors.ts";
 import { type Candidates, type Cut, headOf, minP, topK, topP, weightOf } from "./candidates.ts";
+import type { GrammarMatcher } from "./grammar/matcher.ts";
+import { logprobsOf, type SampledLogprobs } from "./logprobs.ts";
 import { penaltiesOf } from "./penalties.ts";
 import { createRandom, type Random } from "./random.ts";
 import type { SamplingParams } from "./sampling-params.ts";
@@ -11,29 +13,77 @@ export interface Sampler {
    * logit is a finite number.
    */
   sample(logits: Float32Array): number;
+  /** What was likely where the last token was chosen, if that was asked for. */
+  readonly logprobs?: SampledLogprobs | null;
+  /** Nothing can follow the last token: the answer is whole. */
+  readonly isComplete?: boolean;
+}
+
+/** What else bears on the choice of tokens. */
+export interface SamplerOptions {
+  /** Added to logits, by token. */
+  bias?: ReadonlyMap<number, number>;
+  /** Leaves only the tokens that it allows. */
+  matcher?: GrammarMatcher | null;
+  /** How many likely tokens to tell of beside the chosen one; absent: no probabilities. */
+  topLogprobs?: number | undefined;
 }
 
 /**
- * Penalties, temperature, top-k, top-p, min-p, then a draw, each skipped where its parameter is neutral. It keeps count of the
- * tokens itself; its draws depend on nothing but `params.seed` and the logits it is given.
+ * Biases, penalties, the grammar, temperature, top-k, top-p, min-p, then a draw, each skipped where its parameter is neutral. It
+ * keeps count of the tokens itself; its draws depend on nothing but `params.seed` and the logits it is given.
  */
-export function createSampler(params: SamplingParams, prompt: readonly number[]): Sampler {
+export function createSampler(
+  params: SamplingParams,
+  prompt: readonly number[],
+  { bias = new Map(), matcher = null, topLogprobs }: SamplerOptions = {},
+): Sampler {
   const penalties = penaltiesOf(params);
   const counts = { seen: new Set(penalties.length > 0 ? prompt : []), output: new Map<number, number>() };
   const choose = params.temperature === 0 ? argmax : createDraw(params);
+  const isPlain = penalties.length === 0 && bias.size === 0 && matcher === null;
   let scratch = new Float32Array(0);
-  return {
-    sample: (logits) => {
-      if (penalties.length === 0) return choose(logits);
-      if (scratch.length !== logits.length) scratch = new Float32Array(logits.length);
-      scratch.set(logits);
-      for (const penalize of penalties) penalize(scratch, counts);
-      const token = choose(scratch);
+  let logprobs: SampledLogprobs | null = null;
+  const sample = (logits: Float32Array): number => {
+    if (isPlain) return choose(logits);
+    if (scratch.length !== logits.length) scratch = new Float32Array(logits.length);
+    scratch.set(logits);
+    for (const [token, amount] of bias) scratch[token] = (scratch[token] ?? 0) + amount;
+    for (const penalize of penalties) penalize(scratch, counts);
+    if (matcher !== null) applyMask(scratch, matcher.mask());
+    const token = choose(scratch);
+    if (penalties.length > 0) {
       counts.seen.add(token);
       counts.output.set(token, (counts.output.get(token) ?? 0) + 1);
+    }
+    matcher?.accept(token);
+    return token;
+  };
+  return {
+    sample: (logits) => {
+      const token = sample(logits);
+      if (topLogprobs !== undefined) logprobs = logprobsOf(logits, token, topLogprobs);
       return token;
     },
+    get logprobs() {
+      return logprobs;
+    },
+    get isComplete() {
+      return matcher?.isComplete ?? false;
+    },
   };
+}
+
+/** Takes away the tokens whose bits are not set. */
+export function applyMask(logits: Float32Array, mask: Uint32Array): void {
+  for (let word = 0; word < mask.length; word++) {
+    const bits = mask[word] ?? 0;
+    if (bits === 0xffffffff) continue;
+    const end = Math.min(logits.length, word * 32 + 32);
+    for (let id = word * 32; id < end; id++) {
+      if (((bits >>> (id & 31)) & 1) === 0) logits[id] = Number.NEGATIVE_INFINITY;
+    }
+  }
 }
 
 /** The token with the largest logit, the first of equal ones. */

@@ -11,8 +11,9 @@ declare global {
   }
 }
 
-const OPEN = "<tool_call>";
-const CLOSE = "</tool_call>";
+/** What a tool call stands between. */
+export const TOOL_CALL_OPEN = "<tool_call>";
+export const TOOL_CALL_CLOSE = "</tool_call>";
 
 export type OutputPiece = { type: "text"; text: string } | { type: "tool_call"; call: ToolCall };
 
@@ -28,8 +29,8 @@ export interface ToolCallParser {
  * and is not a call comes out as the text it was. Linear cost.
  */
 export function createToolCallParser(): ToolCallParser {
-  const open = createPrefixMatcher(OPEN);
-  const close = createPrefixMatcher(CLOSE);
+  const open = createPrefixMatcher(TOOL_CALL_OPEN);
+  const close = createPrefixMatcher(TOOL_CALL_CLOSE);
   let inCall = false;
   let afterCall = false;
   /** Text not yet let through: ends with `newlines` newlines and what `open` has matched. */
@@ -55,8 +56,8 @@ export function createToolCallParser(): ToolCallParser {
       }
       if (opened) {
         pending += text.slice(from, i + 1);
-        emitText(out, pending.slice(0, pending.length - OPEN.length - newlines));
-        pending = pending.slice(pending.length - OPEN.length - newlines);
+        emitText(out, pending.slice(0, pending.length - TOOL_CALL_OPEN.length - newlines));
+        pending = pending.slice(pending.length - TOOL_CALL_OPEN.length - newlines);
         inCall = true;
         open.reset();
         return i + 1;

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { wireErrorSchema } from "../errors.ts";
+import { tokenLogprobSchema } from "./output-format.ts";
 import { toolCallSchema } from "./request.ts";
 
 /**
@@ -15,7 +16,12 @@ export const generateEventSchema = z.discriminatedUnion("type", [
     fraction: z.number().min(0).max(1).optional(),
   }),
   /** A piece of output text: whole Unicode characters, never empty. */
-  z.object({ type: z.literal("text"), text: z.string().min(1) }),
+  z.object({
+    type: z.literal("text"),
+    text: z.string().min(1),
+    /** When asked for: the tokens that ended since the last text, in order. Their bytes may run ahead of `text`. */
+    logprobs: z.array(tokenLogprobSchema).optional(),
+  }),
   /** A whole tool call; `index` counts from 0 within this answer. */
   z.object({ type: z.literal("tool_call"), index: z.number().int().nonnegative(), call: toolCallSchema }),
   z.object({

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { logitBiasSchema, MAX_TOP_LOGPROBS, responseFormatSchema, toolChoiceSchema } from "./output-format.ts";
 
 /** A JSON Schema object, passed to the model's chat template as it is. */
 const jsonSchemaObject = z.record(z.string(), z.unknown());
@@ -58,7 +59,15 @@ export const generateRequestSchema = z.object({
   model: z.string().min(1).max(256),
   messages: z.array(messageSchema).min(1).max(2048),
   tools: z.array(toolSchema).max(128).optional(),
+  toolChoice: toolChoiceSchema.optional(),
+  /** Whether an answer may hold several tool calls; absent means yes. */
+  parallelToolCalls: z.boolean().optional(),
+  /** Absent means text. */
+  responseFormat: responseFormatSchema.optional(),
   sampling: samplingSchema,
+  logitBias: logitBiasSchema.optional(),
+  /** How many likely tokens to tell of beside each one of the answer; absent: no probabilities at all. */
+  topLogprobs: z.number().int().min(0).max(MAX_TOP_LOGPROBS).optional(),
   /** Most tokens to generate; absent means the model's default, at most what the context leaves. */
   maxTokens: z.number().int().min(1).max(1_000_000).optional(),
   /** Generation ends before the first of these; they are not part of the output. */

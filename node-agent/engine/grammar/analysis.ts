@@ -27,7 +27,7 @@ function checkReferences(body: Expression, rules: Grammar["rules"]): void {
 export function childrenOf(body: Expression): readonly Expression[] {
   if (body.type === "sequence" || body.type === "choice") return body.items;
   if (body.type === "repeat") return [body.item];
-  return body.type === "free" ? [body.then] : [];
+  return body.type === "free" ? [body.body] : [];
 }
 
 /** The rules for which `holds` follows from its holding for others: the least fixed point. */
@@ -71,8 +71,9 @@ function isProductive(body: Expression, known: ReadonlySet<string>): boolean {
     case "repeat":
       return body.min === 0 || isProductive(body.item, known);
     case "rule":
-      return known.has(body.name);
+      break;
   }
+  return known.has(body.name);
 }
 
 function prune(body: Expression, productive: ReadonlySet<string>): Expression {
@@ -87,10 +88,13 @@ function prune(body: Expression, productive: ReadonlySet<string>): Expression {
     case "repeat":
       return isProductive(body.item, productive) ? { ...body, item: prune(body.item, productive) } : EMPTY;
     case "free":
-      return { ...body, then: prune(body.then, productive) };
-    default:
-      return body;
+      return { ...body, body: prune(body.body, productive) };
+    case "characters":
+    case "text":
+    case "rule":
+      break;
   }
+  return body;
 }
 
 /** The rules that match the empty text. */
@@ -113,8 +117,9 @@ export function isNullable(body: Expression, known: ReadonlySet<string>): boolea
     case "repeat":
       return body.min === 0 || isNullable(body.item, known);
     case "rule":
-      return known.has(body.name);
+      break;
   }
+  return known.has(body.name);
 }
 
 /** A rule that can begin with itself would be followed for ever. Refused as GBNF does. */

@@ -123,7 +123,8 @@ export class GrammarAutomaton {
       seen.add(key);
       if (seen.size > 4 * GRAMMAR_LIMITS.readings || settled.size > GRAMMAR_LIMITS.readings) throw tooAmbiguous();
       const node = nodes[at];
-      switch (node?.kind) {
+      if (node === undefined) continue;
+      switch (node.kind) {
         case "bytes":
           settled.set(key, reading);
           break;
@@ -140,7 +141,7 @@ export class GrammarAutomaton {
           if (node.min === 0) pending.push({ node: node.next, frame });
           pending.push({ node: node.start, frame: this.#push(frame, at, 0) });
           break;
-        default:
+        case "return":
           if (frame.parent === null) accepts = true;
           else this.#return(frame, frame.parent, pending);
       }

@@ -14,8 +14,8 @@ export type Expression =
   /** `max` may be infinite. */
   | { readonly type: "repeat"; readonly item: Expression; readonly min: number; readonly max: number }
   | { readonly type: "rule"; readonly name: string }
-  /** Any bytes in which `opener` does not occur; or any up to and with its first occurrence, and then `then`. */
-  | { readonly type: "free"; readonly opener: string; readonly then: Expression };
+  /** Any bytes in which `opener` does not occur; or any up to and with its first occurrence, and then `body`. */
+  | { readonly type: "free"; readonly opener: string; readonly body: Expression };
 
 /** A context-free grammar; its language is that of the rule `root`. */
 export interface Grammar {

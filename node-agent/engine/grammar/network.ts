@@ -91,8 +91,9 @@ class NetworkBuilder {
       case "rule":
         return this.#add({ kind: "call", rule: body.name, next });
       case "free":
-        return this.#free(body.opener, this.build(body.then, next), next);
+        break;
     }
+    return this.#free(body.opener, this.build(body.body, next), next);
   }
 
   #add(node: NetworkNode): number {

@@ -28,7 +28,7 @@ function cut(first: number, last: number, out: ByteSequence[]): void {
     cut(end + 1, last, out);
     return;
   }
-  for (let shift = 6; shift < 24 && last > 0x7f; shift += 6) {
+  for (let shift = 6; shift < (last > 0x7f ? 24 : 0); shift += 6) {
     const low = 2 ** shift - 1;
     if (Math.floor(first / (low + 1)) === Math.floor(last / (low + 1))) break;
     if ((first & low) !== 0) {

@@ -37,12 +37,12 @@ export function numbersIn(range: NumberRange, fractionDigits = MAX_FRACTION_DIGI
 export function multiplesOf(divisor: number, fresh: (body: Expression) => Expression, lateRule: LateRule): Expression {
   // Digit by digit, with the remainder so far (Horner's scheme): one rule for each remainder.
   const remainders = Array.from({ length: divisor }, () => lateRule());
-  for (const [remainder, { define }] of remainders.entries()) {
+  for (const [remainder, late] of remainders.entries()) {
     const more = Array.from({ length: 10 }, (_, digit) => {
       const next = remainders[(remainder * 10 + digit) % divisor];
       return sequence(text(String(digit)), next?.reference ?? NOTHING);
     });
-    define(choice(remainder === 0 ? [EMPTY, ...more] : more));
+    late.define(choice(remainder === 0 ? [EMPTY, ...more] : more));
   }
   const starts = Array.from({ length: 9 }, (_, i) =>
     sequence(text(String(i + 1)), remainders[(i + 1) % divisor]?.reference ?? NOTHING),

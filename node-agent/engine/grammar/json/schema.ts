@@ -70,7 +70,7 @@ export class SchemaConverter {
   convert(conjunction: Conjunction): Expression {
     if (conjunction.every((schema) => schema === true)) return ANY_VALUE;
     const key = conjunction.map((schema) => (typeof schema === "boolean" ? schema : this.#idOf(schema)));
-    const name = `${this.#prefix}s${[...new Set(key)].toSorted().join("+")}`;
+    const name = `${this.#prefix}s${[...new Set(key.map(String))].toSorted((a, b) => (a < b ? -1 : 1)).join("+")}`;
     if (this.#rules.has(name)) return rule(name);
     this.#define(name, choice([])); // A schema that contains itself finds its own rule.
     if (++this.#depth > MAX_DEPTH)
@@ -141,8 +141,9 @@ export class SchemaConverter {
       case "boolean":
         return choice([text("true"), text("false")]);
       case "null":
-        return text("null");
+        break;
     }
+    return text("null");
   }
 
   #number(facts: Facts, isInteger: boolean): Expression {

@@ -38,7 +38,7 @@ export function stringExpression(facts: Facts, json: JsonText): Expression {
     pattern === undefined
       ? regexExpression(FORMATS[format] ?? "", { match: "whole", encode: json.encode })
       : regexExpression(pattern, { match: "part", encode: json.encode });
-  return quoted(withLength(body, minLength, maxLength, json));
+  return quoted(withLength(body, minLength, maxLength));
 }
 
 function quoted(body: Expression): Expression {
@@ -49,7 +49,7 @@ function quoted(body: Expression): Expression {
  * `body` with bounds on its length. Where the bounds do not follow from the pattern, only a pattern that repeats single
  * characters can be held to them.
  */
-function withLength(body: Expression, min: number, max: number, json: JsonText): Expression {
+function withLength(body: Expression, min: number, max: number): Expression {
   const range = lengthOf(body);
   if (range.min >= min && range.max <= max) return body;
   if (range.min > max || range.max < min) return choice([]);
@@ -65,7 +65,7 @@ function withLength(body: Expression, min: number, max: number, json: JsonText):
   }
   const bounded = repeat(repeated.item, Math.max(repeated.min, min - fixed), Math.min(repeated.max, max - fixed));
   if (bounded.type === "repeat" && bounded.min > bounded.max) return choice([]);
-  return withLength(sequence(...items.with(open, bounded)), min, max, json);
+  return withLength(sequence(...items.with(open, bounded)), min, max);
 }
 
 /** Whether an expression is one character, however it is written: the parts of an encoded character are its spellings. */

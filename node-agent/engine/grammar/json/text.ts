@@ -53,11 +53,11 @@ const unicodeEscape = choice([
  */
 export interface JsonText {
   /** One character of a set inside of a string. */
-  encode(set: CodePoints): Expression;
+  readonly encode: (set: CodePoints) => Expression;
   /** A string of characters of any kind. */
   readonly string: Expression;
   /** JSON of exactly this value, but for white space. */
-  literal(value: unknown): Expression;
+  readonly literal: (value: unknown) => Expression;
 }
 
 export function createJsonText(isInCall: boolean): JsonText {
