@@ -3,6 +3,7 @@ import { basename } from "node:path";
 import { modelError } from "../model-error.ts";
 import { NeedMoreBytes } from "./cursor.ts";
 import { type GgufHeader, parseGgufHeader } from "./header.ts";
+import { rememberHeader } from "./header-memo.ts";
 
 /** An open GGUF file. The one who opened it closes it. */
 export interface GgufFile extends GgufHeader, AsyncDisposable {
@@ -30,9 +31,9 @@ export async function openGguf(path: string): Promise<GgufFile> {
   const read = (position: number, length: number) => readExactly(handle, position, length, name);
   const close = () => handle.close();
   try {
-    const entry = await handle.stat();
+    const entry = await handle.stat({ bigint: true });
     if (!entry.isFile()) throw modelError(`${name} is not a file.`);
-    const header = await readHeader(read, entry.size, name);
+    const header = await rememberHeader(entry, () => readHeader(read, Number(entry.size), name));
     return { ...header, name, read, close, [Symbol.asyncDispose]: close };
   } catch (error) {
     await close();

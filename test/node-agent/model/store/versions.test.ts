@@ -80,14 +80,14 @@ describe("the store's versions", () => {
 
   it("refuse names that lead elsewhere, and leave nothing behind", async () => {
     const source = await write({ "a b": "1", "config.json": "{}" });
-    const with_ = (files: string[], name = "m") => addToStore({ modelsDir, name, folder: source, files, source: "x" });
+    const addFiles = (files: string[], name = "m") => addToStore({ modelsDir, name, folder: source, files, source: "x" });
     for (const bad of ["../models", "/etc/passwd", "a b", "a\\b", "", ".hidden", "porchlight.json", "a/b/c/d"]) {
-      await expect(with_([bad])).rejects.toMatchObject({ code: "invalid_request" });
+      await expect(addFiles([bad])).rejects.toMatchObject({ code: "invalid_request" });
     }
     for (const bad of ["../m", "starter", ".store", ""]) {
-      await expect(with_(["config.json"], bad)).rejects.toMatchObject({ code: "invalid_request" });
+      await expect(addFiles(["config.json"], bad)).rejects.toMatchObject({ code: "invalid_request" });
     }
-    await expect(with_([])).rejects.toMatchObject({ code: "model_not_found" });
+    await expect(addFiles([])).rejects.toMatchObject({ code: "model_not_found" });
     expect((await readdir(modelsDir)).filter((name) => !name.startsWith("."))).toEqual([]);
   });
 
