@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import type { DecoderOptions } from "../../node-agent/engine/decoder.ts";
 import { loadDecoder } from "../../node-agent/model/load.ts";
+import { bytesIn } from "./bytes-in.ts";
 import { type Converted, type ConvertJob, convertJobSchema } from "./convert-job.ts";
 
 /** Converts one model in a process of its own, so that its memory can be told from anything else's. */
@@ -12,8 +13,11 @@ process.disconnect();
 async function convert(job: ConvertJob): Promise<Converted> {
   /** When each stage was heard of first. */
   const begun = new Map<string, number>([["start", performance.now()]]);
+  let weightBytes = 0;
   const onProgress: DecoderOptions["onProgress"] = (stage) => {
-    if (!begun.has(stage)) begun.set(stage, performance.now());
+    if (begun.has(stage)) return;
+    begun.set(stage, performance.now());
+    if (stage === "compiling") weightBytes = bytesIn(job.cacheDir);
   };
   const decoder = await loadDecoder({ ...job, slots: 1, contextLength: 512, onProgress });
   begun.set("end", performance.now());
@@ -23,6 +27,7 @@ async function convert(job: ConvertJob): Promise<Converted> {
     convertMs: between("start", "compiling"),
     compileMs: between("compiling", "loading"),
     openMs: between("loading", "end"),
+    weightBytes,
     // maxRSS is in KiB.
     peakBytes: process.resourceUsage().maxRSS * 1024,
   };

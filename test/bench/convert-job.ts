@@ -13,6 +13,8 @@ export const convertedSchema = z.object({
   convertMs: z.number(),
   compileMs: z.number(),
   openMs: z.number(),
+  /** The rounded weights, before they are compiled; the compiled files keep them and add packed copies. */
+  weightBytes: z.number(),
   /** The most that was resident at any time, by the kernel's own account. */
   peakBytes: z.number(),
 });

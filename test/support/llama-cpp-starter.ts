@@ -41,29 +41,33 @@ const CONTEXT_LENGTH = 1024;
 type Documents = Awaited<ReturnType<typeof readEvaluation>>["documents"];
 
 /** The prompts: those with reference answers, and the beginnings of held-out conversations up to their first answer. */
-export async function starterPrompts(): Promise<number[][]> {
+export async function starterPrompts(count = 25): Promise<number[][]> {
   const references = (await readReferenceLogits()).map((reference) => reference.prompt_ids);
   const conversations = (await readEvaluation()).documents.flatMap(({ ids, mask }) => {
     const answer = mask.indexOf(1);
     return answer > 0 ? [ids.slice(0, answer)] : [];
   });
-  return [...references, ...conversations.slice(0, 20)];
+  return [...references, ...conversations].slice(0, count);
 }
 
-/** Writes the starter as GGUF and runs it here and in llama.cpp. `documents` are how many of the held-out ones are scored; all if absent. */
-export async function compareStarter(types = LOADED, documents?: number): Promise<StarterRow[]> {
+/** Writes the starter as GGUF and runs it here and in llama.cpp. `few` is how many prompts are answered and held-out documents scored. */
+export async function compareStarter(
+  types = LOADED,
+  few: { prompts?: number; documents?: number } = {},
+): Promise<StarterRow[]> {
   await using folder = await temporaryFolder();
-  const scored = (await readEvaluation()).documents.slice(0, documents);
+  const scored = (await readEvaluation()).documents.slice(0, few.documents);
+  const prompts = await starterPrompts(few.prompts);
   const rows: StarterRow[] = [];
   for (const [type, quantizations] of types) {
     const path = join(folder.path, `starter-${type}.gguf`);
     await writeFile(path, await starterGguf(type));
     await using llama = await openLlama(path, CONTEXT_LENGTH);
-    const there = await runThere(llama, path, scored);
+    const there = await runThere(llama, path, prompts, scored);
     for (const quantization of quantizations) {
       const decoder = await loadDecoder({ folder: path, quantization, cacheDir: folder.path, slots: 1 });
       try {
-        const here = await runHere(decoder, there.answers, scored);
+        const here = await runHere(decoder, prompts, there.answers, scored);
         const { llamaPerplexity, tokenised } = there;
         rows.push({
           type,
@@ -82,25 +86,35 @@ export async function compareStarter(types = LOADED, documents?: number): Promis
   return rows;
 }
 
-async function runThere(llama: LlamaModel, path: string, documents: Documents) {
+async function runThere(llama: LlamaModel, path: string, prompts: readonly number[][], documents: Documents) {
   const answers = [];
-  for (const prompt of await starterPrompts()) answers.push(answerOf(await llama.greedy(prompt, STEPS)));
+  for (const prompt of prompts) answers.push(answerOf(await llama.greedy(prompt, STEPS)));
   const { tokenizer } = await loadTextTools(path);
   const tokenised = documents.filter(({ ids }) => {
     const text = Buffer.concat(ids.map((id) => tokenizer.bytesOf(id))).toString();
     return llama.tokenize(text).join() === tokenizer.encode(text).join();
   });
+  return { answers, tokenised: tokenised.length, llamaPerplexity: await documentsPerplexity(llama, documents) };
+}
+
+/** Perplexity over documents that are scored alone, as `perplexity` of model-starter.ts: of all tokens but each first. */
+export async function documentsPerplexity(llama: LlamaModel, documents: readonly { ids: number[] }[]): Promise<number> {
   let [loss, count] = [0, 0];
   for (const { ids } of documents) {
     loss += Math.log(await llama.perplexity(ids, ids.length)) * (ids.length - 1);
     count += ids.length - 1;
   }
-  return { answers, tokenised: tokenised.length, llamaPerplexity: Math.exp(loss / count) };
+  return Math.exp(loss / count);
 }
 
-async function runHere(decoder: Decoder, theirs: readonly number[][], documents: Documents) {
+async function runHere(
+  decoder: Decoder,
+  prompts: readonly number[][],
+  theirs: readonly number[][],
+  documents: Documents,
+) {
   let [agreeing, tokens] = [0, 0];
-  for (const [i, prompt] of (await starterPrompts()).entries()) {
+  for (const [i, prompt] of prompts.entries()) {
     const expected = theirs[i] ?? [];
     const answer = answerOf(await greedy(decoder, prompt, STEPS));
     const differs = expected.findIndex((token, at) => token !== answer[at]);

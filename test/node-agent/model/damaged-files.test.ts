@@ -6,8 +6,8 @@ import { FUZZ_TARGETS, writeIntact } from "../../support/fuzz-targets.ts";
 import { temporaryFolder } from "../../support/model-temp.ts";
 
 /** The first cases of a campaign (test/campaign/fuzz.ts), one seed. */
-const CASES = 60;
-const SEED = 7;
+const CASES = 35;
+const SEED = 1;
 
 test.each(FUZZ_TARGETS)("$name: damaged files are read or refused by name", async (target) => {
   await using temporary = await temporaryFolder();

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { compareWithLlama, STEPS, toleranceOf } from "../../support/llama-cpp-compare.ts";
+import { compareStarter } from "../../support/llama-cpp-starter.ts";
 import { COMPARED_MODELS } from "../../support/llama-cpp-models.ts";
 
 /** The whole table is made by test/campaign/llama-cpp.ts; these show in seconds that the comparison holds. */
@@ -8,7 +9,6 @@ const CASES = [
   ["Llama", { gguf: "Q4_0" }],
   ["Qwen3", { safetensors: "BF16" }],
   ["Qwen3", { gguf: "Q8_0" }],
-  ["Gemma 3", { gguf: "F32" }],
   ["Gemma 3", { gguf: "Q4_K" }],
 ] as const;
 
@@ -21,6 +21,15 @@ describe("llama.cpp computes the same", () => {
     expect(difference).toBeLessThan(tolerance);
     expect(preference).toBeLessThan(tolerance);
     expect(agreeing).toBeGreaterThan(STEPS * 0.75);
+  });
+
+  test("the starter in Q4_0: answers, perplexity and tokens of texts", async () => {
+    const [row] = await compareStarter([["Q4_0", ["fp32"]]], { prompts: 4, documents: 2 });
+    if (row === undefined) throw new Error("Nothing was compared.");
+    expect(row.agreeing).toBe(row.tokens);
+    expect(row.tokens).toBeGreaterThan(50);
+    expect(Math.abs(row.perplexity / row.llamaPerplexity - 1)).toBeLessThan(0.002);
+    expect(row.tokenised).toBe(row.documents);
   });
 
   test("and would not if one constant were another", async () => {
