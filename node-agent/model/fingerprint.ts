@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { open, readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { isGguf } from "./model-files.ts";
+import { GENAI_CONFIG } from "./onnx/files.ts";
 
 /** Files up to this size are hashed whole: well under a tenth of a second. */
 const WHOLE_FILE_BYTES = 64 * 1024 * 1024;
@@ -42,6 +43,6 @@ async function filesOf(path: string): Promise<string[]> {
   // Ready-made graphs may lie in a folder of their own.
   const [names, graphs] = await Promise.all([readdir(path), readdir(join(path, "onnx")).catch(() => [])]);
   return [...names, ...graphs.map((name) => join("onnx", name))]
-    .filter((name) => name.endsWith("config.json") || /\.(?:safetensors|onnx)/u.test(name))
+    .filter((name) => name === "config.json" || name === GENAI_CONFIG || /\.(?:safetensors|onnx)/u.test(name))
     .map((name) => join(path, name));
 }

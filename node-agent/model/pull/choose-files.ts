@@ -1,4 +1,5 @@
 import { PorchlightError } from "../../../shared/errors.ts";
+import { findOnnx, type OnnxChoice, onnxChoices } from "./choose-onnx.ts";
 import type { HubFile, HubRepository } from "./hub.ts";
 
 /** What a model needs beside its weights. Nothing else is downloaded: no pickles, no code. */
@@ -20,20 +21,45 @@ const QUANTIZATION = /(?:^|[-._/])((?:I?Q\d\w*|BF16|F16|F32))\.gguf$/i;
 const PREFERRED = "Q4_K_M";
 
 /**
- * The files of a repository that make up the model: safetensors with their companions, or one .gguf file. `wanted` is a file's path or a
- * quantisation. Throws `model_not_found` with the choices there are.
+ * The files of a repository that make up the model: safetensors with their companions, one .gguf file, or a ready-made ONNX graph with
+ * its companions. `wanted` is a file's path, a quantisation, or a folder of onnxruntime-genai. Throws `model_not_found` with the choices there are.
  */
-export function chooseFiles(repository: HubRepository, wanted: string | undefined): HubFile[] {
-  if (wanted !== undefined) return [wantedGguf(repository, wanted)];
+export function chooseFiles(repository: HubRepository, wanted: string | undefined): ChosenFiles {
+  const graphs = onnxChoices(repository.files);
+  const graph = wanted === undefined ? undefined : findOnnx(graphs, wanted);
+  if (graph !== undefined) return withGraph(repository, graph);
+  if (wanted !== undefined) return { files: [wantedGguf(repository, wanted, graphs)], prefix: "" };
   const weights = safetensors(repository.files);
-  if (weights.length > 0) return [...repository.files.filter(({ path }) => COMPANIONS.has(path)), ...weights];
+  if (weights.length > 0) return { files: [...companions(repository), ...weights], prefix: "" };
+  const gguf = preferredGguf(repository);
+  if (gguf !== undefined) return { files: [gguf], prefix: "" };
+  const [first] = graphs;
+  if (first !== undefined) return withGraph(repository, first);
+  throw new PorchlightError("model_not_found", `${repository.repo} holds no model in safetensors, GGUF or ONNX.`);
+}
+
+/** Files of a repository, and what is taken off the beginning of their names. */
+export interface ChosenFiles {
+  files: HubFile[];
+  prefix: string;
+}
+
+function companions({ files }: HubRepository, prefix = ""): HubFile[] {
+  return files.filter(({ path }) => path.startsWith(prefix) && COMPANIONS.has(path.slice(prefix.length)));
+}
+
+function withGraph(repository: HubRepository, { files, prefix }: OnnxChoice): ChosenFiles {
+  return { files: [...companions(repository, prefix), ...files], prefix };
+}
+
+/** The GGUF file that is taken when nobody chose; undefined if there is none. Throws where that is not clear. */
+function preferredGguf(repository: HubRepository): HubFile | undefined {
   const ggufs = ggufFiles(repository.files);
   const [only] = ggufs;
-  if (only !== undefined && ggufs.length === 1) return [only];
+  if (ggufs.length < 2) return only;
   const preferred = ggufs.find(({ path }) => quantizationOf(path) === PREFERRED);
-  if (preferred) return [preferred];
-  if (ggufs.length > 0) throw unclear(repository.repo, ggufs);
-  throw new PorchlightError("model_not_found", `${repository.repo} holds no model in safetensors or GGUF.`);
+  if (preferred === undefined) throw unclear(repository.repo, ggufs);
+  return preferred;
 }
 
 /** The quantisation that a GGUF file's name ends with, in capitals. */
@@ -52,7 +78,7 @@ function ggufFiles(files: readonly HubFile[]): HubFile[] {
   return files.filter(({ path }) => GGUF.test(path) && !NO_MODEL.test(path));
 }
 
-function wantedGguf({ repo, files }: HubRepository, wanted: string): HubFile {
+function wantedGguf({ repo, files }: HubRepository, wanted: string, graphs: readonly OnnxChoice[]): HubFile {
   const ggufs = ggufFiles(files);
   const exact = ggufs.find(({ path }) => path === wanted);
   if (exact) return exact;
@@ -62,17 +88,18 @@ function wantedGguf({ repo, files }: HubRepository, wanted: string): HubFile {
   if (matching.length > 1) throw unclear(repo, matching);
   const isThere = files.some(({ path }) => path === wanted);
   const why = isThere ? `${wanted} is no file that can be pulled by itself` : `there is no "${wanted.slice(0, 120)}"`;
-  throw new PorchlightError("model_not_found", `In ${repo}, ${why}. ${choices(ggufs)}`);
+  throw new PorchlightError("model_not_found", `In ${repo}, ${why}. ${choices(ggufs, graphs)}`);
 }
 
 function unclear(repo: string, ggufs: readonly HubFile[]): PorchlightError {
   return new PorchlightError("model_not_found", `${repo} holds several models. ${choices(ggufs)}`);
 }
 
-function choices(ggufs: readonly HubFile[]): string {
-  if (ggufs.length === 0) return "Its safetensors are pulled without naming a file.";
+function choices(ggufs: readonly HubFile[], graphs: readonly OnnxChoice[] = []): string {
+  if (ggufs.length === 0 && graphs.length === 0) return "Its safetensors are pulled without naming a file.";
   const names = ggufs.map(({ path }) => path);
   const quantizations = names.map((path) => quantizationOf(path) ?? path);
-  const shown = new Set(quantizations).size === names.length ? quantizations : names;
+  const shown = [...(new Set(quantizations).size === names.length ? quantizations : names)];
+  shown.push(...graphs.map(({ name }) => name));
   return `There are: ${shown.slice(0, 40).join(", ")}. Add one behind a colon.`;
 }

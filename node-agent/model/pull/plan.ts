@@ -34,10 +34,10 @@ async function planHub(
 ): Promise<Plan> {
   const repository = await listRepository(http, endpoint, source, signal);
   const chosen = chooseFiles(repository, source.wanted);
-  const files = chosen.map(({ path, ...file }) => ({
+  const files = chosen.files.map(({ path, ...file }) => ({
     ...file,
     // A GGUF file is alone in its folder; what belongs to others keeps its place among them.
-    name: isGguf(path) ? basename(path) : path,
+    name: isGguf(path) ? basename(path) : path.slice(chosen.prefix.length),
     url: contentUrl(endpoint, repository, path),
   }));
   const [first] = files;

@@ -105,7 +105,9 @@ async function fetchAll(
     if (here !== undefined) onEvent?.({ type: "received", bytes: file.bytes, kept: true });
     const staged = here ?? (await fetchFile(file, staging, transfer, onEvent));
     arrived.push(staged);
-    if (file.name === "config.json") inspectConfig?.(await readConfigFile(staged.path, file.bytes));
+    // A ready-made graph is one of any architecture.
+    const isGraph = files.some(({ name }) => name.endsWith(".onnx"));
+    if (file.name === "config.json" && !isGraph) inspectConfig?.(await readConfigFile(staged.path, file.bytes));
   }
   return arrived;
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { chooseFiles, quantizationOf } from "../../../../node-agent/model/pull/choose-files.ts";
 
 const choose = (paths: readonly string[], wanted?: string) =>
-  chooseFiles({ repo: "acme/tiny", commit: "", files: paths.map((path) => ({ path, bytes: 1 })) }, wanted).map(
+  chooseFiles({ repo: "acme/tiny", commit: "", files: paths.map((path) => ({ path, bytes: 1 })) }, wanted).files.map(
     ({ path }) => path,
   );
 const COMPANIONS = [
@@ -19,7 +19,7 @@ const OTHERS = [
   "consolidated.safetensors",
   "training_args.pt",
   "modeling_tiny.py",
-  "onnx/model.onnx",
+  "onnx/decoder_model.onnx",
   "original/model.safetensors",
   "tokenizer.model",
 ];
@@ -51,8 +51,43 @@ describe("chooseFiles", () => {
     expect(choose(["a-Q2_K.gguf", "a-Q4_K_M.gguf", "a-Q8_0.gguf"])).toEqual(["a-Q4_K_M.gguf"]);
   });
 
+  const GRAPHS = ["", "_fp16", "_q4", "_quantized"].map((kind) => `onnx/model${kind}.onnx`);
+
+  it("takes a ready-made graph with its weights: 4 bits, or the one that is asked for", () => {
+    const files = [
+      ...COMPANIONS,
+      ...GRAPHS,
+      "onnx/model_q4.onnx_data",
+      "onnx/model.onnx_data",
+      "onnx/model.onnx_data_1",
+    ];
+    expect(choose(files)).toEqual([...COMPANIONS, "onnx/model_q4.onnx", "onnx/model_q4.onnx_data"]);
+    expect(choose(files, "FP16")).toEqual([...COMPANIONS, "onnx/model_fp16.onnx"]);
+    expect(choose(files, "onnx/model_quantized.onnx")).toEqual([...COMPANIONS, "onnx/model_quantized.onnx"]);
+    const whole = ["onnx/model.onnx", "onnx/model.onnx_data", "onnx/model.onnx_data_1"];
+    expect(choose(files, "fp32")).toEqual([...COMPANIONS, ...whole]);
+    expect(() => choose(files, "q8")).toThrow(/no "q8".*q4, quantized, fp16, fp32/u);
+  });
+
+  it("prefers weights to ready-made graphs", () => {
+    expect(choose([...COMPANIONS, ...GRAPHS, "model.safetensors"])).toEqual([...COMPANIONS, "model.safetensors"]);
+    expect(choose([...GRAPHS, "tiny.gguf"])).toEqual(["tiny.gguf"]);
+  });
+
+  it("takes a folder of onnxruntime-genai, for the CPU first", () => {
+    const [cuda, cpu] = ["cuda/cuda-int4-rtn/", "cpu_and_mobile/cpu-int4-rtn/"];
+    const inside = ["genai_config.json", "model.onnx", "model.onnx.data", "tokenizer.json"];
+    const folder = (prefix: string) => inside.map((name) => `${prefix}${name}`);
+    const files = ["README.md", ...folder(cuda), ...folder(cpu), `${cpu}added.py`, `${cpu}more/model.onnx`];
+    expect(choose(files).toSorted()).toEqual(folder(cpu));
+    expect(choose(files, "cuda-int4-rtn").toSorted()).toEqual(folder(cuda));
+    expect(choose(files, "cuda/cuda-int4-rtn").toSorted()).toEqual(folder(cuda));
+    const listed = files.map((path) => ({ path, bytes: 1 }));
+    expect(chooseFiles({ repo: "acme/tiny", commit: "", files: listed }, undefined).prefix).toBe(cpu);
+  });
+
   it.each([
-    [OTHERS, undefined, /no model in safetensors or GGUF/],
+    [OTHERS, undefined, /no model in safetensors, GGUF or ONNX/],
     [["a-Q2_K.gguf", "a-Q8_0.gguf"], undefined, /several models.*Q2_K, Q8_0/],
     [["a-Q2_K.gguf", "a-Q8_0.gguf"], "Q4_0", /no "Q4_0".*Q2_K, Q8_0/],
     [["a-Q2_K.gguf", "b-Q2_K.gguf"], "Q2_K", /a-Q2_K\.gguf, b-Q2_K\.gguf/],
