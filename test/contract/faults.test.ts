@@ -4,6 +4,9 @@ import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { addToStore } from "../../node-agent/model/store/add.ts";
+import { removeModel } from "../../node-agent/model/store/remove.ts";
+import { STARTER } from "../support/engine-starter.ts";
 import { LONG_WINDED } from "../support/long-winded.ts";
 import { agentOnline, startStack, type TestStack } from "../support/stack.ts";
 
@@ -60,6 +63,15 @@ describe("faults", () => {
     expect((refused as { headers: Headers }).headers.get("retry-after")).toMatch(/^\d+$/); // an APIError, by the line above
     await stack.startAgent();
     expect(await answers()).toMatch(/starter model/i);
+  });
+
+  it("tells the edge of a model that is added, and of its removal", async () => {
+    const listed = async () => (await client.models.list()).data.map(({ id }) => id);
+    const modelsDir = stack.folder.models;
+    await addToStore({ modelsDir, name: "second", folder: STARTER, source: "the starter" });
+    await expect.poll(listed, { timeout: 5_000 }).toContain("second");
+    await removeModel(modelsDir, "second");
+    await expect.poll(listed, { timeout: 5_000 }).not.toContain("second");
   });
 
   it("restarts an agent that was killed", async () => {
