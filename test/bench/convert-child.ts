@@ -13,11 +13,13 @@ process.disconnect();
 async function convert(job: ConvertJob): Promise<Converted> {
   /** When each stage was heard of first. */
   const begun = new Map<string, number>([["start", performance.now()]]);
-  let weightBytes = 0;
+  const written = { weightBytes: 0, convertPeakBytes: 0 };
   const onProgress: DecoderOptions["onProgress"] = (stage) => {
     if (begun.has(stage)) return;
     begun.set(stage, performance.now());
-    if (stage === "compiling") weightBytes = bytesIn(job.cacheDir);
+    if (stage !== "compiling") return;
+    written.weightBytes = bytesIn(job.cacheDir);
+    written.convertPeakBytes = peakBytes();
   };
   const decoder = await loadDecoder({ ...job, slots: 1, contextLength: 512, onProgress });
   begun.set("end", performance.now());
@@ -27,8 +29,12 @@ async function convert(job: ConvertJob): Promise<Converted> {
     convertMs: between("start", "compiling"),
     compileMs: between("compiling", "loading"),
     openMs: between("loading", "end"),
-    weightBytes,
-    // maxRSS is in KiB.
-    peakBytes: process.resourceUsage().maxRSS * 1024,
+    ...written,
+    peakBytes: peakBytes(),
   };
+}
+
+function peakBytes(): number {
+  // maxRSS is in KiB.
+  return process.resourceUsage().maxRSS * 1024;
 }

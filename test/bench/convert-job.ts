@@ -15,7 +15,8 @@ export const convertedSchema = z.object({
   openMs: z.number(),
   /** The rounded weights, before they are compiled; the compiled files keep them and add packed copies. */
   weightBytes: z.number(),
-  /** The most that was resident at any time, by the kernel's own account. */
+  /** The most that was resident until the weights were written, and at any time, by the kernel's own account. */
+  convertPeakBytes: z.number(),
   peakBytes: z.number(),
 });
 export type Converted = z.infer<typeof convertedSchema>;
