@@ -51,8 +51,7 @@ async function embed(
     return await collectEmbedLines(lines, request.inputs.length);
   } catch (error) {
     if (signal.aborted) throw new PorchlightError("cancelled");
-    if (!(error instanceof PorchlightError)) console.error(`request ${requestId}: its vectors failed:`, error);
-    throw PorchlightError.from(error);
+    throw error;
   }
 }
 

@@ -28,12 +28,10 @@ export type EmbedLine = z.infer<typeof embedLineSchema>;
 /** An answer as its lines. */
 export function* embedLines({ vectors, promptTokens }: EmbedResult): Generator<EmbedLine> {
   const dimensions = vectors[0]?.length ?? 0;
-  const perLine = Math.max(1, Math.floor(LINE_FLOATS / dimensions));
-  for (let first = 0; first < vectors.length; first += perLine) {
-    const some = vectors.slice(first, first + perLine);
-    const values = new Float32Array(some.length * dimensions);
-    for (const [i, vector] of some.entries()) values.set(vector, i * dimensions);
-    yield { type: "vectors", values: floatsToBase64(values) };
+  const all = new Float32Array(vectors.length * dimensions);
+  for (const [i, vector] of vectors.entries()) all.set(vector, i * dimensions);
+  for (let first = 0; first < all.length; first += LINE_FLOATS) {
+    yield { type: "vectors", values: floatsToBase64(all.subarray(first, first + LINE_FLOATS)) };
   }
   yield { type: "done", dimensions, promptTokens };
 }

@@ -1,5 +1,6 @@
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { distance, readExpected, referenceFolder } from "../support/embedding-vectors.ts";
 import { engineLoad } from "../support/engine-load.ts";
 import { LONG_WINDED } from "../support/long-winded.ts";
 import { startStack, type TestStack } from "../support/stack.ts";
@@ -12,7 +13,7 @@ describe("the openai SDK, through the edge", () => {
   const hello = [{ role: "user" as const, content: "Hello! Who are you?" }];
 
   beforeAll(async () => {
-    stack = await startStack();
+    stack = await startStack({ vectors: referenceFolder("bert-mean") });
     client = new OpenAI({ baseURL: `${stack.origin}/v1`, apiKey: stack.apiKey, maxRetries: 0 });
   });
   afterAll(async () => {
@@ -23,6 +24,39 @@ describe("the openai SDK, through the edge", () => {
     const page = await client.models.list();
     expect(page.data.map(({ id, object }) => ({ id, object }))).toContainEqual({ id: model, object: "model" });
     expect((await client.models.retrieve(model)).id).toBe(model);
+  });
+
+  it("gives the vectors of a model for embeddings, in both encodings", async () => {
+    const expected = await readExpected("bert-mean");
+    const input = expected.map(({ text }) => text);
+    // The SDK itself asks for base64 where nothing is said.
+    const whole = await client.embeddings.create({ model: "vectors", input });
+    const floats = await client.embeddings.create({ model: "vectors", input, encoding_format: "float" });
+    for (const [i, { vector }] of expected.entries()) {
+      expect(distance(whole.data[i]?.embedding ?? [], vector)).toBeLessThan(1e-4);
+      expect(floats.data[i]?.embedding).toEqual(whole.data[i]?.embedding);
+    }
+    expect(whole.usage.prompt_tokens).toBe(expected.reduce((sum, { ids }) => sum + ids.length, 0));
+    const [short] = (await client.embeddings.create({ model: "vectors", input: "a dog ran", dimensions: 8 })).data;
+    expect(short?.embedding).toHaveLength(8);
+    expect(Math.hypot(...(short?.embedding ?? []))).toBeCloseTo(1, 5);
+  });
+
+  it("carries many vectors through the tunnel", async () => {
+    const input = Array.from({ length: 2048 }, (_, i) => ["a cat", "the dog ran", "rain is falling"][i % 3] ?? "");
+    const { data } = await client.embeddings.create({ model: "vectors", input });
+    expect(data.map(({ index }) => index)).toEqual([...input.keys()]);
+    expect(distance(data[2047]?.embedding ?? [], data[1]?.embedding ?? [])).toBeLessThan(1e-5);
+  });
+
+  it("says what is wrong with a request for embeddings", async () => {
+    const long = client.embeddings.create({ model: "vectors", input: ["a", "the cat ".repeat(40)] });
+    await expect(long).rejects.toMatchObject({ status: 400, code: "context_length_exceeded", param: "input[1]" });
+    await expect(long).rejects.toThrow("Input 1 has 82 tokens, the model takes 32.");
+    const chat = client.embeddings.create({ model, input: "a" });
+    await expect(chat).rejects.toMatchObject({ status: 400, code: "model_task_mismatch" });
+    const talk = client.chat.completions.create({ model: "vectors", messages: hello });
+    await expect(talk).rejects.toMatchObject({ status: 400, code: "model_task_mismatch" });
   });
 
   it("answers a chat with usage", async () => {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,11 +23,15 @@ export interface TestStack {
   stop(): Promise<void>;
 }
 
-/** The whole product on a fresh data folder: the real Worker in workerd, the real agent process, the starter model. */
-export async function startStack(): Promise<TestStack> {
+/**
+ * The whole product on a fresh data folder: the real Worker in workerd, the real agent process, the starter model.
+ * @param models folders of further models, by the names they are to have
+ */
+export async function startStack(models: Readonly<Record<string, string>> = {}): Promise<TestStack> {
   await buildEdgeIfNeeded();
   const root = await mkdtemp(join(tmpdir(), "porchlight-test-"));
   const folder = dataFolder(root);
+  for (const [name, from] of Object.entries(models)) await cp(from, join(folder.models, name), { recursive: true });
   const stack = await startHomeStack({ folder, port: await freePort(), localPort: 0 });
   const { origin, owner, model, localUrl } = stack;
   return {

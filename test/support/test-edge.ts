@@ -144,7 +144,16 @@ export class TestEdge {
 
 /** Opens a generation over the tunnel, as the edge does. */
 export function openGenerate(session: Session, request: GenerateRequest | string | Uint8Array): ProtocolStream {
-  const stream = session.open({ kind: "generate", requestId: "req_1" });
+  return openStream(session, "generate", request);
+}
+
+/** Opens a stream of any kind, with its request. */
+export function openStream(
+  session: Session,
+  kind: "generate" | "embed",
+  request: object | string | Uint8Array,
+): ProtocolStream {
+  const stream = session.open({ kind, requestId: "req_1" });
   const body = typeof request === "string" || request instanceof Uint8Array ? request : JSON.stringify(request);
   // A lost stream fails its reader too, which is where the test looks.
   stream

@@ -1,23 +1,34 @@
 import { z } from "@hono/zod-openapi";
 import { EMBED_LIMITS, type EmbedRequest } from "../../inference/embed.ts";
 
-const tokens = z.array(z.number().int().nonnegative().max(0xffffffff)).min(1).max(EMBED_LIMITS.inputTokens);
+const token = z.number().int().nonnegative().max(0xffffffff);
+const tokens = z.array(token).min(1).max(EMBED_LIMITS.inputTokens);
+
+type Item = string | number | number[];
+const kindOf = (item: Item) => (Array.isArray(item) ? "tokens" : typeof item);
+
+/** One text, several, one text's tokens or those of several. Not a union of four: its errors would name the wrong one. */
+const inputSchema = z.union([
+  z.string(),
+  z
+    .array(z.union([z.string(), token, tokens]))
+    .min(1)
+    .max(EMBED_LIMITS.inputTokens)
+    .refine((items) => items.every((item) => kindOf(item) === kindOf(items[0] ?? "")), "texts and tokens are mixed")
+    .refine(
+      (items) => kindOf(items[0] ?? "") === "number" || items.length <= EMBED_LIMITS.inputs,
+      `one request takes ${EMBED_LIMITS.inputs} texts`,
+    ),
+]);
 
 /** The body of `POST /v1/embeddings`, as OpenAI describes it and with what other servers add. */
 export const embeddingsRequestSchema = z
   .strictObject({
     model: z.string().min(1).max(256).openapi({ description: "A model whose `task` is `embed`." }),
-    input: z
-      .union([
-        z.string(),
-        z.array(z.string()).min(1).max(EMBED_LIMITS.inputs),
-        tokens,
-        z.array(tokens).min(1).max(EMBED_LIMITS.inputs),
-      ])
-      .openapi({
-        description:
-          "A text, several texts, or their tokens: ids in the model's own vocabulary, without those that begin and end a text.",
-      }),
+    input: inputSchema.openapi({
+      description:
+        "A text, several texts, or their tokens: ids in the model's own vocabulary, without those that begin and end a text.",
+    }),
     encoding_format: z
       .enum(["float", "base64"])
       .nullish()

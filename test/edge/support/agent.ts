@@ -1,3 +1,4 @@
+import { type EmbedRequest, embedRequestSchema } from "../../../shared/inference/embed.ts";
 import type { GenerateEvent } from "../../../shared/inference/event.ts";
 import type { ModelInfo } from "../../../shared/inference/model.ts";
 import { type GenerateRequest, generateRequestSchema } from "../../../shared/inference/request.ts";
@@ -82,6 +83,8 @@ export class RawSocket {
 
 /** Answers one generation. `signal` aborts when the edge resets the stream. */
 export type Answer = (request: GenerateRequest, stream: ProtocolStream, signal: AbortSignal) => Promise<void>;
+/** Answers one request for embeddings. */
+export type EmbedAnswer = (request: EmbedRequest, stream: ProtocolStream, signal: AbortSignal) => Promise<void>;
 
 /** An agent over the real tunnel, its engine replaced by `answer`. */
 export class TestAgent {
@@ -91,7 +94,7 @@ export class TestAgent {
   readonly closed: Promise<{ code: number; reason: string }>;
   readonly streams: ProtocolStream[] = [];
 
-  private constructor(raw: RawSocket, welcome: Welcome, answer: Answer) {
+  private constructor(raw: RawSocket, welcome: Welcome, answer: Answer, embed: EmbedAnswer | undefined) {
     this.socket = raw.socket;
     this.closed = raw.closed;
     this.welcome = welcome;
@@ -102,14 +105,19 @@ export class TestAgent {
       onStream: (stream) => {
         this.streams.push(stream);
         // A stream that was reset fails what the answer still writes: the tests look at its signal.
-        serve(stream, answer).catch(() => undefined);
+        serve(stream, answer, embed).catch(() => undefined);
       },
       onControl: () => undefined,
     });
   }
 
   /** Dials, proves, and announces `models`. */
-  static async connect(identity: Identity, answer: Answer, models: ModelInfo[] = [STARTER]): Promise<TestAgent> {
+  static async connect(
+    identity: Identity,
+    answer: Answer,
+    models: ModelInfo[] = [STARTER],
+    embed?: EmbedAnswer,
+  ): Promise<TestAgent> {
     const raw = new RawSocket(await dial(identity.agentId));
     const claims = { ...identity, features: [], agentVersion: "0.0.0" };
     let state: AgentHandshake = "expect_challenge";
@@ -120,7 +128,7 @@ export class TestAgent {
         state = step.state;
         raw.socket.send(step.bytes);
       } else {
-        const agent = new TestAgent(raw, step.welcome, answer);
+        const agent = new TestAgent(raw, step.welcome, answer, embed);
         raw.socket.addEventListener("message", ({ data }) => {
           if (typeof data !== "string") agent.session.receive(new Uint8Array(data));
         });
@@ -161,9 +169,10 @@ export function saying(...pieces: string[]): Answer {
   };
 }
 
-async function serve(stream: ProtocolStream, answer: Answer): Promise<void> {
+async function serve(stream: ProtocolStream, answer: Answer, embed: EmbedAnswer | undefined): Promise<void> {
   const decoder = new TextDecoder();
   let text = "";
   for await (const bytes of stream.incoming) text += decoder.decode(bytes, { stream: true });
-  await answer(generateRequestSchema.parse(JSON.parse(text)), stream, stream.signal);
+  if (stream.header.kind === "embed") await embed?.(embedRequestSchema.parse(JSON.parse(text)), stream, stream.signal);
+  else await answer(generateRequestSchema.parse(JSON.parse(text)), stream, stream.signal);
 }

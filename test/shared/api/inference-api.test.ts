@@ -20,6 +20,7 @@ describe("GET /v1/models", () => {
     online: true,
     loaded: true,
     context_length: 512,
+    task: "generate",
     architecture: "llama",
     quantization: "int4",
     parameters: 1_000_000,
@@ -155,7 +156,12 @@ describe("the document", () => {
 
   it("is OpenAPI 3.1 of every route, with a way in and examples", () => {
     expect(document.openapi).toBe("3.1.0");
-    expect(Object.keys(document.paths ?? {})).toEqual(["/v1/models", "/v1/models/{model}", "/v1/chat/completions"]);
+    expect(Object.keys(document.paths ?? {})).toEqual([
+      "/v1/models",
+      "/v1/models/{model}",
+      "/v1/chat/completions",
+      "/v1/embeddings",
+    ]);
     expect(document.components?.securitySchemes).toMatchObject({ apiKey: { type: "http", scheme: "bearer" } });
     const schemas = document.components?.schemas ?? {};
     expect(Object.keys(schemas)).toEqual(

@@ -24,6 +24,12 @@ describe("readHome", () => {
     });
   });
 
+  it("offers no model that cannot chat", async () => {
+    const data = [...models.data, { id: "vectors", object: "model", online: true, task: "embed" }];
+    const state = await readHome(server(Response.json({ agents: [] }), Response.json({ object: "list", data })));
+    expect(state.models.map(({ id }) => id)).toEqual(["starter"]);
+  });
+
   it("is offline without a machine that is online", async () => {
     const state = await readHome(server(Response.json({ agents: [] }), Response.json({ object: "list", data: [] })));
     expect(state).toEqual({ reach: "offline", machine: "", models: [] });
