@@ -9,7 +9,13 @@ const COMPANIONS = new Set([
   "tokenizer.json",
   "tokenizer_config.json",
   "chat_template.jinja",
+  // Of models for embeddings.
+  "modules.json",
+  "sentence_bert_config.json",
+  "config_sentence_transformers.json",
 ]);
+/** How a model for embeddings makes one vector of a text. */
+const POOLING = /^\d_Pooling\/config\.json$/;
 const SINGLE = "model.safetensors";
 const INDEX = "model.safetensors.index.json";
 const SHARD = /^model-\d{5}-of-\d{5}\.safetensors$/;
@@ -45,7 +51,8 @@ export interface ChosenFiles {
 }
 
 function companions({ files }: HubRepository, prefix = ""): HubFile[] {
-  return files.filter(({ path }) => path.startsWith(prefix) && COMPANIONS.has(path.slice(prefix.length)));
+  const isCompanion = (name: string): boolean => COMPANIONS.has(name) || POOLING.test(name);
+  return files.filter(({ path }) => path.startsWith(prefix) && isCompanion(path.slice(prefix.length)));
 }
 
 function withGraph(repository: HubRepository, { files, prefix }: OnnxChoice): ChosenFiles {

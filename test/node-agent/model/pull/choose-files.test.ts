@@ -38,6 +38,21 @@ describe("chooseFiles", () => {
     expect(choose([...shards, ...OTHERS, ...COMPANIONS])).toEqual([...COMPANIONS, ...shards]);
   });
 
+  it("takes what says how a model for embeddings pools and what its prompts are", () => {
+    const sentence = [
+      "1_Pooling/config.json",
+      "config.json",
+      "config_sentence_transformers.json",
+      "model.safetensors",
+      "modules.json",
+      "sentence_bert_config.json",
+    ];
+    expect(choose([...sentence, ...OTHERS, "2_Dense/pytorch_model.bin", "openvino/config.json"])).toEqual([
+      ...sentence.filter((name) => name !== "model.safetensors"),
+      "model.safetensors",
+    ]);
+  });
+
   it("prefers safetensors to GGUF, and takes the GGUF file that is asked for", () => {
     const both = ["config.json", "model.safetensors", "tiny-q4_0.gguf", "sub/tiny-Q8_0.gguf"];
     expect(choose(both)).toEqual(["config.json", "model.safetensors"]);
