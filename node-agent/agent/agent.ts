@@ -1,12 +1,14 @@
 import { mkdir } from "node:fs/promises";
 import type { StatusMessage } from "../../shared/protocol/messages.ts";
 import { createEngineBackend, type EngineModel } from "../engine/backend.ts";
+import { probeAccelerators } from "../hardware/accelerators.ts";
 import { probeHardware, toMachine } from "../hardware/probe.ts";
 import { tunnelUrlOf } from "../link/addresses.ts";
 import { enrol } from "../link/enrol.ts";
 import { isPaired, loadIdentity, type PairedIdentity, savePairing } from "../link/identity.ts";
 import { createLink, type Link, type LinkState } from "../link/link.ts";
 import { loadLocalKey, startLocalApi } from "./local-api.ts";
+import { chooseProvider } from "../runtime/choose-provider.ts";
 import type { AgentOptions } from "./messages.ts";
 import { chooseModels, chooseModelsAgain, type WantedModels } from "./models.ts";
 import { watchModels } from "./watch-models.ts";
@@ -43,18 +45,25 @@ export async function startAgent(options: AgentOptions, events: AgentEvents): Pr
   // There from the beginning, so that the first model put in is noticed at once.
   await mkdir(options.modelsDir, { recursive: true });
   const wanted: WantedModels = { ...options, slots: SLOTS, memoryBytes: hardware.memory.totalBytes };
-  const [identity, chosen, localKey] = await Promise.all([
+  const [accelerators, identity, chosen, localKey] = await Promise.all([
+    probeAccelerators("quick"),
     loadIdentity(options.identityFile),
     chooseModels(wanted),
     loadLocalKey(options.localKeyFile),
   ]);
   const { preferred } = chosen;
+  const machine = { ...accelerators, build: `${hardware.os}-${hardware.arch}` };
+  const { provider } = chooseProvider(machine, options.provider);
   let models: readonly EngineModel[] = chosen.models;
   const backend = createEngineBackend({
     models,
     cacheDir: options.compiledDir,
     slots: SLOTS,
+    provider,
     onProgress: events.onLoading,
+    onFallback: (model, { wanted: asked, reason }) => {
+      process.stderr.write(`Model ${model} runs on the CPU; provider ${asked} cannot be used: ${reason}\n`);
+    },
     onCrash: (model, { code, signal, stderr }) => {
       process.stderr.write(`The process of model ${model} ended (${signal ?? `code ${code}`}). ${stderr}\n`);
     },

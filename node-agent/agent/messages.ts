@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { quantizationSchema } from "../../shared/inference/model.ts";
+import { providerChoiceSchema } from "../runtime/providers.ts";
 
 /** How an agent is run; everything it needs and nothing else. */
 export const agentOptionsSchema = z.object({
@@ -10,6 +11,8 @@ export const agentOptionsSchema = z.object({
   /** A name or a folder; absent: the best that fits. */
   model: z.string().optional(),
   quantization: quantizationSchema.optional(),
+  /** Absent: what suits the machine. */
+  provider: providerChoiceSchema.optional(),
   /** Port of the local API on loopback; 0 for any free one. */
   localPort: z.number().int().min(0).max(65_535),
   agentVersion: z.string(),

@@ -4,6 +4,7 @@ import { type Agent, startAgent } from "../agent/agent.ts";
 import { dataFolder } from "../data-folder.ts";
 import type { LinkState } from "../link/link.ts";
 import { VERSION } from "../version.ts";
+import type { ProviderChoice } from "../runtime/providers.ts";
 import { CommandError } from "./command-error.ts";
 import { interruption } from "./signals.ts";
 import { StatusLine, say, showLoading, styled } from "./terminal.ts";
@@ -15,6 +16,7 @@ export interface ConnectFlags {
   data?: string;
   model?: string;
   quantization?: Quantization;
+  provider?: ProviderChoice;
 }
 
 /** `porchlight connect`: serves an edge elsewhere until interrupted. */

@@ -2,8 +2,11 @@ import { access, constants, mkdir, readdir, stat } from "node:fs/promises";
 import { createServer } from "node:net";
 import { BUNDLED_MODELS, type DataFolder, dataFolder } from "../data-folder.ts";
 import { EDGE_OPTIONS } from "../edge/build.ts";
+import { type Accelerators, probeAccelerators } from "../hardware/accelerators.ts";
 import { type Hardware, probeHardware } from "../hardware/probe.ts";
 import { chooseDefault, listLocalModels, resolveModel } from "../model/registry.ts";
+import { chooseProvider, type ProviderDecision } from "../runtime/choose-provider.ts";
+import type { ProviderChoice } from "../runtime/providers.ts";
 import { VERSION } from "../version.ts";
 import { findRunning } from "./running.ts";
 import { styled } from "./terminal.ts";
@@ -20,22 +23,29 @@ export interface DoctorFlags {
   json: boolean;
   data?: string;
   model?: string;
+  provider?: ProviderChoice;
 }
 
 /** `porchlight doctor`: 0 when nothing keeps Porchlight from running, 1 otherwise. */
 export async function doctor(flags: DoctorFlags): Promise<number> {
   const folder = dataFolder(flags.data);
   const hardware = probeHardware();
+  const accelerators = await probeAccelerators("thorough");
+  const decision = chooseProvider({ ...accelerators, build: `${hardware.os}-${hardware.arch}` }, flags.provider);
   const findings = [
     node(),
     ...machine(hardware),
-    await runtime(),
+    ...devices(accelerators),
+    ...(await runtime(decision)),
     await data(folder),
     await edge(folder),
     ...(await models(folder, hardware, flags.model)),
   ];
   const healthy = findings.every(({ state }) => state !== "bad");
-  if (flags.json) process.stdout.write(`${JSON.stringify({ version: VERSION, healthy, hardware, findings })}\n`);
+  if (flags.json)
+    process.stdout.write(
+      `${JSON.stringify({ version: VERSION, healthy, hardware, accelerators, provider: decision, findings })}\n`,
+    );
   else process.stdout.write(`${text(findings, healthy)}\n`);
   return healthy ? 0 : 1;
 }
@@ -80,19 +90,63 @@ function machine({ cpu, memory, os, arch }: Hardware): Finding[] {
   ];
 }
 
-async function runtime(): Promise<Finding> {
+/** GPUs, NPUs and CUDA. */
+function devices({ gpus, npus, cuda }: Accelerators): Finding[] {
+  const cards = gpus.map(({ name, memoryBytes, driver }): Finding => {
+    const memory = memoryBytes === undefined ? [] : [gib(memoryBytes)];
+    const found = [name, ...memory, ...(driver === undefined ? [] : [`driver ${driver}`])].join(", ");
+    return { topic: "GPU", state: "ok", found };
+  });
+  const neural = npus.map(({ name }): Finding => {
+    const found = `${name}; not used: onnxruntime-node has no provider for it`;
+    return { topic: "NPU", state: "ok", found };
+  });
+  const none: Finding[] = gpus.length > 0 ? [] : [{ topic: "GPU", state: "ok", found: "none" }];
+  const libraries = [
+    ...(cuda?.runtimes ?? []).map(({ version, path }) => `runtime ${version} (${path})`),
+    ...(cuda?.cudnns ?? []).map(({ version, path }) => `cuDNN ${version} (${path})`),
+  ];
+  const cudaFinding: Finding[] =
+    libraries.length === 0 ? [] : [{ topic: "CUDA", state: "ok", found: libraries.join(", ") }];
+  return [...cards, ...none, ...neural, ...cudaFinding];
+}
+
+/** ONNX Runtime, where models run with it and why, and what else there is. One that was asked for is tried. */
+async function runtime({ provider, reason, obstacle, alternatives }: ProviderDecision): Promise<Finding[]> {
+  const topic = "Runtime";
   try {
-    const { runtimeVersion } = await import("../runtime/session.ts");
-    return { topic: "Runtime", state: "ok", found: `ONNX Runtime ${runtimeVersion}, provider cpu` };
+    const [{ runtimeVersion }, { tryProvider }] = await Promise.all([
+      import("../runtime/session.ts"),
+      import("../runtime/try-provider.ts"),
+    ]);
+    const problem = await tryProvider(provider);
+    const found = `ONNX Runtime ${runtimeVersion}, provider ${provider}: ${reason}`;
+    const others = alternatives.map((other): Finding => {
+      const { fix } = other;
+      return {
+        topic: "",
+        state: "ok",
+        found: `not ${other.provider}: ${other.reason}`,
+        ...(fix === undefined ? {} : { fix }),
+      };
+    });
+    if (problem === undefined) return [{ topic, state: "ok", found }, ...others];
+    if (provider === "cpu") return [broken(problem)];
+    const fix = obstacle?.fix ?? "Leave --provider away.";
+    const why = obstacle === undefined ? problem : `${obstacle.reason} (${problem})`;
+    return [{ topic, state: "note", found: `${found}, but the CPU will be used: ${why}`, fix }, ...others];
   } catch (error) {
-    const why = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
-    return {
-      topic: "Runtime",
-      state: "bad",
-      found: `ONNX Runtime does not load: ${why}`,
-      fix: "Run 'npm install' again.",
-    };
+    return [broken(error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error))];
   }
+}
+
+function broken(why: string): Finding {
+  return {
+    topic: "Runtime",
+    state: "bad",
+    found: `ONNX Runtime does not load: ${why}`,
+    fix: "Run 'npm install' again.",
+  };
 }
 
 async function data(folder: DataFolder): Promise<Finding> {

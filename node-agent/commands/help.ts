@@ -6,6 +6,7 @@ const FLAG_HELP: Record<keyof typeof FLAGS, [form: string, meaning: string]> = {
   "local-port": ["--local-port N", "where the agent's own API listens on this machine (8788)"],
   model: ["--model NAME|PATH", "the default model: a name, folder or .gguf file (or PORCHLIGHT_MODEL)"],
   quantization: ["--quantization Q", "fp32, int8 or int4; without it, what suits the model"],
+  provider: ["--provider P", "where models run: auto (the default), cpu, cuda, webgpu, coreml or dml"],
   data: ["--data FOLDER", "where everything is kept (~/.local/share/porchlight)"],
   as: ["--as NAME", "the name a pulled or quantised model gets here"],
   weights: ["--weights Q", "quantize, eval: precision of the layers, fp32, int8 or int4 (int4)"],

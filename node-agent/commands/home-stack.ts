@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Quantization } from "../../shared/inference/model.ts";
 import type { DataFolder } from "../data-folder.ts";
+import type { ProviderChoice } from "../runtime/providers.ts";
 import { VERSION } from "../version.ts";
 import { CommandError } from "./command-error.ts";
 import { ensureOwner, type OwnerClient } from "./owner.ts";
@@ -13,6 +14,7 @@ export interface HomeStackOptions {
   localPort: number;
   model?: string;
   quantization?: Quantization;
+  provider?: ProviderChoice;
   onProgress?: (what: string) => void;
   /** How far the default model has come, in [0, 1]; goes on after the stack is up. */
   onLoading?: (model: string, fraction: number) => void;
@@ -45,6 +47,7 @@ export async function startHomeStack(options: HomeStackOptions): Promise<HomeSta
       agentVersion: VERSION,
       model: options.model,
       quantization: options.quantization,
+      provider: options.provider,
     },
     (model, fraction) => options.onLoading?.(model, fraction),
   );

@@ -1,5 +1,7 @@
 import { quantizationSchema } from "../../shared/inference/model.ts";
+import { providerChoiceSchema } from "../runtime/providers.ts";
 import { CommandError } from "./command-error.ts";
+import { oneOf } from "./flag-values.ts";
 
 /** Every flag of every command: one meaning each. */
 export const FLAGS = {
@@ -8,6 +10,7 @@ export const FLAGS = {
   data: { type: "string" },
   model: { type: "string" },
   quantization: { type: "string" },
+  provider: { type: "string" },
   ask: { type: "string" },
   as: { type: "string" },
   weights: { type: "string" },
@@ -47,7 +50,7 @@ export const COMMANDS = {
   up: {
     summary: "start the edge and the agent on this machine and pair them",
     usage: "porchlight up [--port 8787] [--ask TEXT]",
-    flags: ["port", "local-port", "data", "model", "quantization", "ask"],
+    flags: ["port", "local-port", "data", "model", "quantization", "provider", "ask"],
     run: async (flags, rest) => {
       takesNothing("up", rest);
       const { up } = await import("./up.ts");
@@ -61,7 +64,7 @@ export const COMMANDS = {
   connect: {
     summary: "pair this machine with an edge elsewhere, or go on serving the one it is paired with",
     usage: "porchlight connect [https://EDGE/j/CODE]",
-    flags: ["local-port", "data", "model", "quantization"],
+    flags: ["local-port", "data", "model", "quantization", "provider"],
     run: async (flags, rest) => {
       if (rest.length > 1) throw new CommandError("bad_usage", "'porchlight connect' takes one address.");
       const { connect } = await import("./connect.ts");
@@ -71,7 +74,7 @@ export const COMMANDS = {
   doctor: {
     summary: "say what is found on this machine, what is missing, and what to do",
     usage: "porchlight doctor [--json]",
-    flags: ["data", "model", "json"],
+    flags: ["data", "model", "provider", "json"],
     run: async (flags, rest) => {
       takesNothing("doctor", rest);
       const { doctor } = await import("./doctor.ts");
@@ -79,6 +82,7 @@ export const COMMANDS = {
         json: flags.json ?? false,
         ...optional("data", flags.data),
         ...optional("model", wantedModel(flags)),
+        ...optional("provider", oneOf("provider", flags.provider, providerChoiceSchema.options)),
       });
     },
   },
@@ -122,6 +126,7 @@ function agentFlags(flags: Flags) {
     ...optional("data", nonEmpty(flags.data, "--data")),
     ...optional("model", wantedModel(flags)),
     ...optional("quantization", quantization.data),
+    ...optional("provider", oneOf("provider", flags.provider, providerChoiceSchema.options)),
   };
 }
 

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Quantization } from "../../shared/inference/model.ts";
 import { type DataFolder, dataFolder } from "../data-folder.ts";
 import { buildEdgeIfNeeded } from "../edge/build.ts";
+import type { ProviderChoice } from "../runtime/providers.ts";
 import { ask } from "./ask.ts";
 import { type HomeStack, startHomeStack } from "./home-stack.ts";
 import { ensureOwner, type OwnerClient } from "./owner.ts";
@@ -16,6 +17,7 @@ export interface UpFlags {
   data?: string;
   model?: string;
   quantization?: Quantization;
+  provider?: ProviderChoice;
   ask?: string;
 }
 

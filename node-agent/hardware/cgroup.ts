@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { systemFiles } from "./read-text.ts";
 
 /** Reads one of the kernel's files; undefined where there is none. */
 export type ReadText = (path: string) => string | undefined;
@@ -11,7 +11,7 @@ export interface CgroupLimits {
 }
 
 /** What a container or service manager lets this process have (cgroup v2, else v1); empty where nothing is limited. */
-export function readCgroup(read: ReadText = readKernelFile): CgroupLimits {
+export function readCgroup(read: ReadText = (path) => systemFiles.read(path)): CgroupLimits {
   const v2 = read("/sys/fs/cgroup/cgroup.controllers") !== undefined;
   const cpus = v2 ? cpusV2(read("/sys/fs/cgroup/cpu.max")) : cpusV1(read);
   const memory = "/sys/fs/cgroup/memory";
@@ -43,12 +43,4 @@ function ratio(quota: number, period: number): number | undefined {
 function limit(text: string | undefined): number | undefined {
   const bytes = Number((text ?? "").trim());
   return bytes > 0 && bytes < Number.MAX_SAFE_INTEGER ? bytes : undefined;
-}
-
-function readKernelFile(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return undefined;
-  }
 }

@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
+import { fastCpus } from "./hybrid.ts";
+import { systemFiles } from "./read-text.ts";
 
 /** Instruction sets that decide how fast a model runs, as Linux and macOS call them. */
 const FEATURES = {
@@ -11,7 +12,7 @@ const FEATURES = {
 
 export interface CpuFacts {
   model: string;
-  /** Cores that compute independently: hyperthreads count once. */
+  /** Cores that compute independently: hyperthreads count once, the slow cores of a hybrid processor not at all. */
   physicalCores: number;
   features: string[];
 }
@@ -35,25 +36,31 @@ interface PartialFacts {
 
 function platformCpu(): PartialFacts {
   if (process.platform === "darwin") return parseSysctl(readSysctl());
-  const cpuinfo = process.platform === "linux" ? readText("/proc/cpuinfo") : undefined;
-  return cpuinfo === undefined ? { model: undefined, physicalCores: undefined, features: [] } : parseCpuinfo(cpuinfo);
+  const cpuinfo = process.platform === "linux" ? systemFiles.read("/proc/cpuinfo") : undefined;
+  if (cpuinfo === undefined) return { model: undefined, physicalCores: undefined, features: [] };
+  return parseCpuinfo(cpuinfo, fastCpus(systemFiles));
 }
 
-/** Reads Linux's /proc/cpuinfo: one paragraph per logical processor. */
-export function parseCpuinfo(text: string): PartialFacts {
+/**
+ * Reads Linux's /proc/cpuinfo: one paragraph per logical processor.
+ * @param fast the logical processors whose cores count; absent: all
+ */
+export function parseCpuinfo(text: string, fast?: ReadonlySet<number>): PartialFacts {
   const processors = text
     .split(/\n\s*\n/)
     .map(parseFields)
     .filter((fields) => fields.has("processor"));
   const first = processors[0] ?? new Map<string, string>();
-  const cores = new Set(processors.map((fields) => `${fields.get("physical id")}/${fields.get("core id")}`));
+  const counted = processors.filter((fields) => fast?.has(Number(fields.get("processor"))) ?? true);
+  const cores = new Set(counted.map((fields) => `${fields.get("physical id")}/${fields.get("core id")}`));
   const named = first.has("core id");
   const flags = new Set((first.get("flags") ?? first.get("Features") ?? "").split(/\s+/));
   const x86 = FEATURES.linux.filter((feature) => flags.has(feature));
   const arm = Object.entries(FEATURES.linuxArm).flatMap(([flag, name]) => (flags.has(flag) ? [name] : []));
   return {
     model: first.get("model name"),
-    physicalCores: named ? cores.size : undefined,
+    // Arm does not tell cores apart: there, each logical processor is one.
+    physicalCores: named ? cores.size : fast?.size,
     features: first.has("flags") ? x86 : arm,
   };
 }
@@ -95,12 +102,4 @@ export function parseSysctl(text: string): PartialFacts {
     physicalCores: Number.isInteger(cores) && cores > 0 ? cores : undefined,
     features: process.arch === "arm64" ? ["neon", ...features] : features,
   };
-}
-
-function readText(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return undefined;
-  }
 }

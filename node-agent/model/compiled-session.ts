@@ -7,6 +7,7 @@ import { mixedSignsAreExact, probeHardware } from "../hardware/probe.ts";
 import { GraphBuilder } from "../runtime/graph-builder.ts";
 import { PROVIDERS, type ProviderName } from "../runtime/providers.ts";
 import { compileModel, openSession, runtimeVersion, type Session, type SessionOptions } from "../runtime/session.ts";
+import { sayWhy } from "../runtime/try-provider.ts";
 import { type CacheEntry, CompiledCache } from "./compiled-cache.ts";
 import { fingerprintFiles, fingerprintModel } from "./fingerprint.ts";
 import type { Weights } from "./linear.ts";
@@ -62,7 +63,7 @@ async function withFallback<S>(options: CompileOptions, open: (provider: Provide
     if (!PROVIDERS[wanted].platforms.includes(here)) throw new Error(`onnxruntime-node has none for ${here}.`);
     return await open(wanted);
   } catch (error) {
-    options.onFallback?.(wanted, error instanceof Error ? error.message : String(error));
+    options.onFallback?.(wanted, sayWhy(error));
     return await open("cpu");
   }
 }

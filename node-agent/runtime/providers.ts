@@ -63,7 +63,8 @@ export const PROVIDERS: Record<ProviderName, Provider> = {
     tried: false,
     // Attention stays with its cache: on the device, the whole cache would cross the bus twice at every step.
     sessionOptions: (cpuNodes) => ({
-      executionProviders: [{ name: "webgpu", forceCpuNodeNames: cpuNodes }, "cpu"],
+      // An empty list is refused.
+      executionProviders: [cpuNodes.length === 0 ? "webgpu" : { name: "webgpu", forceCpuNodeNames: cpuNodes }, "cpu"],
     }),
   },
   coreml: {

@@ -14,6 +14,9 @@ export type Tensors = Record<string, Tensor>;
 /** Version of the native library: compiled files are good for this one only. */
 export const runtimeVersion: string = env.versions.node ?? env.versions.common;
 
+// Errors come as exceptions, and are told where they matter; ONNX Runtime would also write them to stderr.
+env.logLevel = "fatal";
+
 export interface SessionOptions {
   provider: ProviderName;
   /** Intra-op threads. */
