@@ -2,6 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { samplingSchema, toolSchema } from "../../inference/request.ts";
 import { supported } from "../validation.ts";
 import { chatMessageSchema } from "./chat-message-schema.ts";
+import { formatsOf, outputFields } from "./output-schema.ts";
 
 const sampling = samplingSchema.shape;
 
@@ -12,19 +13,29 @@ const functionToolSchema = z
       ...toolSchema.shape,
       description: toolSchema.shape.description.nullable(),
       parameters: toolSchema.shape.parameters.nullable(),
-      strict: supported(z.boolean().nullish(), (strict) => strict !== true, "strict schemas are not supported yet"),
+      strict: z.boolean().nullish().openapi({ description: "Arguments are held to their schema whatever this says." }),
     }),
   })
   .openapi("Tool");
 
-const toolChoiceSchema = supported(
-  z.union([
+const toolChoiceSchema = z
+  .union([
     z.enum(["none", "auto", "required"]),
-    z.looseObject({ type: z.enum(["function", "allowed_tools", "custom"]) }),
-  ]),
-  (choice) => choice === "auto" || choice === "none",
-  "only 'auto' and 'none' are supported",
-);
+    z.strictObject({
+      type: z.literal("function"),
+      function: z.strictObject({ name: z.string().min(1).max(128) }),
+    }),
+    supported(
+      z.looseObject({ type: z.enum(["allowed_tools", "custom"]) }),
+      () => false,
+      "only the type 'function' is supported",
+    ),
+  ])
+  .openapi({ description: "Whether tools may, must or must not be called, or which one must be." });
+
+function isCallRequired(choice: z.infer<typeof toolChoiceSchema> | null | undefined): boolean {
+  return choice === "required" || (typeof choice === "object" && choice !== null);
+}
 
 const tokens = z.number().int().min(1).max(1_000_000).nullish();
 const text = z.string().max(512).nullish();
@@ -33,6 +44,7 @@ const off = <Schema extends z.ZodType>(schema: Schema, sentence = "it is not sup
 
 /** What changes the answer, and is honoured. */
 const honoured = {
+  ...outputFields,
   model: z.string().min(1).max(256).openapi({ description: "A name of GET /v1/models.", example: "starter" }),
   messages: z.array(chatMessageSchema).min(1).max(2048),
   stream: z.boolean().nullish().openapi({ description: "Send the answer as server-sent events while it is made." }),
@@ -73,24 +85,6 @@ const harmless = {
 
 /** Known to OpenAI's API: only the value that means what happens here anyway is taken. */
 const refused = {
-  n: supported(z.number().int().min(1).max(128).nullish(), (n) => (n ?? 1) === 1, "only 1 is supported"),
-  parallel_tool_calls: supported(z.boolean().nullish(), (on) => on !== false, "calls cannot be limited to one"),
-  response_format: supported(
-    z.looseObject({ type: z.enum(["text", "json_object", "json_schema"]) }).nullish(),
-    (format) => (format?.type ?? "text") === "text",
-    "only the type 'text' is supported",
-  ),
-  logprobs: supported(z.boolean().nullish(), (on) => on !== true, "log probabilities are not supported"),
-  top_logprobs: supported(
-    z.number().int().min(0).max(20).nullish(),
-    (count) => (count ?? 0) === 0,
-    "log probabilities are not supported",
-  ),
-  logit_bias: supported(
-    z.record(z.string(), z.number()).nullish(),
-    (bias) => Object.keys(bias ?? {}).length === 0,
-    "biases are not supported",
-  ),
   modalities: supported(
     z.array(z.enum(["text", "audio"])).nullish(),
     (list) => (list ?? []).every((modality) => modality === "text"),
@@ -123,6 +117,18 @@ export const chatRequestSchema = z
   .refine((body) => !body.stream_options || body.stream === true, {
     path: ["stream_options"],
     error: "it is only allowed when 'stream' is true",
+  })
+  .refine((body) => (body.top_logprobs ?? 0) === 0 || body.logprobs === true, {
+    path: ["top_logprobs"],
+    error: "it is only allowed when 'logprobs' is true",
+  })
+  .refine((body) => formatsOf(body).length <= 1, {
+    path: ["response_format"],
+    error: "give only one of 'response_format', 'structured_outputs' and 'grammar'",
+  })
+  .refine((body) => !isCallRequired(body.tool_choice) || (body.tools?.length ?? 0) > 0, {
+    path: ["tool_choice"],
+    error: "it asks for a call, and there are no 'tools'",
   })
   .openapi("ChatCompletionRequest", {
     example: { model: "starter", messages: [{ role: "user", content: "What can you do?" }] },

@@ -1,18 +1,25 @@
+import { z } from "@hono/zod-openapi";
 import { PorchlightError } from "../../errors.ts";
 import type { GenerateRequest, Message, Sampling, Tool } from "../../inference/request.ts";
 import type { ChatContent, ChatMessage } from "./chat-message-schema.ts";
 import type { ChatRequest } from "./chat-request-schema.ts";
+import { toResponseFormat } from "./output-schema.ts";
 
 /** The canonical request that a chat body means. Throws PorchlightError 400 for what only the whole history shows. */
 export function toGenerateRequest(body: ChatRequest): GenerateRequest {
   const maxTokens = body.max_completion_tokens ?? body.max_tokens ?? undefined;
   const stop = typeof body.stop === "string" ? [body.stop] : (body.stop ?? []);
   const tools = body.tool_choice === "none" ? [] : toTools(body.tools ?? []);
+  const responseFormat = toResponseFormat(body);
   return {
     model: body.model,
     messages: toMessages(body.messages),
     ...(tools.length === 0 ? {} : { tools }),
+    ...(tools.length === 0 ? {} : toToolChoice(body)),
+    ...(responseFormat === undefined ? {} : { responseFormat }),
     sampling: toSampling(body),
+    ...(body.logit_bias && Object.keys(body.logit_bias).length > 0 ? { logitBias: body.logit_bias } : {}),
+    ...(body.logprobs === true ? { topLogprobs: body.top_logprobs ?? 0 } : {}),
     ...(maxTokens === undefined ? {} : { maxTokens }),
     ...(stop.length === 0 ? {} : { stop }),
   };
@@ -54,6 +61,30 @@ function toTools(tools: NonNullable<ChatRequest["tools"]>): Tool[] {
     ...(typeof description === "string" ? { description } : {}),
     ...(parameters ? { parameters } : {}),
   }));
+}
+
+function toToolChoice(body: ChatRequest): Pick<GenerateRequest, "toolChoice" | "parallelToolCalls"> {
+  const choice = body.tool_choice ?? "auto";
+  // The schema has refused other kinds of choice by name.
+  const named =
+    typeof choice === "object" && "function" in choice ? functionNameSchema.parse(choice.function) : undefined;
+  return {
+    ...(named === undefined ? {} : { toolChoice: named }),
+    ...(choice === "required" ? { toolChoice: choice } : {}),
+    ...(body.parallel_tool_calls === false ? { parallelToolCalls: false } : {}),
+  };
+}
+
+const functionNameSchema = z.object({ name: z.string() });
+
+/** The requests for the choices of an answer: the first is the request itself, each later one has a seed of its own. */
+export function toChoices(request: GenerateRequest, count: number): GenerateRequest[] {
+  const { seed } = request.sampling;
+  return Array.from({ length: count }, (_, index) => {
+    if (index === 0 || seed === undefined) return request;
+    // Away from the end of the safe integers.
+    return { ...request, sampling: { ...request.sampling, seed: seed > 0 ? seed - index : seed + index } };
+  });
 }
 
 function toSampling(body: ChatRequest): Sampling {

@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { PorchlightError, type WireError } from "../../errors.ts";
 import type { GenerateEvent } from "../../inference/event.ts";
+import type { TokenLogprob } from "../../inference/output-format.ts";
 import { errorBody } from "../errors.ts";
 
 const usageSchema = z
@@ -21,6 +22,23 @@ const answerCallSchema = z.object({
   function: z.object({ name: z.string(), arguments: z.string() }),
 });
 
+const candidateSchema = z.object({
+  token: z.string(),
+  logprob: z.number(),
+  bytes: z.array(z.number().int()),
+});
+
+const logprobsSchema = z
+  .object({
+    content: z.array(candidateSchema.extend({ top_logprobs: z.array(candidateSchema) })),
+    refusal: z.null(),
+  })
+  .nullable()
+  .openapi({
+    description: "When asked for: how likely the model held each token, before temperature and constraints.",
+  });
+type Logprobs = z.infer<typeof logprobsSchema>;
+
 const finishReasonSchema = z.enum(["stop", "length", "tool_calls"]);
 
 export const chatCompletionSchema = z
@@ -31,14 +49,14 @@ export const chatCompletionSchema = z
     model: z.string(),
     choices: z.array(
       z.object({
-        index: z.literal(0),
+        index: z.number().int(),
         message: z.object({
           role: z.literal("assistant"),
           content: z.string().nullable(),
           refusal: z.null(),
           tool_calls: z.array(answerCallSchema).optional(),
         }),
-        logprobs: z.null(),
+        logprobs: logprobsSchema,
         finish_reason: finishReasonSchema,
       }),
     ),
@@ -76,14 +94,14 @@ export const chatChunkSchema = z
     model: z.string(),
     choices: z.array(
       z.object({
-        index: z.literal(0),
+        index: z.number().int(),
         delta: z.object({
           role: z.literal("assistant").optional(),
           content: z.string().nullable().optional(),
           refusal: z.null().optional(),
           tool_calls: z.array(answerCallSchema.extend({ index: z.number().int() })).optional(),
         }),
-        logprobs: z.null(),
+        logprobs: logprobsSchema,
         finish_reason: finishReasonSchema.nullable(),
       }),
     ),
@@ -115,20 +133,39 @@ export async function collectCompletion(
   let content = "";
   let usage = toUsage(undefined);
   const calls: z.infer<typeof answerCallSchema>[] = [];
+  const logprobs: TokenLogprob[] = [];
   for await (const event of events) {
-    if (event.type === "text") content += event.text;
-    else if (event.type === "tool_call") calls.push(toCall(event));
+    if (event.type === "text") {
+      content += event.text;
+      logprobs.push(...(event.logprobs ?? []));
+    } else if (event.type === "tool_call") calls.push(toCall(event));
     else if (event.type === "usage") usage = toUsage(event);
     else if (event.type === "error") throw PorchlightError.fromWire(event.error);
     else if (event.type === "finish") {
       const text = content === "" && calls.length > 0 ? null : content;
       const toolCalls = calls.length === 0 ? {} : { tool_calls: calls };
       const message = { role: "assistant" as const, content: text, refusal: null, ...toolCalls };
-      const choice = { index: 0 as const, message, logprobs: null, finish_reason: event.reason };
+      const choice = { index: 0, message, logprobs: toLogprobs(logprobs), finish_reason: event.reason };
       return { ...ordered(head, "chat.completion" as const), choices: [choice], usage };
     }
   }
   throw new PorchlightError("internal", undefined, { cause: new Error("The events ended without finish or error.") });
+}
+
+/** The answer that has the one choice of each of some answers to the same prompt, at least one. */
+export function joinCompletions(head: AnswerHead, completions: readonly ChatCompletion[]): ChatCompletion {
+  const usages = completions.map(({ usage }) => usage);
+  const choices = completions.flatMap((completion, index) =>
+    completion.choices.map((choice) => ({ ...choice, index })),
+  );
+  return { ...ordered(head, "chat.completion" as const), choices, usage: joinUsages(usages) };
+}
+
+/** The prompt counts once, as OpenAI counts it. */
+function joinUsages(usages: readonly Usage[]): Usage {
+  const [first = toUsage(undefined)] = usages;
+  const completion = usages.reduce((total, usage) => total + usage.completion_tokens, 0);
+  return { ...first, completion_tokens: completion, total_tokens: first.prompt_tokens + completion };
 }
 
 /** Encodes one answer's events as server-sent events in OpenAI's chunks. What is the same in every chunk is made once. */
@@ -136,32 +173,43 @@ export class ChatChunkEncoder {
   readonly #head: string;
   readonly #tail: string;
   readonly #includeUsage: boolean;
-  #started = false;
+  readonly #choices: number;
+  readonly #started = new Set<number>();
+  #finished = 0;
   #ended = false;
-  #usage: UsageEvent | undefined;
+  readonly #usages: Usage[] = [];
 
-  constructor(head: AnswerHead, options: { includeUsage: boolean }) {
+  /** @param options.choices how many generations make up the answer; 1 if absent */
+  constructor(head: AnswerHead, options: { includeUsage: boolean; choices?: number }) {
     const constant = JSON.stringify(ordered(head, "chat.completion.chunk")).slice(0, -1);
     this.#head = `data: ${constant},"choices":[`;
     this.#includeUsage = options.includeUsage;
+    this.#choices = options.choices ?? 1;
     this.#tail = options.includeUsage ? `],"usage":null}\n\n` : `]}\n\n`;
   }
 
-  /** The text to send for one event; empty for those that have no chunk. */
-  encode(event: GenerateEvent): string {
+  /** The text to send for one event of a choice; empty for those that have no chunk. */
+  encode(event: GenerateEvent, choice = 0): string {
     switch (event.type) {
-      case "text":
-        return this.#opening() + this.#chunk(`{"content":${JSON.stringify(event.text)}}`);
-      case "tool_call":
-        return (
-          this.#opening() + this.#chunk(JSON.stringify({ tool_calls: [{ index: event.index, ...toCall(event) }] }))
-        );
+      case "text": {
+        const logprobs = toLogprobs(event.logprobs ?? []);
+        return this.#opening(choice) + this.#chunk(choice, `{"content":${JSON.stringify(event.text)}}`, { logprobs });
+      }
+      case "tool_call": {
+        const delta = JSON.stringify({ tool_calls: [{ index: event.index, ...toCall(event) }] });
+        return this.#opening(choice) + this.#chunk(choice, delta);
+      }
       case "usage":
-        this.#usage = event;
+        this.#usages.push(toUsage(event));
         break;
       case "finish":
-        this.#ended = true;
-        return this.#opening() + this.#chunk("{}", event.reason) + this.#usageChunk();
+        this.#finished++;
+        this.#ended = this.#finished === this.#choices;
+        return (
+          this.#opening(choice) +
+          this.#chunk(choice, "{}", { reason: event.reason }) +
+          (this.#ended ? this.#usageChunk() : "")
+        );
       case "error":
         return this.fail(event.error);
       case "progress":
@@ -182,19 +230,20 @@ export class ChatChunkEncoder {
     return `${missing}data: [DONE]\n\n`;
   }
 
-  #opening(): string {
-    if (this.#started) return "";
-    this.#started = true;
-    return this.#chunk(`{"role":"assistant","content":"","refusal":null}`);
+  #opening(choice: number): string {
+    if (this.#started.has(choice)) return "";
+    this.#started.add(choice);
+    return this.#chunk(choice, `{"role":"assistant","content":"","refusal":null}`);
   }
 
-  #chunk(delta: string, finishReason?: string): string {
-    const reason = finishReason === undefined ? "null" : `"${finishReason}"`;
-    return `${this.#head}{"index":0,"delta":${delta},"logprobs":null,"finish_reason":${reason}}${this.#tail}`;
+  #chunk(choice: number, delta: string, more: { logprobs?: Logprobs; reason?: string } = {}): string {
+    const reason = more.reason === undefined ? "null" : `"${more.reason}"`;
+    const logprobs = more.logprobs ? JSON.stringify(more.logprobs) : "null";
+    return `${this.#head}{"index":${choice},"delta":${delta},"logprobs":${logprobs},"finish_reason":${reason}}${this.#tail}`;
   }
 
   #usageChunk(): string {
-    return this.#includeUsage ? `${this.#head}],"usage":${JSON.stringify(toUsage(this.#usage))}}\n\n` : "";
+    return this.#includeUsage ? `${this.#head}],"usage":${JSON.stringify(joinUsages(this.#usages))}}\n\n` : "";
   }
 }
 
@@ -204,6 +253,13 @@ function ordered<Kind extends string>({ id, created, model }: AnswerHead, object
 
 function toCall({ call }: ToolCallEvent): z.infer<typeof answerCallSchema> {
   return { id: call.id, type: "function", function: { name: call.name, arguments: call.arguments } };
+}
+
+/** null where there are none: they were not asked for, or the answer has no text. */
+function toLogprobs(tokens: readonly TokenLogprob[]): Logprobs {
+  if (tokens.length === 0) return null;
+  const content = tokens.map(({ top, ...chosen }) => ({ ...chosen, top_logprobs: top }));
+  return { content, refusal: null };
 }
 
 function toUsage(event: UsageEvent | undefined): Usage {

@@ -1,20 +1,23 @@
 import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
 import type { Context, Env } from "hono";
 import type { InferenceBackend } from "../../inference/backend.ts";
+import type { GenerateEvent } from "../../inference/event.ts";
 import { orAborted } from "../abort.ts";
 import { errorResponses, jsonBody, registerRoute } from "../document.ts";
 import { awaitFirstEvent } from "../first-event.ts";
 import { readJsonBody } from "../json-body.ts";
 import { API_LIMITS } from "../limits.ts";
 import { eventStream, SSE_HEADERS } from "../sse.ts";
+import { mergeChoices } from "./choices.ts";
 import { chatRequestSchema } from "./chat-request-schema.ts";
-import { toGenerateRequest } from "./chat-request.ts";
+import { toChoices, toGenerateRequest } from "./chat-request.ts";
 import {
   answerHead,
   ChatChunkEncoder,
   chatChunkSchema,
   chatCompletionSchema,
   collectCompletion,
+  joinCompletions,
 } from "./chat-response.ts";
 
 const route = createRoute({
@@ -47,15 +50,23 @@ export function mountChat<E extends Env>(app: OpenAPIHono<E>, backend: (c: Conte
     const request = toGenerateRequest(body);
     const left = new AbortController();
     const signal = AbortSignal.any([c.req.raw.signal, left.signal]);
-    const generation = backend(c).generate(request, signal);
+    const choices = body.n ?? 1;
+    const generations = toChoices(request, choices).map((one) => backend(c).generate(one, signal));
     const head = answerHead(request.model);
     if (body.stream !== true) {
-      return c.json(await orAborted(collectCompletion(head, generation), signal), 200);
+      const collected = Promise.all(generations.map((generation) => collectCompletion(head, generation)));
+      try {
+        return c.json(joinCompletions(head, await orAborted(collected, signal)), 200);
+      } catch (error) {
+        // One choice failed: the others are of no use.
+        left.abort();
+        throw error;
+      }
     }
-    const events = await awaitFirstEvent(generation, { waitMs: API_LIMITS.headersAfterMs, signal });
-    const encoder = new ChatChunkEncoder(head, { includeUsage: body.stream_options?.include_usage === true });
-    const stream = eventStream(events, {
-      encode: (event) => encoder.encode(event),
+    const events = await firstEvents(generations, signal, left);
+    const encoder = new ChatChunkEncoder(head, { includeUsage: body.stream_options?.include_usage === true, choices });
+    const stream = eventStream(mergeChoices(events), {
+      encode: ({ event, choice }) => encoder.encode(event, choice),
       fail: (error) => encoder.fail(error),
       end: () => encoder.end(),
       keepAliveMs: API_LIMITS.keepAliveMs,
@@ -63,4 +74,19 @@ export function mountChat<E extends Env>(app: OpenAPIHono<E>, backend: (c: Conte
     });
     return c.body(stream, 200, SSE_HEADERS);
   });
+}
+
+/** Every choice's events, once all have begun. */
+async function firstEvents(
+  generations: readonly AsyncIterable<GenerateEvent>[],
+  signal: AbortSignal,
+  left: AbortController,
+): Promise<AsyncIterableIterator<GenerateEvent>[]> {
+  const options = { waitMs: API_LIMITS.headersAfterMs, signal };
+  try {
+    return await Promise.all(generations.map((generation) => awaitFirstEvent(generation, options)));
+  } catch (error) {
+    left.abort();
+    throw error;
+  }
 }
