@@ -4,6 +4,7 @@ import { PorchlightError } from "../../shared/errors.ts";
 import { SUPPORTED_ARCHITECTURES } from "../model/config.ts";
 import { pullModel, type PullEvent } from "../model/pull/pull.ts";
 import { checkModelName, parseSource } from "../model/pull/source.ts";
+import { listVersions } from "../model/store/versions.ts";
 import { CATALOGUE } from "../model/store/catalogue.ts";
 import type { StoredVersion } from "../model/store/commit.ts";
 import { findLocalFiles, importModel, linkModel } from "../model/store/import-local.ts";
@@ -82,6 +83,9 @@ async function done(
   say(
     `${styled("green", "✓")} ${styled("bold", name)} ${changed ? "is here" : "was here already, unchanged"}: ${folder}`,
   );
+  const oldest = (await listVersions(modelsDir, name)).at(-1);
+  if (changed && oldest !== undefined && oldest.id !== stored?.version)
+    say(`  The version before is kept: porchlight models rollback ${name}`);
   if (model.usable) say(`  Use it: porchlight up --model ${name}`);
   else say(styled("yellow", `  This build cannot load it: ${model.problem}`));
   return 0;

@@ -1,3 +1,4 @@
+import type { ManifestFile } from "../model/store/manifest.ts";
 import { findModel } from "./models-find.ts";
 import { describeModel } from "./models-list.ts";
 import type { ModelsContext } from "./models.ts";
@@ -8,7 +9,9 @@ export async function showModel({ flags, modelsDir, model: name }: ModelsContext
   const found = await findModel(modelsDir, name);
   const { model, manifest } = found;
   if (flags.json) {
-    process.stdout.write(`${JSON.stringify({ ...describeModel(found), files: manifest?.files ?? [] })}\n`);
+    process.stdout.write(
+      `${JSON.stringify({ ...describeModel(found), files: manifest?.files.map(describeFile) ?? [] })}\n`,
+    );
     return 0;
   }
   const facts: [string, string][] = [
@@ -39,4 +42,9 @@ export async function showModel({ flags, modelsDir, model: name }: ModelsContext
     process.stdout.write(`\n${formatTable(["FILE", "SIZE", "SHA-256"], rows)}\n`);
   }
   return 0;
+}
+
+/** Of hashes per tensor there may be thousands. */
+function describeFile({ tensors, ...file }: ManifestFile) {
+  return { ...file, ...(tensors === undefined ? {} : { tensors: tensors.length }) };
 }

@@ -1,6 +1,7 @@
 import { basename } from "node:path";
 import { PorchlightError } from "../../../shared/errors.ts";
 import { isGguf, modelNameOf } from "../model-files.ts";
+import { canBeTogether } from "../store/manifest.ts";
 import { chooseFiles } from "./choose-files.ts";
 import { hostOf, type HttpClient } from "./http.ts";
 import { contentUrl, listRepository } from "./hub.ts";
@@ -21,9 +22,13 @@ export async function planPull(
   source: Exclude<Source, { kind: "path" }>,
   { http, endpoint, retry, signal }: { http: HttpClient; endpoint: string; retry: RetryTiming; signal: AbortSignal },
 ): Promise<Plan> {
-  return await withRetries(retry, signal, async () =>
+  const plan = await withRetries(retry, signal, async () =>
     source.kind === "hub" ? await planHub(source, http, endpoint, signal) : await planUrl(source.url, http, signal),
   );
+  if (canBeTogether(plan.files)) return plan;
+  const names = plan.files.map(({ name }) => JSON.stringify(name.slice(0, 120))).join(", ");
+  const message = `The model's files have names that cannot be kept here: ${names.slice(0, 2000)}. Nothing was downloaded.`;
+  throw new PorchlightError("model_source_invalid", message);
 }
 
 async function planHub(

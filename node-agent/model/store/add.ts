@@ -22,7 +22,7 @@ export interface AddOptions {
   source: string;
   /** Which state of the source it is, where that has a name. */
   revision?: string;
-  /** Takes the files away from `folder` instead of copying them: for what was made there to be added. */
+  /** Takes the files away from `folder` instead of copying them, also where it fails: for what was made there to be added. */
   move?: boolean;
   signal?: AbortSignal;
 }
@@ -48,17 +48,17 @@ export async function addToStore(options: AddOptions): Promise<StoredVersion> {
   await adoptFolder(modelsDir, name, signal);
   // What an interrupted pull of this name left: the model becomes another one now.
   await rm(staging.files, { recursive: true });
-  const staged: StagedFile[] = [];
-  for (const file of files) {
-    signal?.throwIfAborted();
-    staged.push(await stage(join(folder, file), join(staging.files, file), file, options));
+  try {
+    const staged: StagedFile[] = [];
+    for (const file of files) {
+      signal?.throwIfAborted();
+      staged.push(await stage(join(folder, file), join(staging.files, file), file, options));
+    }
+    const about = { source, ...(revision === undefined ? {} : { revision }) };
+    return await commitVersion(modelsDir, name, staged, about);
+  } finally {
+    await staging.discard();
   }
-  const stored = await commitVersion(modelsDir, name, staged, {
-    source,
-    ...(revision === undefined ? {} : { revision }),
-  });
-  await staging.discard();
-  return stored;
 }
 
 async function stage(from: string, to: string, name: string, { move, signal }: AddOptions): Promise<StagedFile> {

@@ -26,8 +26,9 @@ export async function findLocalFiles(path: string): Promise<{ folder: string; na
     return { folder: join(found, ".."), names: [basename(found)], name: basename(found).slice(0, -".gguf".length) };
   }
   const files = (await filesUnder(found)).filter(isFileName).map((name) => ({ path: name, bytes: 0 }));
-  const names = chooseFiles({ repo: path, commit: "", files }, undefined).map((file) => file.path);
-  return { folder: found, names, name: basename(found) };
+  const { files: chosen, prefix } = chooseFiles({ repo: path, commit: "", files }, undefined);
+  const names = chosen.map((file) => file.path.slice(prefix.length));
+  return { folder: join(found, prefix), names, name: basename(found) };
 }
 
 /** Copies a model on this disk into the store; whole or not at all. Throws what `addToStore` does. */

@@ -51,6 +51,11 @@ export function isFileName(name: string): boolean {
   return FILE_NAME.test(name) && name.toLowerCase() !== MANIFEST_FILE;
 }
 
+/** Whether these can be the files of one model. */
+export function canBeTogether(files: readonly { name: string }[]): boolean {
+  return files.every(({ name }) => isFileName(name)) && haveRoom(files);
+}
+
 /** Some file systems do not tell upper case from lower, and none lets a file be a folder. */
 function haveRoom(files: readonly { name: string }[]): boolean {
   const names = new Set(files.map(({ name }) => name.toLowerCase()));
