@@ -1,11 +1,12 @@
 """
 Makes the models and vectors in test/vectors/embedding with PyTorch and transformers, which share no code with Porchlight:
 
-    python3 -m venv venv && venv/bin/pip install torch transformers tokenizers numpy
+    python3 -m venv venv && venv/bin/pip install torch transformers tokenizers numpy onnx onnxscript
     venv/bin/python test/support/embedding-reference.py test/vectors/embedding
 
 Each model is tiny and has random weights, wide enough that every part of the graph shows in the vectors. Beside the files of a model
 lies expected.json: texts, their token ids by the `tokenizers` library, and the vectors, pooled and normalised here in float64.
+bert-mean.onnx is the first model once more, as PyTorch exports it.
 """
 
 import json
@@ -83,6 +84,27 @@ def write(folder, name, value):
     path.write_text(json.dumps(value) + "\n")
 
 
+class States(torch.nn.Module):
+    """A BERT whose only output is the states of its last layer."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids, attention_mask, token_type_ids):
+        return self.model(input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids).last_hidden_state
+
+
+def export(folder, path):
+    model = tf.BertModel.from_pretrained(folder, add_pooling_layer=False, attn_implementation="eager").eval()
+    ids = torch.ones(2, 5, dtype=torch.long)
+    inputs = ["input_ids", "attention_mask", "token_type_ids"]
+    axes = {name: {0: "texts", 1: "length"} for name in [*inputs, "last_hidden_state"]}
+    torch.onnx.export(
+        States(model), (ids, ids, ids * 0), path, input_names=inputs, output_names=["last_hidden_state"], dynamic_axes=axes, opset_version=17, dynamo=False
+    )
+
+
 def make(folder, seed, parts, config_class, model_class, fields, mode):
     tokenizer, size = tokenizer_of(*parts)
     model = randomise(model_class(config_class(vocab_size=size, **fields)), seed)
@@ -104,5 +126,7 @@ def make(folder, seed, parts, config_class, model_class, fields, mode):
     write(folder, "expected.json", cases)
 
 
+target = pathlib.Path(sys.argv[1])
 for seed, (name, parts) in enumerate(MODELS.items()):
-    make(pathlib.Path(sys.argv[1]) / name, seed, *parts)
+    make(target / name, seed, *parts)
+export(target / "bert-mean", str(target / "bert-mean.onnx"))

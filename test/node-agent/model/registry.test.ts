@@ -129,6 +129,14 @@ describe("choosing", () => {
     expect(chooseDefault([model("seven", 7e9)], GIB)).toBeUndefined();
   });
 
+  test("is never one for embeddings, however large", () => {
+    const vectors = model("vectors", 6e8);
+    const others = [{ ...vectors, info: { ...vectors.info, task: "embed" as const } }];
+    expect(chooseDefault([...others, model("small", 1e6)], 64 * GIB)?.name).toBe("small");
+    expect(chooseDefault(others, 64 * GIB)).toBeUndefined();
+    expect(defaultQuantization({ parameters: 6e8, task: "embed" })).toBe("int8");
+  });
+
   test("the quantisation goes by size", () => {
     const sizes = [5e6, 49e6, 135e6, 360e6, 600e6, 7e9];
     expect(sizes.map((parameters) => defaultQuantization({ parameters }))).toEqual(
