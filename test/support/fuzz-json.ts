@@ -1,7 +1,8 @@
 import * as fc from "fast-check";
 import { mutated } from "./gguf-mutations.ts";
 
-type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+/** What JSON can say. */
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
 const NUMBERS = ["-1", "0", "0.5", "1e308", "1e999", "-0", "9007199254740993", "1e21"];
 /** Values that no writer puts there, as JSON text. */

@@ -1,8 +1,7 @@
+import type { Json } from "./fuzz-json.ts";
 import { TINY_MODELS } from "./model-tiny.ts";
 
 /** Small files of each kind that are as they should be; every part that a reader knows is in one of them. */
-
-type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
 const added = (id: number, content: string, special: boolean) => ({
   id,

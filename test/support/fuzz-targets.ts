@@ -6,7 +6,7 @@ import { modelError } from "../../node-agent/model/model-error.ts";
 import { openModelTensors, readModelConfig, readModelDefaults } from "../../node-agent/model/model-files.ts";
 import { readManifest } from "../../node-agent/model/store/manifest.ts";
 import { loadTextTools } from "../../node-agent/text/load.ts";
-import { hostileJson } from "./fuzz-json.ts";
+import { hostileJson, type Json } from "./fuzz-json.ts";
 import {
   BYTE_LEVEL_TOKENIZER,
   CONFIG,
@@ -18,6 +18,7 @@ import {
   SHARD_INDEX,
   TOKENIZER_CONFIG,
 } from "./fuzz-seeds.ts";
+import { MODEL_TARGETS } from "./fuzz-targets-models.ts";
 import { mutated, readWholeGguf, readWholeModel, SEED_FILE } from "./gguf-mutations.ts";
 import { tinyGguf } from "./gguf-tiny-llama.ts";
 import { encodeGguf } from "./gguf-writer.ts";
@@ -52,12 +53,10 @@ const OUTSIDE = new Uint8Array(
 );
 
 /** A safetensors file whose header is hostile JSON that has the right length. */
-const hostileHeader = hostileJson(structuredClone(headerOf(TENSORS)) as Parameters<typeof hostileJson>[0]).map(
-  (header) => {
-    const length = new Uint8Array(BigUint64Array.of(BigInt(header.length)).buffer);
-    return new Uint8Array(Buffer.concat([length, header, new Uint8Array(792)]));
-  },
-);
+const hostileHeader = hostileJson(structuredClone(headerOf(TENSORS)) as Json).map((header) => {
+  const length = new Uint8Array(BigUint64Array.of(BigInt(header.length)).buffer);
+  return new Uint8Array(Buffer.concat([length, header, new Uint8Array(792)]));
+});
 
 async function readTensors(folder: string): Promise<void> {
   const source = await openModelTensors(folder);
@@ -169,6 +168,7 @@ export const FUZZ_TARGETS: readonly FuzzTarget[] = [
       if ((await readManifest(folder)) === undefined) throw modelError("There is no manifest that can be read.");
     },
   },
+  ...MODEL_TARGETS,
 ];
 
 /** Writes what surrounds a target's damaged file. */
