@@ -3,6 +3,7 @@ import { z } from "zod";
 import { ARCHITECTURES, type ArchitectureName } from "./architectures/all.ts";
 import type { Architecture } from "./architectures/architecture.ts";
 import { readJson } from "./json-file.ts";
+import type { Experts } from "./mixture-of-experts.ts";
 import { modelError } from "./model-error.ts";
 import { type RawConfig, rawConfigSchema } from "./raw-config.ts";
 import { fitRope, parseRope, type Rope } from "./rope.ts";
@@ -53,6 +54,8 @@ export interface ModelConfig {
   tensorPrefix: string;
   /** The files hold queries, keys and values in one tensor, and gate and up in another. */
   fusedProjections: boolean;
+  /** Undefined where every layer has one feed-forward layer for all tokens. */
+  experts: Experts | undefined;
 }
 
 const ACTIVATIONS = { silu: "silu", gelu_pytorch_tanh: "gelu_tanh" } as const;
@@ -123,6 +126,7 @@ function fromRaw(architecture: ArchitectureName, kind: Architecture, raw: RawCon
     biases: { qkv: false, output: false, mlp: false },
     tensorPrefix: kind.within?.tensors ?? "",
     fusedProjections: false,
+    experts: undefined,
     ...differences,
     ropes,
   };

@@ -54,6 +54,12 @@ export const rawConfigSchema = z.object({
     }),
   ),
   query_pre_attn_scalar: positive.nullish(),
+  num_experts: dimension.max(4096).nullish(),
+  num_experts_per_tok: dimension.max(4096).nullish(),
+  moe_intermediate_size: dimension.nullish(),
+  norm_topk_prob: flag.nullish(),
+  decoder_sparse_step: dimension.nullish(),
+  mlp_only_layers: perLayer(z.number().int().nonnegative()),
   attn_logit_softcapping: positive.nullish(),
   final_logit_softcapping: positive.nullish(),
   /** Only the method is looked at: the tensors themselves say how they are held. */

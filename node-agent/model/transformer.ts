@@ -5,6 +5,7 @@ import type { ModelConfig } from "./config.ts";
 import { addFeedForward } from "./feed-forward.ts";
 import { GRAPH_VALUES, type Shared, type Stream } from "./graph-values.ts";
 import { addBiases, addLinear, type Precision, type Weights } from "./linear.ts";
+import { addMixtureOfExperts } from "./mixture-of-experts.ts";
 import { addNorm, addStreamNorm } from "./norm.ts";
 import { ropeCaches } from "./rope.ts";
 import { addEmbedding } from "./token-table.ts";
@@ -31,8 +32,11 @@ export function precisionsOf(quantization: Quantization, own?: Quantization): Pr
 /** Weights that the graph reads, but for the few in norms of heads and biases; a tied embedding counts twice since it is converted twice. */
 export function weightCount(config: ModelConfig): number {
   const { hiddenSize, ffnSize, heads, kvHeads, headDim } = config;
-  const layer = hiddenSize * headDim * (2 * heads + 2 * kvHeads) + 3 * hiddenSize * ffnSize + 2 * hiddenSize;
-  return config.layers * layer + 2 * config.vocabSize * hiddenSize + hiddenSize;
+  const layer = hiddenSize * headDim * (2 * heads + 2 * kvHeads) + 2 * hiddenSize;
+  const { experts } = config;
+  const sparse = experts?.layers.filter(Boolean).length ?? 0;
+  const widths = (config.layers - sparse) * ffnSize + sparse * (experts?.count ?? 0) * (experts?.ffnSize ?? 0);
+  return config.layers * layer + 3 * hiddenSize * widths + 2 * config.vocabSize * hiddenSize + hiddenSize;
 }
 
 /**
@@ -115,7 +119,11 @@ export async function addLayer(
     delta,
     residual,
   });
-  const fed = await addFeedForward(config, weights, precisions.linear, layer, after.normed);
+  const { experts } = config;
+  const fed =
+    experts?.layers[layer] === true
+      ? await addMixtureOfExperts(config, experts, weights, precisions.linear, layer, after.normed)
+      : await addFeedForward(config, weights, precisions.linear, layer, after.normed);
   return { delta: await postNorm("post_norm2", "post_feedforward_layernorm", fed), residual: after.residual };
 }
 

@@ -4,8 +4,8 @@ import { PbfWriter } from "pbf";
 export const ELEMENT_TYPES = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7 } as const;
 export type ElementType = keyof typeof ELEMENT_TYPES;
 
-/** An attribute: an integer unless it is marked as a float, since ONNX does not convert between the two. */
-export type Attribute = number | { float: number };
+/** An attribute: a number is an integer unless it is marked as a float, since ONNX does not convert between the two. */
+export type Attribute = number | string | { float: number };
 
 export interface OnnxNode {
   name: string;
@@ -45,7 +45,7 @@ export interface OnnxModel {
 
 const IR_VERSION = 10;
 /** AttributeProto.AttributeType. */
-const ATTRIBUTE = { float: 1, int: 2 } as const;
+const ATTRIBUTE = { float: 1, int: 2, string: 3 } as const;
 /** TensorProto.DataLocation. */
 const LOCATION_EXTERNAL = 1;
 
@@ -100,6 +100,9 @@ function writeAttribute([name, value]: [string, Attribute], pbf: PbfWriter): voi
   if (typeof value === "number") {
     pbf.writeVarintField(3, value);
     pbf.writeVarintField(20, ATTRIBUTE.int);
+  } else if (typeof value === "string") {
+    pbf.writeStringField(4, value);
+    pbf.writeVarintField(20, ATTRIBUTE.string);
   } else {
     pbf.writeFloatField(2, value.float);
     pbf.writeVarintField(20, ATTRIBUTE.float);

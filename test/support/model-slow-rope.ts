@@ -25,6 +25,11 @@ export interface SlowConfig {
   readonly attn_logit_softcapping?: number;
   readonly final_logit_softcapping?: number;
   readonly query_pre_attn_scalar?: number;
+  readonly num_experts?: number;
+  readonly num_experts_per_tok?: number;
+  readonly moe_intermediate_size?: number;
+  readonly norm_topk_prob?: boolean;
+  readonly mlp_only_layers?: readonly number[];
 }
 
 const number = (value: unknown): number => {

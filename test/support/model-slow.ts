@@ -39,7 +39,9 @@ export function slowModel(config: SlowConfig, weights: SlowWeights, tokens: read
       const out = linear(`${from}.self_attn.o_proj`, attended[i] ?? x);
       add(x, sandwich ? norm(`${from}.post_attention_layernorm`, out) : out);
       const input = norm(`${from}.${sandwich ? "pre_feedforward" : "post_attention"}_layernorm`, x);
-      const fed = feedForward(weights, from, input, linear, gemma);
+      const fed = weights.has(`${from}.mlp.gate.weight`)
+        ? mixture(config, `${from}.mlp`, input, linear)
+        : feedForward(weights, from, input, linear, gemma);
       add(x, sandwich ? norm(`${from}.post_feedforward_layernorm`, fed) : fed);
     }
   }
@@ -109,6 +111,7 @@ function windowOf(config: SlowConfig, layer: number): number {
         return true;
       case "Qwen2ForCausalLM":
       case "Qwen3ForCausalLM":
+      case "Qwen3MoeForCausalLM":
         return config.use_sliding_window === true && layer >= (config.max_window_layers ?? 0);
       case "Gemma2ForCausalLM":
         return layer % 2 === 0;
@@ -148,6 +151,27 @@ function feedForward(weights: SlowWeights, from: string, x: Float64Array, linear
     `${from}.mlp.down_proj`,
     gate.map((value, i) => value * (both[i + both.length / 2] ?? 0)),
   );
+}
+
+/** The experts with the largest shares, each weighted by its own. */
+function mixture(config: SlowConfig, from: string, x: Float64Array, linear: Linear): Float64Array {
+  const exponents = linear(`${from}.gate`, x).map(Math.exp);
+  const all = exponents.reduce((sum, value) => sum + value, 0);
+  const order = [...exponents.keys()].toSorted((a, b) => (exponents[b] ?? 0) - (exponents[a] ?? 0));
+  const chosen = order.slice(0, config.num_experts_per_tok);
+  const among = config.norm_topk_prob === true ? chosen.reduce((sum, i) => sum + (exponents[i] ?? 0), 0) : all;
+  const out = new Float64Array(x.length);
+  for (const expert of chosen) {
+    const up = linear(`${from}.experts.${expert}.up_proj`, x);
+    const gate = linear(`${from}.experts.${expert}.gate_proj`, x);
+    const inner = gate.map((value, i) => (value / (1 + Math.exp(-value))) * (up[i] ?? 0));
+    const share = (exponents[expert] ?? 0) / among;
+    add(
+      out,
+      linear(`${from}.experts.${expert}.down_proj`, inner).map((value) => value * share),
+    );
+  }
+  return out;
 }
 
 function geluTanh(x: number): number {

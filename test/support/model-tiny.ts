@@ -92,6 +92,25 @@ export const TINY_MODELS: Readonly<Record<string, TinyModel>> = {
     biases: QKV,
   },
   Qwen3: { ...named("Qwen3ForCausalLM", { tie_word_embeddings: true }), qkNorms: true },
+  "Qwen3-MoE": {
+    ...named("Qwen3MoeForCausalLM", {
+      hidden_size: 96,
+      num_experts: 8,
+      num_experts_per_tok: 3,
+      moe_intermediate_size: 32,
+      norm_topk_prob: true,
+    }),
+    qkNorms: true,
+  },
+  "Qwen3-MoE, a dense layer, shares of all experts": {
+    ...named("Qwen3MoeForCausalLM", {
+      num_experts: 5,
+      num_experts_per_tok: 2,
+      moe_intermediate_size: 30,
+      mlp_only_layers: [1],
+    }),
+    qkNorms: true,
+  },
   Mistral: named("MistralForCausalLM", { sliding_window: 5 }),
   SmolLM3: named("SmolLM3ForCausalLM", { no_rope_layers: [1, 0, 1], tie_word_embeddings: true }),
   "Phi-3": { ...named("Phi3ForCausalLM", { sliding_window: 9 }), fused: true },
@@ -147,6 +166,16 @@ export function tinyTensors(model: TinyModel, seed: number): Map<string, { shape
     matrix(`${from}.self_attn.o_proj`, hidden, q);
     gain(`${from}.post_attention_layernorm`);
     if (model.sandwichNorms) for (const part of ["pre", "post"]) gain(`${from}.${part}_feedforward_layernorm`);
+    const { num_experts: experts = 0, moe_intermediate_size: width = 0 } = config;
+    if (experts > 0 && config.mlp_only_layers?.includes(layer) !== true) {
+      matrix(`${from}.mlp.gate`, experts, hidden);
+      for (let expert = 0; expert < experts; expert++) {
+        const own = `${from}.mlp.experts.${expert}`;
+        for (const part of ["gate", "up"]) matrix(`${own}.${part}_proj`, width, hidden);
+        matrix(`${own}.down_proj`, hidden, width);
+      }
+      continue;
+    }
     if (model.fused) matrix(`${from}.mlp.gate_up_proj`, 2 * ffn, hidden);
     else for (const part of ["gate", "up"]) matrix(`${from}.mlp.${part}_proj`, ffn, hidden);
     matrix(`${from}.mlp.down_proj`, hidden, ffn);

@@ -6,6 +6,7 @@ import { mistral } from "./mistral.ts";
 import { phi3 } from "./phi3.ts";
 import { qwen2 } from "./qwen2.ts";
 import { qwen3 } from "./qwen3.ts";
+import { qwen3Moe } from "./qwen3-moe.ts";
 import { smollm3 } from "./smollm3.ts";
 
 /** The architectures there is a graph for, by their names in config.json. */
@@ -14,6 +15,7 @@ export const ARCHITECTURES = {
   MistralForCausalLM: mistral,
   Qwen2ForCausalLM: qwen2,
   Qwen3ForCausalLM: qwen3,
+  Qwen3MoeForCausalLM: qwen3Moe,
   SmolLM3ForCausalLM: smollm3,
   Phi3ForCausalLM: phi3,
   Gemma2ForCausalLM: gemma2,

@@ -15,6 +15,7 @@ export type Differences = Partial<
     | "postNorms"
     | "biases"
     | "fusedProjections"
+    | "experts"
   >
 >;
 
