@@ -86,7 +86,9 @@ async function done(
   const oldest = (await listVersions(modelsDir, name)).at(-1);
   if (changed && oldest !== undefined && oldest.id !== stored?.version)
     say(`  The version before is kept: porchlight models rollback ${name}`);
-  if (model.usable) say(`  Use it: porchlight up --model ${name}`);
+  if (model.usable && model.info.task === "embed") {
+    say(`  It makes embeddings: porchlight up serves it beside the chat models, at /v1/embeddings as "${name}".`);
+  } else if (model.usable) say(`  Use it: porchlight up --model ${name}`);
   else say(styled("yellow", `  This build cannot load it: ${model.problem}`));
   return 0;
 }

@@ -21,6 +21,7 @@ export async function showModel({ flags, modelsDir, model: name }: ModelsContext
     ...(model.usable
       ? ([
           ["Architecture", model.info.architecture],
+          ["Task", model.info.task],
           ["Parameters", formatParameters(model.info.parameters)],
           ["Context", `${model.info.contextLength} tokens`],
           ["Runs as", model.info.quantization],
