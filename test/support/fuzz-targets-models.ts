@@ -13,9 +13,11 @@ import { mutated } from "./gguf-mutations.ts";
 /** Targets for ready-made graphs, models for embeddings, and weights that are kept in integers. */
 
 const GENAI = fileURLToPath(new URL("../vectors/onnx/genai/", import.meta.url));
-const GRAPH = await readFile(join(GENAI, "model.onnx"));
-const GRAPH_DATA = await readFile(join(GENAI, "model.onnx.data"));
-const GENAI_CONFIG = await readFile(join(GENAI, "genai_config.json"));
+// A Buffer's slices share its memory, and damage would stay.
+const vector = async (name: string) => new Uint8Array(await readFile(join(GENAI, name)));
+const GRAPH = await vector("model.onnx");
+const GRAPH_DATA = await vector("model.onnx.data");
+const GENAI_CONFIG = await vector("genai_config.json");
 
 async function readGraph(folder: string): Promise<void> {
   const files = await readOnnxFiles(folder);
@@ -83,6 +85,7 @@ export const MODEL_TARGETS: readonly FuzzTarget[] = [
   {
     name: "onnx-graph",
     file: "model.onnx",
+    whole: GRAPH,
     damaged: mutated(GRAPH),
     intact: { "model.onnx.data": GRAPH_DATA, "genai_config.json": GENAI_CONFIG, "../outside": GRAPH_DATA },
     read: readGraph,
@@ -90,14 +93,16 @@ export const MODEL_TARGETS: readonly FuzzTarget[] = [
   {
     name: "onnx-genai-config",
     file: "genai_config.json",
+    whole: GENAI_CONFIG,
     // The cast: what JSON.parse gives is JSON.
-    damaged: hostileJson(JSON.parse(GENAI_CONFIG.toString()) as Json),
+    damaged: hostileJson(JSON.parse(new TextDecoder().decode(GENAI_CONFIG)) as Json),
     intact: { "model.onnx": GRAPH, "model.onnx.data": GRAPH_DATA, "../outside.onnx": GRAPH },
     read: readGraph,
   },
   {
     name: "embedding-config",
     file: "config.json",
+    whole: new TextEncoder().encode(JSON.stringify(BERT)),
     damaged: hostileJson(BERT),
     read: async (folder) => {
       if ((await readEmbeddingFiles(folder)) === undefined) throw modelError("It is no model for embeddings.");
@@ -106,8 +111,15 @@ export const MODEL_TARGETS: readonly FuzzTarget[] = [
   {
     name: "integer-weights-header",
     file: "model.safetensors",
+    whole: PACKED_FILE,
     damaged: hostileJson(PACKED.header).map(packedFile),
     read: readIntegers,
   },
-  { name: "integer-weights-bytes", file: "model.safetensors", damaged: mutated(PACKED_FILE), read: readIntegers },
+  {
+    name: "integer-weights-bytes",
+    file: "model.safetensors",
+    whole: PACKED_FILE,
+    damaged: mutated(PACKED_FILE),
+    read: readIntegers,
+  },
 ];

@@ -29,6 +29,8 @@ export interface FuzzTarget {
   name: string;
   /** The file that is damaged, inside of the folder. */
   file: string;
+  /** The file as it should be. */
+  whole: Uint8Array;
   damaged: fc.Arbitrary<Uint8Array>;
   /** Files around it, which are as they should be. */
   intact?: Readonly<Record<string, Uint8Array>>;
@@ -38,6 +40,7 @@ export interface FuzzTarget {
 
 const text = new TextEncoder();
 const json = (value: unknown) => text.encode(JSON.stringify(value));
+const TINY_GGUF = encodeGguf(tinyGguf());
 const CHAT_TEMPLATE =
   "{% for m in messages %}{% if m.role == 'user' %}<|end|>{{ m.content | trim }}{% else %}{{ m['content'] }}{% endif %}{% endfor %}{% set x = namespace(a=1) %}{{ x.a + 1 }}";
 
@@ -88,20 +91,23 @@ export const FUZZ_TARGETS: readonly FuzzTarget[] = [
   {
     name: "gguf-values",
     file: "damaged.gguf",
+    whole: SEED_FILE,
     damaged: mutated(SEED_FILE),
     read: (folder) => readWholeGguf(join(folder, "damaged.gguf")),
   },
   {
     name: "gguf-model",
     file: "damaged.gguf",
-    damaged: mutated(encodeGguf(tinyGguf())),
+    whole: TINY_GGUF,
+    damaged: mutated(TINY_GGUF),
     read: (folder) => readWholeModel(join(folder, "damaged.gguf")),
   },
-  { name: "safetensors-bytes", file: "model.safetensors", damaged: mutated(SHARD), read: readTensors },
-  { name: "safetensors-header", file: "model.safetensors", damaged: hostileHeader, read: readTensors },
+  { name: "safetensors-bytes", file: "model.safetensors", whole: SHARD, damaged: mutated(SHARD), read: readTensors },
+  { name: "safetensors-header", file: "model.safetensors", whole: SHARD, damaged: hostileHeader, read: readTensors },
   {
     name: "safetensors-index",
     file: "model.safetensors.index.json",
+    whole: json(SHARD_INDEX),
     damaged: hostileJson(SHARD_INDEX),
     intact: { "part-1.safetensors": SHARD, "../outside.safetensors": OUTSIDE, "../outside": OUTSIDE },
     read: readTensors,
@@ -109,6 +115,7 @@ export const FUZZ_TARGETS: readonly FuzzTarget[] = [
   {
     name: "tokenizer-byte-level",
     file: "tokenizer.json",
+    whole: json(BYTE_LEVEL_TOKENIZER),
     damaged: hostileJson(BYTE_LEVEL_TOKENIZER),
     intact: TEXT_FILES,
     read: readText,
@@ -116,6 +123,7 @@ export const FUZZ_TARGETS: readonly FuzzTarget[] = [
   {
     name: "tokenizer-sentence-piece",
     file: "tokenizer.json",
+    whole: json(SENTENCE_PIECE_TOKENIZER),
     damaged: hostileJson(SENTENCE_PIECE_TOKENIZER),
     intact: TEXT_FILES,
     read: readText,
@@ -123,6 +131,7 @@ export const FUZZ_TARGETS: readonly FuzzTarget[] = [
   {
     name: "tokenizer-config",
     file: "tokenizer_config.json",
+    whole: json(TOKENIZER_CONFIG),
     damaged: hostileJson(TOKENIZER_CONFIG),
     intact: TEXT_FILES,
     read: readText,
@@ -130,6 +139,7 @@ export const FUZZ_TARGETS: readonly FuzzTarget[] = [
   {
     name: "chat-template",
     file: "chat_template.jinja",
+    whole: text.encode(CHAT_TEMPLATE),
     damaged: mutated(text.encode(CHAT_TEMPLATE)),
     intact: TEXT_FILES,
     read: readText,
@@ -137,18 +147,21 @@ export const FUZZ_TARGETS: readonly FuzzTarget[] = [
   {
     name: "config",
     file: "config.json",
+    whole: json(CONFIG[0]),
     damaged: fc.oneof(...CONFIG.map((config) => hostileJson(config))),
     read: async (folder) => void (await readModelConfig(folder)),
   },
   {
     name: "generation-config",
     file: "generation_config.json",
+    whole: json(GENERATION_CONFIG),
     damaged: hostileJson(GENERATION_CONFIG),
     read: async (folder) => void (await readModelDefaults(folder)),
   },
   {
     name: "sentence-modules",
     file: "modules.json",
+    whole: json(MODULES),
     damaged: hostileJson(MODULES),
     intact: { "1_Pooling/config.json": json(POOLING), "../outside/config.json": json({}) },
     read: async (folder) => void (await readSentenceConfig(folder)),
@@ -156,6 +169,7 @@ export const FUZZ_TARGETS: readonly FuzzTarget[] = [
   {
     name: "sentence-pooling",
     file: "1_Pooling/config.json",
+    whole: json(POOLING),
     damaged: hostileJson(POOLING),
     intact: { "modules.json": json(MODULES) },
     read: async (folder) => void (await readSentenceConfig(folder)),
@@ -163,6 +177,7 @@ export const FUZZ_TARGETS: readonly FuzzTarget[] = [
   {
     name: "manifest",
     file: "porchlight.json",
+    whole: json(MANIFEST),
     damaged: hostileJson(MANIFEST),
     read: async (folder) => {
       if ((await readManifest(folder)) === undefined) throw modelError("There is no manifest that can be read.");
