@@ -59,6 +59,7 @@ describe("an agent", () => {
       messages,
       stream: true,
       ...LONG_WINDED,
+      max_tokens: 250,
     })) {
       if (chunk.choices[0]?.delta.content) begun();
       ended = chunk.choices[0]?.finish_reason ?? ended;
@@ -75,14 +76,15 @@ describe("an agent", () => {
   /** Asks again and again until the answer changes; none of them may fail. */
   const nextAnswer = async (before: string | null | undefined) => {
     let now = before;
-    await waitUntil(async () => (now = await answer()) !== before, 10_000);
+    // With pauses: beside it the new version is compiled on the same cores.
+    await vi.waitUntil(async () => (now = await answer()) !== before, { timeout: 20_000, interval: 50 });
     return now;
   };
 
   it("takes up a model that is added, its new version, the old one again, and lets go of it", async () => {
     expect(await listed()).toEqual(["starter"]);
     await add(1);
-    await waitUntil(async () => (await listed()).includes("live"));
+    await waitUntil(async () => (await listed()).includes("live"), 15_000);
     const first = await answer();
     expect(first).toMatch(/starter model/i);
 
@@ -96,7 +98,7 @@ describe("an agent", () => {
 
     const last = await beginLong();
     await removeModel(modelsDir, "live");
-    await waitUntil(async () => !(await listed()).includes("live"));
+    await waitUntil(async () => !(await listed()).includes("live"), 15_000);
     await expect(answer()).rejects.toMatchObject({ status: 404, code: "model_not_found" });
     expect(await last.ending).toMatch(/stop|length/);
     expect(await listed()).toEqual(["starter"]);
@@ -106,17 +108,17 @@ describe("an agent", () => {
     let said = "";
     const stderr = vi.spyOn(process.stderr, "write").mockImplementation((text) => ((said += String(text)), true));
     await add(1);
-    await waitUntil(async () => (await listed()).includes("live"));
+    await waitUntil(async () => (await listed()).includes("live"), 15_000);
     const first = await answer();
     const broken = await writeStarterVersion(join(data.path, "broken"), 1);
     // Enough to be listed, and refused by the loader.
     await writeFile(join(broken, "tokenizer.json"), "{}");
     await addToStore({ modelsDir, name: "live", folder: broken, source: "broken" });
-    await waitUntil(async () => said.includes("The new version of live cannot be used"));
+    await waitUntil(async () => said.includes("The new version of live cannot be used"), 15_000);
     expect(await answer()).toBe(first);
 
     const plain = await writeStarterVersion(join(modelsDir, "plain"), 1);
-    await waitUntil(async () => (await listed()).includes("plain"));
+    await waitUntil(async () => (await listed()).includes("plain"), 15_000);
     await writeFile(join(plain, "config.json"), "{");
     await addToStore({
       modelsDir,
@@ -124,7 +126,7 @@ describe("an agent", () => {
       folder: await writeStarterVersion(join(data.path, "a"), 1),
       source: "a",
     });
-    await waitUntil(async () => (await listed()).includes("another"));
+    await waitUntil(async () => (await listed()).includes("another"), 15_000);
     expect(await listed()).toContain("plain");
     stderr.mockRestore();
   });
