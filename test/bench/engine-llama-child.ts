@@ -24,6 +24,7 @@ serve(async (task: Task): Promise<Result> => {
   return { ms: performance.now() - started };
 });
 
+/** One answer of a batch. Each step of all is handed over in one turn of the event loop, so that the library puts them into one batch. */
 async function answer(sequence: LlamaContextSequence | undefined, prompt: readonly number[], count: number) {
   if (sequence === undefined) throw new Error("Nothing is loaded.");
   const [tokens, times]: [number[], number[]] = [[], []];
@@ -31,11 +32,17 @@ async function answer(sequence: LlamaContextSequence | undefined, prompt: readon
   const wanted = prompt.map((token) => token as Token);
   // What the sequence already holds of the prompt stays, as in a conversation's second turn; the last token is always computed.
   await sequence.adaptStateToTokens(wanted.slice(0, -1), false);
-  const rest = wanted.slice(sequence.nextTokenIndex);
-  for await (const token of sequence.evaluate(rest, { temperature: 0, yieldEogToken: true })) {
+  let rest = wanted.slice(sequence.nextTokenIndex);
+  while (tokens.length < count) {
+    const generateNext = { token: true, options: { temperature: 0 } };
+    const last = rest.at(-1) ?? wanted[0];
+    if (last === undefined) throw new Error("The prompt is empty.");
+    const outputs = await sequence.controlledEvaluate([...rest.slice(0, -1), [last, { generateNext }]]);
+    const token = outputs.at(-1)?.next.token;
+    if (token == null) throw new Error("llama.cpp chose no token.");
     tokens.push(token);
     times.push(performance.now());
-    if (tokens.length === count) break;
+    rest = [token];
   }
   return { tokens, times };
 }

@@ -78,7 +78,11 @@ function bytesOf(values: Float32Array): Uint8Array {
 
 function metadataOf(shape: SyntheticShape): Record<string, ValueToWrite> {
   const random = seededRandom(1);
-  const tokens = Array.from({ length: shape.vocab_size }, (_, i) => `<t${i}>`);
+  // SentencePiece's own tokens and one for each byte come first: llama.cpp looks them up.
+  const special = ["<unk>", "<s>", "</s>"];
+  const bytes = Array.from({ length: 256 }, (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`);
+  const words = Array.from({ length: shape.vocab_size - special.length - bytes.length }, (_, i) => `t${i}`);
+  const tokens = [...special, ...bytes, ...words];
   return {
     "general.architecture": { text: "llama" },
     "general.name": { text: "synthetic" },
@@ -95,7 +99,7 @@ function metadataOf(shape: SyntheticShape): Record<string, ValueToWrite> {
     "tokenizer.ggml.model": { text: "llama" },
     "tokenizer.ggml.tokens": { texts: tokens },
     "tokenizer.ggml.scores": { f32s: tokens.map(() => -random()) },
-    "tokenizer.ggml.token_type": { i32s: tokens.map(() => 1) },
+    "tokenizer.ggml.token_type": { i32s: [2, 3, 3, ...bytes.map(() => 6), ...words.map(() => 1)] },
     "tokenizer.ggml.bos_token_id": { u32: 1 },
     "tokenizer.ggml.eos_token_id": { u32: 2 },
     "tokenizer.ggml.add_bos_token": { bool: false },
