@@ -11,6 +11,8 @@ const ARCHITECTURES: Readonly<Record<string, string>> = {
   MistralForCausalLM: "llama",
   Qwen2ForCausalLM: "qwen2",
   Qwen3ForCausalLM: "qwen3",
+  Qwen3MoeForCausalLM: "qwen3moe",
+  Phi3ForCausalLM: "phi3",
   SmolLM3ForCausalLM: "smollm3",
   Gemma2ForCausalLM: "gemma2",
   Gemma3ForCausalLM: "gemma3",
@@ -28,6 +30,10 @@ const NAMES: [huggingFace: RegExp, gguf: string][] = [
   [/\.self_attn\.o_proj\./u, ".attn_output."],
   [/\.self_attn\.([qkv])_proj\./u, ".attn_$1."],
   [/\.self_attn\.([qk])_norm\./u, ".attn_$1_norm."],
+  [/\.self_attn\.qkv_proj\./u, ".attn_qkv."],
+  [/\.mlp\.gate_up_proj\./u, ".ffn_up."],
+  [/\.mlp\.gate\./u, ".ffn_gate_inp."],
+  [/\.mlp\.experts\.\d+\.(gate|up|down)_proj\./u, ".ffn_$1_exps."],
   [/\.mlp\.(gate|up|down)_proj\./u, ".ffn_$1."],
 ];
 
@@ -46,7 +52,7 @@ export function tinyModelGguf(model: TinyModel, seed = 1, type: TensorTypeName =
   const architecture = ARCHITECTURES[config.architectures[0] ?? ""];
   if (architecture === undefined) throw new Error(`${config.architectures[0]} cannot be written as GGUF.`);
   const heads: Record<string, number> = { q: config.num_attention_heads, k: config.num_key_value_heads };
-  const tensors = [...tinyTensors(model, seed)].map(([name, { shape, values }]): GgufTensorToWrite => {
+  const tensors = stackExperts(tinyTensors(model, seed)).map(([name, { shape, values }]): GgufTensorToWrite => {
     const gemma = architecture.startsWith("gemma");
     const to = [...(gemma ? GEMMA_NAMES : []), ...NAMES].reduce(
       (result, [from, into]) => result.replace(from, into),
@@ -58,7 +64,7 @@ export function tinyModelGguf(model: TinyModel, seed = 1, type: TensorTypeName =
     const precision = shape.length === 1 ? "F32" : type;
     return { name: to, type: precision, shape, data: encodeWeights(precision, whole) };
   });
-  tensors.push(...ropeTable(model));
+  tensors.push(...ropeTable(model), ...longropeTables(model));
   return { metadata: { ...metadataOf(architecture, model), ...scalingOf(architecture, model) }, tensors };
 }
 
@@ -75,9 +81,10 @@ function metadataOf(architecture: string, { config }: TinyModel): Record<string,
     [`${architecture}.attention.key_length`]: { u32: config.head_dim },
     [`${architecture}.attention.value_length`]: { u32: config.head_dim },
     [`${architecture}.attention.layer_norm_rms_epsilon`]: { f32: config.rms_norm_eps },
-    [`${architecture}.rope.dimension_count`]: { u32: config.head_dim },
+    [`${architecture}.rope.dimension_count`]: { u32: config.head_dim * (config.partial_rotary_factor ?? 1) },
     [`${architecture}.rope.freq_base`]: { f32: config.rope_theta ?? 10_000 },
     ...gemmaMetadata(architecture, config),
+    ...expertMetadata(architecture, config),
     "tokenizer.ggml.model": { text: "gpt2" },
     "tokenizer.ggml.pre": { text: "gpt-2" },
     "tokenizer.ggml.tokens": { texts: tokens },
@@ -99,9 +106,58 @@ function gemmaMetadata(architecture: string, config: TinyModel["config"]): Recor
   };
 }
 
+function expertMetadata(architecture: string, config: TinyModel["config"]): Record<string, ValueToWrite> {
+  const { num_experts: count, num_experts_per_tok: used = 0, moe_intermediate_size: width = 0 } = config;
+  if (count === undefined) return {};
+  return {
+    [`${architecture}.expert_count`]: { u32: count },
+    [`${architecture}.expert_used_count`]: { u32: used },
+    [`${architecture}.expert_feed_forward_length`]: { u32: width },
+  };
+}
+
+type Tensors = ReturnType<typeof tinyTensors>;
+
+/** Matrices of the experts of a layer become one tensor, under the name of the first. */
+function stackExperts(tensors: Tensors): [string, { shape: number[]; values: Float32Array }][] {
+  const groups = Map.groupBy(tensors, ([name]) => name.replace(/\.experts\.\d+\./u, ".experts.0."));
+  return [...groups].map(([name, members]) => {
+    const [[, first] = [undefined, undefined]] = members;
+    if (first === undefined || !name.includes(".experts."))
+      return [name, first ?? { shape: [], values: new Float32Array() }];
+    const values = Float32Array.from(members.flatMap(([, { values: own }]) => [...own]));
+    return [name, { shape: [members.length, ...first.shape], values }];
+  });
+}
+
+/** LongRoPE's factors are two tensors. */
+function longropeTables({ config }: TinyModel): GgufTensorToWrite[] {
+  const { rope_scaling: scaling } = config;
+  if (scaling?.["rope_type"] !== "longrope") return [];
+  return (["short", "long"] as const).map((kind) => {
+    const factors = scaling[`${kind}_factor`];
+    if (!Array.isArray(factors)) throw new TypeError(`There are no ${kind} factors.`);
+    const values = Float32Array.from(factors, Number);
+    return {
+      name: `rope_factors_${kind}.weight`,
+      type: "F32",
+      shape: [values.length],
+      data: encodeWeights("F32", values),
+    };
+  });
+}
+
 /** A stretched rotary embedding, linear or YaRN. */
 function scalingOf(architecture: string, { config }: TinyModel): Record<string, ValueToWrite> {
   const scaling: Readonly<Record<string, unknown>> | undefined | null = config.rope_scaling;
+  if (scaling?.["rope_type"] === "longrope") {
+    const { max_position_embeddings: positions, original_max_position_embeddings: original = positions } = config;
+    const attention = Math.sqrt(1 + Math.log(positions / original) / Math.log(original));
+    return {
+      [`${architecture}.rope.scaling.original_context_length`]: { u32: original },
+      [`${architecture}.rope.scaling.attn_factor`]: { f32: attention },
+    };
+  }
   if (scaling == null || scaling["rope_type"] === "llama3") return {};
   return {
     [`${architecture}.rope.scaling.type`]: { text: String(scaling["rope_type"] ?? scaling["type"]) },

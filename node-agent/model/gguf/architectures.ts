@@ -8,6 +8,10 @@ export interface GgufArchitecture {
   /** Rows of queries and keys are in the order of llama.cpp's interleaved rotary embedding. */
   readonly interleavedRope: boolean;
   readonly gemma?: Gemma;
+  /** Queries, keys and values lie in one tensor, and gate and up in another. */
+  readonly fused?: boolean;
+  /** Shares of the chosen experts add up to one: no key says so. */
+  readonly normalizesExperts?: boolean;
 }
 
 /** What Gemma's files have of their own: norms around sublayers, gains stored whole (not less one), a window. */
@@ -21,6 +25,8 @@ const ARCHITECTURES: ReadonlyMap<string, GgufArchitecture> = new Map<string, Ggu
   ["llama", { huggingFace: "LlamaForCausalLM", interleavedRope: true }],
   ["qwen2", { huggingFace: "Qwen2ForCausalLM", interleavedRope: false }],
   ["qwen3", { huggingFace: "Qwen3ForCausalLM", interleavedRope: false }],
+  ["qwen3moe", { huggingFace: "Qwen3MoeForCausalLM", interleavedRope: false, normalizesExperts: true }],
+  ["phi3", { huggingFace: "Phi3ForCausalLM", interleavedRope: false, fused: true }],
   ["gemma2", { huggingFace: "Gemma2ForCausalLM", interleavedRope: false, gemma: { largestLayers: 46 } }],
   ["gemma3", { huggingFace: "Gemma3ForCausalLM", interleavedRope: false, gemma: { largestLayers: 62 } }],
   ["smollm3", { huggingFace: "SmolLM3ForCausalLM", interleavedRope: true }],

@@ -3,7 +3,7 @@ import { modelError } from "../model-error.ts";
 import { architectureOf, type Gemma } from "./architectures.ts";
 import type { GgufHeader } from "./header.ts";
 import type { GgufFile } from "./reader.ts";
-import { llama3Scaling } from "./rope-table.ts";
+import { llama3Scaling, longropeFactors } from "./rope-table.ts";
 
 type Described = GgufHeader & { name: string };
 
@@ -20,13 +20,19 @@ const schema = z.object({
   "attention.head_count_kv": count.optional(),
   "attention.key_length": count.optional(),
   "attention.layer_norm_rms_epsilon": scale,
-  "attention.sliding_window": count.optional(),
+  /** 0 for none. */
+  "attention.sliding_window": z.number().int().nonnegative().optional(),
   attn_logit_softcapping: scale.optional(),
   final_logit_softcapping: scale.optional(),
   "rope.freq_base": scale.optional(),
+  "rope.dimension_count": count.optional(),
+  "rope.scaling.attn_factor": scale.optional(),
   "rope.scaling.type": z.enum(["none", "linear", "yarn"]).default("none"),
   "rope.scaling.factor": scale.optional(),
   "rope.scaling.original_context_length": count.optional(),
+  expert_count: count.max(4096).optional(),
+  expert_used_count: count.optional(),
+  expert_feed_forward_length: count.optional(),
 });
 
 const tokenId = z.number().int().nonnegative();
@@ -40,7 +46,7 @@ const tokenSchema = z.object({
 
 /** What config.json would say of the model in a GGUF file. Throws `model_load_failed`. */
 export async function configJson(file: GgufFile): Promise<Record<string, unknown>> {
-  const { huggingFace, gemma } = architectureOf(file);
+  const { huggingFace, gemma, fused, normalizesExperts } = architectureOf(file);
   const values = modelValues(file);
   const tokens = parse(tokenSchema, Object.fromEntries(file.metadata), file.name);
   const embedding = file.tensors.get("token_embd.weight");
@@ -61,11 +67,13 @@ export async function configJson(file: GgufFile): Promise<Record<string, unknown
     max_position_embeddings: values.context_length,
     rms_norm_eps: shortest(values["attention.layer_norm_rms_epsilon"]),
     rope_theta: theta,
-    rope_scaling: (await llama3Scaling(file, theta)) ?? ropeScaling(values),
+    rope_scaling: (await llama3Scaling(file, theta)) ?? (await longropeScaling(file, values)) ?? ropeScaling(values),
     attention_bias: file.tensors.has("blk.0.attn_output.bias"),
     mlp_bias: file.tensors.has("blk.0.ffn_down.bias"),
     tie_word_embeddings: !file.tensors.has("output.weight"),
     ...(gemma === undefined ? {} : gemmaJson(values, headDim, gemma)),
+    ...(fused === true ? phiJson(values, headDim) : {}),
+    ...(normalizesExperts === undefined ? {} : expertsJson(file, values, normalizesExperts)),
     eos_token_id: [...new Set(ends.map((end) => tokens[`tokenizer.ggml.${end}_token_id`]))].filter(
       (id) => id !== undefined,
     ),
@@ -76,9 +84,28 @@ function gemmaJson(values: z.infer<typeof schema>, headDim: number, gemma: Gemma
   const isLargest = values.block_count === gemma.largestLayers;
   return {
     query_pre_attn_scalar: isLargest ? values.embedding_length / values["attention.head_count"] : headDim,
-    sliding_window: values["attention.sliding_window"],
+    sliding_window: values["attention.sliding_window"] || undefined,
     attn_logit_softcapping: values.attn_logit_softcapping,
     final_logit_softcapping: values.final_logit_softcapping,
+  };
+}
+
+function phiJson(values: z.infer<typeof schema>, headDim: number): Record<string, unknown> {
+  return {
+    sliding_window: values["attention.sliding_window"] || null,
+    original_max_position_embeddings: values["rope.scaling.original_context_length"] ?? values.context_length,
+    partial_rotary_factor: (values["rope.dimension_count"] ?? headDim) / headDim,
+  };
+}
+
+function expertsJson(file: GgufFile, values: z.infer<typeof schema>, normalized: boolean): Record<string, unknown> {
+  const layers = Array.from({ length: values.block_count }, (_, layer) => layer);
+  return {
+    num_experts: values.expert_count,
+    num_experts_per_tok: values.expert_used_count,
+    moe_intermediate_size: values.expert_feed_forward_length,
+    norm_topk_prob: normalized,
+    mlp_only_layers: layers.filter((layer) => !file.tensors.has(`blk.${layer}.ffn_gate_inp.weight`)),
   };
 }
 
@@ -106,6 +133,21 @@ function parse<T extends z.ZodType>(shape: T, values: object, name: string): z.i
   const parsed = shape.safeParse(values);
   if (!parsed.success) throw modelError(`The metadata of ${name}: ${z.prettifyError(parsed.error)}`, parsed.error);
   return parsed.data;
+}
+
+/** LongRoPE's factors are tensors, and no key says that it is LongRoPE. */
+async function longropeScaling(
+  file: GgufFile,
+  values: z.infer<typeof schema>,
+): Promise<Record<string, unknown> | undefined> {
+  const factors = await longropeFactors(file);
+  if (factors === undefined) return undefined;
+  return {
+    rope_type: "longrope",
+    ...factors,
+    attention_factor: values["rope.scaling.attn_factor"],
+    original_max_position_embeddings: values["rope.scaling.original_context_length"],
+  };
 }
 
 function ropeScaling(values: z.infer<typeof schema>): Record<string, unknown> | null {

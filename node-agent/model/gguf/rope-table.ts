@@ -32,6 +32,28 @@ export async function llama3Scaling(file: GgufFile, theta: number): Promise<Reco
   return { ...LLAMA3, factor };
 }
 
+/** One factor for each pair of a rotated head; a head has at most 512 components. */
+const MAX_FACTORS = 256;
+
+/** LongRoPE's factors for short and for long texts; undefined for a file without them. Throws `model_load_failed`. */
+export async function longropeFactors(
+  file: GgufFile,
+): Promise<{ short_factor: number[]; long_factor: number[] } | undefined> {
+  const read = async (kind: "short" | "long") => {
+    const tensor = file.tensors.get(`rope_factors_${kind}.weight`);
+    if (tensor === undefined) return undefined;
+    if (tensor.elements > MAX_FACTORS)
+      throw modelError(`${file.name}: ${tensor.elements} longrope factors are too many.`);
+    return Array.from(decodeBlocks(tensor.type, await file.read(tensor.offset, tensor.bytes)));
+  };
+  const [short, long] = [await read("short"), await read("long")];
+  if (short === undefined && long === undefined) return undefined;
+  if (short === undefined || long === undefined) {
+    throw modelError(`${file.name} has longrope factors for short or for long texts only.`);
+  }
+  return { short_factor: short, long_factor: long };
+}
+
 function isLlama3(divisors: Float32Array, theta: number, factor: number): boolean {
   const rotaryDim = divisors.length * 2;
   const unscaled = Array.from(divisors, (_, pair) => theta ** ((-2 * pair) / rotaryDim));

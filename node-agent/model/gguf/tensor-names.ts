@@ -1,3 +1,5 @@
+import type { GgufArchitecture } from "./architectures.ts";
+
 /** Hugging Face names of the tensors outside of layers, by their GGUF names without `.weight`. */
 const OUTER: ReadonlyMap<string, string> = new Map([
   ["token_embd", "model.embed_tokens"],
@@ -18,7 +20,17 @@ const INNER: ReadonlyMap<string, string> = new Map([
   ["ffn_gate", "mlp.gate_proj"],
   ["ffn_up", "mlp.up_proj"],
   ["ffn_down", "mlp.down_proj"],
+  ["ffn_gate_inp", "mlp.gate"],
 ]);
+
+/** Where Phi-3 differs. */
+const FUSED: ReadonlyMap<string, string> = new Map([
+  ["attn_qkv", "self_attn.qkv_proj"],
+  ["ffn_up", "mlp.gate_up_proj"],
+]);
+
+/** Matrices of all experts in one tensor [experts, rows, columns]. */
+const EXPERTS = /^blk\.(\d{1,5})\.ffn_(gate|up|down)_exps\.weight$/u;
 
 /** Where Gemma differs: its norms stand before and after both sublayers. */
 const GEMMA: ReadonlyMap<string, string> = new Map([
@@ -30,12 +42,25 @@ const GEMMA: ReadonlyMap<string, string> = new Map([
 const LAYER = /^blk\.(\d{1,5})\.(.+)$/u;
 
 /** The name a tensor has in the Hugging Face files (`blk.0.attn_q.weight`: `model.layers.0.self_attn.q_proj.weight`); undefined if none. */
-export function huggingFaceName(name: string, isGemma: boolean): string | undefined {
+export function huggingFaceName(
+  name: string,
+  { gemma, fused }: Pick<GgufArchitecture, "gemma" | "fused">,
+): string | undefined {
   const dot = name.lastIndexOf(".");
   const [base, kind] = [name.slice(0, dot), name.slice(dot + 1)];
   if (kind !== "weight" && kind !== "bias") return undefined;
   const [, layer, inner] = LAYER.exec(base) ?? [];
-  const mapped = inner === undefined ? OUTER.get(base) : ((isGemma ? GEMMA.get(inner) : undefined) ?? INNER.get(inner));
+  const mapped =
+    inner === undefined
+      ? OUTER.get(base)
+      : ((gemma ? GEMMA : fused === true ? FUSED : INNER).get(inner) ?? INNER.get(inner));
   if (mapped === undefined) return undefined;
   return layer === undefined ? `${mapped}.${kind}` : `model.layers.${layer}.${mapped}.${kind}`;
+}
+
+/** For a tensor that holds a matrix of every expert, the name of each in the Hugging Face files; undefined for another. */
+export function expertNames(name: string): ((expert: number) => string) | undefined {
+  const [, layer, part] = EXPERTS.exec(name) ?? [];
+  if (layer === undefined || part === undefined) return undefined;
+  return (expert) => `model.layers.${layer}.mlp.experts.${expert}.${part}_proj.weight`;
 }

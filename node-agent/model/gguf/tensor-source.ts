@@ -6,7 +6,7 @@ import { INT_TYPES } from "./int-rows.ts";
 import type { GgufTensor } from "./header.ts";
 import { headCounts } from "./metadata-config.ts";
 import { type GgufFile, openGguf } from "./reader.ts";
-import { huggingFaceName } from "./tensor-names.ts";
+import { expertNames, huggingFaceName } from "./tensor-names.ts";
 import { TENSOR_TYPES } from "./tensor-types.ts";
 
 /** A tensor under its Hugging Face name. `heads` is set where rows have to be put back into that order. */
@@ -67,11 +67,14 @@ function intTypeOf(tensor: NamedTensor | undefined) {
 }
 
 function namedTensors(file: GgufFile): Map<string, NamedTensor> {
-  const { interleavedRope, gemma } = architectureOf(file);
+  const architecture = architectureOf(file);
+  const { interleavedRope, gemma } = architecture;
   const counts = headCounts(file);
   const tensors = new Map<string, NamedTensor>();
   for (const [ggufName, tensor] of file.tensors) {
-    const name = huggingFaceName(ggufName, gemma !== undefined);
+    const plain = { dtype: tensor.type, heads: undefined, excess: 0 };
+    for (const [name, matrix] of matricesOf(ggufName, tensor)) tensors.set(name, { ...matrix, ...plain });
+    const name = huggingFaceName(ggufName, architecture);
     if (name === undefined) continue;
     const excess = gemma !== undefined && ggufName.endsWith("norm.weight") ? 1 : 0;
     const projection = /self_attn\.([qk])_proj\./u.exec(name)?.[1];
@@ -80,6 +83,24 @@ function namedTensors(file: GgufFile): Map<string, NamedTensor> {
   }
   return tensors;
 }
+
+/** The matrices of experts that a tensor [experts, rows, columns] is made of; none for another tensor. */
+function* matricesOf(ggufName: string, tensor: GgufTensor): Generator<[string, GgufTensor]> {
+  const nameOf = expertNames(ggufName);
+  const [experts = 0, ...shape] = tensor.shape;
+  const { elements, bytes } = TENSOR_TYPES[tensor.type];
+  const each = tensor.elements / experts;
+  // Rows are whole blocks: a matrix begins where one does.
+  if (nameOf === undefined || shape.length !== 2 || experts > MAX_EXPERTS || each % elements !== 0) return;
+  const length = (each / elements) * bytes;
+  for (let expert = 0; expert < experts; expert++) {
+    const offset = tensor.offset + expert * length;
+    yield [nameOf(expert), { ...tensor, shape, elements: each, offset, bytes: length }];
+  }
+}
+
+/** No model has nearly as many. */
+const MAX_EXPERTS = 4096;
 
 /** Elements of a tensor as the file has them: the blocks they are in are read and decoded. */
 async function readElements(file: GgufFile, tensor: GgufTensor, start: number, count: number): Promise<Float32Array> {

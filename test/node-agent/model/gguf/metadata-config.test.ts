@@ -4,7 +4,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { configJson } from "../../../../node-agent/model/gguf/metadata-config.ts";
 import { openGguf } from "../../../../node-agent/model/gguf/reader.ts";
-import { huggingFaceName } from "../../../../node-agent/model/gguf/tensor-names.ts";
+import { expertNames, huggingFaceName } from "../../../../node-agent/model/gguf/tensor-names.ts";
 import { readModelConfig, readModelDefaults } from "../../../../node-agent/model/model-files.ts";
 import { mutated, readsOrRefuses, readWholeModel } from "../../../support/gguf-mutations.ts";
 import { tinyGguf } from "../../../support/gguf-tiny-llama.ts";
@@ -150,7 +150,15 @@ test.each([
   ["blk.x.attn_q.weight", undefined],
   ["rope_freqs.weight", undefined],
   ["constructor.weight", undefined],
-])("the tensor %s is %s", (name, expected) => expect(huggingFaceName(name, false)).toBe(expected));
+])("the tensor %s is %s", (name, expected) => expect(huggingFaceName(name, {})).toBe(expected));
+
+test("names of Phi-3's fused matrices, and of every expert's", () => {
+  expect(huggingFaceName("blk.2.ffn_up.weight", { fused: true })).toBe("model.layers.2.mlp.gate_up_proj.weight");
+  expect(huggingFaceName("blk.2.attn_qkv.weight", { fused: true })).toBe("model.layers.2.self_attn.qkv_proj.weight");
+  expect(huggingFaceName("blk.2.ffn_gate_inp.weight", {})).toBe("model.layers.2.mlp.gate.weight");
+  expect(expertNames("blk.2.ffn_down_exps.weight")?.(7)).toBe("model.layers.2.mlp.experts.7.down_proj.weight");
+  expect(expertNames("blk.2.ffn_down.weight")).toBeUndefined();
+});
 
 test("a damaged model gives a named error or is read whole", async () => {
   await using folder = await temporaryFolder();
