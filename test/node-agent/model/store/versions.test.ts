@@ -80,7 +80,8 @@ describe("the store's versions", () => {
 
   it("refuse names that lead elsewhere, and leave nothing behind", async () => {
     const source = await write({ "a b": "1", "config.json": "{}" });
-    const addFiles = (files: string[], name = "m") => addToStore({ modelsDir, name, folder: source, files, source: "x" });
+    const addFiles = (files: string[], name = "m") =>
+      addToStore({ modelsDir, name, folder: source, files, source: "x" });
     for (const bad of ["../models", "/etc/passwd", "a b", "a\\b", "", ".hidden", "porchlight.json", "a/b/c/d"]) {
       await expect(addFiles([bad])).rejects.toMatchObject({ code: "invalid_request" });
     }
