@@ -6,6 +6,7 @@ import { type ModelConfig, parseConfig, readConfig } from "./config.ts";
 import { type GenerationDefaults, parseGenerationConfig, readGenerationConfig } from "./generation-config.ts";
 import { generationJson } from "./gguf/generation.ts";
 import { configJson } from "./gguf/metadata-config.ts";
+import { refusePooling } from "./gguf/pooling.ts";
 import { type GgufFile, openGguf } from "./gguf/reader.ts";
 import { openGgufTensors } from "./gguf/tensor-source.ts";
 import { type OnnxFiles, readOnnxFiles } from "./onnx/files.ts";
@@ -80,6 +81,7 @@ export async function readGgufTokenizer(path: string): Promise<TokenizerFiles> {
 export async function inspectGguf(path: string): Promise<{ config: ModelConfig; parameters: number }> {
   return await withGguf(path, async (file) => {
     const config = parseConfig(await configJson(file));
+    refusePooling(file);
     checkGgufTokenizer(file.metadata, file.name);
     const parameters = [...file.tensors.values()].reduce((sum, tensor) => sum + tensor.elements, 0);
     return { config, parameters };

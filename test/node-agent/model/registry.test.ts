@@ -8,10 +8,13 @@ import {
   chooseDefault,
   type LocalModel,
   listLocalModels,
+  readModel,
   resolveModel,
   type UsableModel,
 } from "../../../node-agent/model/registry.ts";
 import { STARTER } from "../../support/engine-starter.ts";
+import { tinyGguf } from "../../support/gguf-tiny-llama.ts";
+import { encodeGguf } from "../../support/gguf-writer.ts";
 import { temporaryFolder } from "../../support/model-temp.ts";
 import { writeTinyLlama } from "../../support/model-tiny-llama.ts";
 
@@ -31,6 +34,17 @@ function model(name: string, parameters: number): UsableModel {
   };
   return { name, folder: `/models/${name}`, usable: true, info };
 }
+
+test("a GGUF file that pools its states is no model for chat", async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "vectors.gguf");
+  const write = async (pooling: number) =>
+    await writeFile(path, encodeGguf(tinyGguf({ "llama.pooling_type": { u32: pooling } })));
+  await write(3);
+  expect(await readModel(path)).toMatchObject({ usable: false, problem: expect.stringContaining("for embeddings") });
+  await write(0);
+  expect(await readModel(path)).toMatchObject({ usable: true });
+});
 
 describe("listing", () => {
   test("describes the bundled model", async () => {
