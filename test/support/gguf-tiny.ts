@@ -61,7 +61,8 @@ export function tinyModelGguf(model: TinyModel, seed = 1, type: TensorTypeName =
     const rotated = INTERLEAVED.has(architecture) ? heads[/\.attn_([qk])\./u.exec(to)?.[1] ?? ""] : undefined;
     const ordered = rotated === undefined ? values : interleave(values, shape[0] ?? 0, rotated);
     const whole = gemma && to.endsWith("norm.weight") ? ordered.map((gain) => gain + 1) : ordered;
-    const precision = shape.length === 1 ? "F32" : type;
+    // The router is small and its choices turn on little: converters leave it as it is.
+    const precision = shape.length === 1 || to.includes("ffn_gate_inp") ? "F32" : type;
     return { name: to, type: precision, shape, data: encodeWeights(precision, whole) };
   });
   tensors.push(...ropeTable(model), ...longropeTables(model));

@@ -20,9 +20,12 @@ const CONSTANTS: Readonly<Record<string, Partial<TinyModel["config"]>>> = {
   "Qwen2.5": {},
   "Qwen2.5, YaRN": {},
   Qwen3: {},
-  // llama.cpp knows no window of Mistral's: one that is wider than any text here.
+  "Qwen3-MoE": { moe_intermediate_size: 256, num_experts: 4, num_experts_per_tok: 2 },
+  // llama.cpp knows no window of Mistral's and leaves that of Phi-3 out: one that is wider than any text here.
   Mistral: { sliding_window: 4096 },
   SmolLM3: { no_rope_layers: [1, 1, 1, 0, 1], num_hidden_layers: 5 },
+  "Phi-3": { sliding_window: 4096 },
+  "Phi-4-mini": {},
   "Gemma 2": { query_pre_attn_scalar: 16, num_hidden_layers: 4 },
   "Gemma 3": {
     query_pre_attn_scalar: 16,
@@ -45,11 +48,17 @@ function widened(model: TinyModel, constants: Partial<TinyModel["config"]>): Tin
   return { ...model, config: { ...model.config, ...shape, ...constants } };
 }
 
+/** Where every token takes all experts, rounding cannot make it take others. */
+const ALL_EXPERTS = { ...CONSTANTS["Qwen3-MoE"], num_experts_per_tok: 4 };
+
 /** Models that are compared with llama.cpp. */
-export const COMPARED_MODELS: ReadonlyMap<string, TinyModel> = new Map(
-  Object.entries(CONSTANTS).map(([name, constants]) => {
-    const model = TINY_MODELS[name];
-    if (model === undefined) throw new Error(`There is no tiny ${name}.`);
-    return [name, widened(model, constants)];
-  }),
-);
+export const COMPARED_MODELS: ReadonlyMap<string, TinyModel> = new Map([
+  ...Object.entries(CONSTANTS).map(([name, constants]) => [name, widened(tiny(name), constants)] as const),
+  ["Qwen3-MoE, all experts", widened(tiny("Qwen3-MoE"), ALL_EXPERTS)],
+]);
+
+function tiny(name: string): TinyModel {
+  const model = TINY_MODELS[name];
+  if (model === undefined) throw new Error(`There is no tiny ${name}.`);
+  return model;
+}
