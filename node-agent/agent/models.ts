@@ -1,9 +1,11 @@
 import { realpath } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { type Quantization, wrongTask } from "../../shared/inference/model.ts";
 import { BUNDLED_MODELS } from "../data-folder.ts";
 import type { EngineModel } from "../engine/backend.ts";
 import { contextWithin, embeddingContextWithin } from "./context-budget.ts";
 import { contentVersion } from "../model/content-version.ts";
+import { isGguf } from "../model/model-files.ts";
 import { chooseDefault, listLocalModels, resolveModel, type UsableModel } from "../model/registry.ts";
 
 export interface ModelChoice {
@@ -61,7 +63,8 @@ export async function chooseModelsAgain(
 
 async function toEngineModel({ folder, info }: UsableModel, wanted: WantedModels): Promise<EngineModel> {
   // A load reads one version from its first file to its last, even if the name leads to another one meanwhile.
-  const place = await realpath(folder);
+  // A GGUF file keeps its name: what a link leads to may have none that says what it is.
+  const place = isGguf(folder) ? join(await realpath(dirname(folder)), basename(folder)) : await realpath(folder);
   return {
     ...info,
     folder: place,
