@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /** Characters of a pattern, a grammar or one choice: far above what is in use, and what compiles them has limits of its own. */
-const source = z.string().min(1).max(131_072);
+const source = z.string().min(1).max(65_536);
 
 /** What the answer's text must be. Held to token by token: an answer that ends by itself is always of this form. */
 export const responseFormatSchema = z.discriminatedUnion("type", [

@@ -26,7 +26,7 @@ export interface Grammar {
 /** Bounds of what a client may send, each with its reason. */
 export const GRAMMAR_LIMITS = {
   /** Characters of a regular expression, a grammar or a schema's JSON text: the largest seen in use are a quarter of it. */
-  sourceCharacters: 131_072,
+  sourceCharacters: 65_536,
   /** Nesting of groups, schemas and rules' bodies: what reads them recurses. */
   depth: 64,
   /** Nodes of the compiled network; 64 bytes each. */

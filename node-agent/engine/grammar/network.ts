@@ -104,17 +104,13 @@ class NetworkBuilder {
   }
 
   #bytes(edges: readonly ByteEdge[], plainTarget: number | null = null): number {
-    const takesPlain = edges.some(({ first, last }) => isPlainStart.slice(first, last + 1).includes(true));
+    const takesPlain = edges.some(({ first, last }) => mayStartPlain(first, last));
     return this.#add({ kind: "bytes", edges, plainTarget, takesPlain });
   }
 
   #characters(set: CodePoints, next: number): number {
-    const edges = utf8Sequences(set).map(([head = [0, 0], ...tail]) => edge(head[0], head[1], this.#tail(tail, next)));
-    // The set holds every plain character if what it lacks holds none.
-    const lacked = complement(set);
-    const holdsPlain = lacked.every((range) =>
-      NOT_PLAIN.some(([first, last]) => first <= range[0] && range[1] <= last),
-    );
+    const { sequences, holdsPlain } = inUtf8(set);
+    const edges = sequences.map(([head = [0, 0], ...tail]) => edge(head[0], head[1], this.#tail(tail, next)));
     return this.#bytes(edges, holdsPlain ? next : null);
   }
 
@@ -169,14 +165,39 @@ class NetworkBuilder {
   }
 
   #plainTargetOf(edges: readonly ByteEdge[]): number | null {
-    const targets = new Set(
-      edges.filter(({ first, last }) => isPlainStart.slice(first, last + 1).includes(true)).map(({ target }) => target),
-    );
+    const targets = new Set(edges.filter(({ first, last }) => mayStartPlain(first, last)).map(({ target }) => target));
     // Plain characters of several bytes stay at one place only if that place takes every byte like this.
     const [only] = targets;
     const continuation = edges.find(({ first, last }) => first <= 0x80 && last >= 0xbf)?.target;
     return targets.size === 1 && only === continuation ? (only ?? null) : null;
   }
+}
+
+function mayStartPlain(first: number, last: number): boolean {
+  for (let byte = first; byte <= last; byte++) if (isPlainStart[byte] === true) return true;
+  return false;
+}
+
+interface SetInUtf8 {
+  sequences: readonly ByteSequence[];
+  /** Whether every plain character is in the set. */
+  holdsPlain: boolean;
+}
+
+/** Of the sets that came before: a pattern names the same few over and over. */
+const setsInUtf8 = new WeakMap<CodePoints, SetInUtf8>();
+
+function inUtf8(set: CodePoints): SetInUtf8 {
+  let found = setsInUtf8.get(set);
+  if (found === undefined) {
+    // The set holds every plain character if what it lacks holds none. A small one cannot.
+    const size = set.reduce((total, [first, last]) => total + last - first + 1, 0);
+    const isNotPlain = (range: CodePoints[number]): boolean =>
+      NOT_PLAIN.some(([first, last]) => first <= range[0] && range[1] <= last);
+    found = { sequences: utf8Sequences(set), holdsPlain: size > 0xffff && complement(set).every(isNotPlain) };
+    setsInUtf8.set(set, found);
+  }
+  return found;
 }
 
 /** How many bytes of `pattern` a text ends with that ended with `matched` of them before `byte` came. */

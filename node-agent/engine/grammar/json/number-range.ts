@@ -33,25 +33,24 @@ export function numbersIn(range: NumberRange, fractionDigits = MAX_FRACTION_DIGI
   return decimalsIn(range, Math.max(0, Math.min(fractionDigits, DOUBLE_DIGITS - before)), before);
 }
 
-/** The integers of at most 15 digits that `divisor` divides. */
-export function multiplesOf(divisor: number, fresh: (body: Expression) => Expression, lateRule: LateRule): Expression {
-  // Digit by digit, with the remainder so far (Horner's scheme): one rule for each remainder.
-  const remainders = Array.from({ length: divisor }, () => lateRule());
-  for (const [remainder, late] of remainders.entries()) {
-    const more = Array.from({ length: 10 }, (_, digit) => {
-      const next = remainders[(remainder * 10 + digit) % divisor];
-      return sequence(text(String(digit)), next?.reference ?? NOTHING);
+/** The integers of at most 15 digits that `divisor` divides; a rule for each remainder and number of digits. */
+export function multiplesOf(divisor: number, fresh: (body: Expression) => Expression): Expression {
+  // Digit by digit, with the remainder so far (Horner's scheme); from the last digit to the first.
+  let later: Expression[] = Array.from({ length: divisor }, (_, remainder) => (remainder === 0 ? EMPTY : NOTHING));
+  for (let digits = 1; digits < INTEGER_DIGITS; digits++) {
+    const next = later;
+    later = next.map((_, remainder) => {
+      const more = Array.from({ length: 10 }, (_, digit) =>
+        sequence(text(String(digit)), next[(remainder * 10 + digit) % divisor] ?? NOTHING),
+      );
+      return fresh(choice(remainder === 0 ? [EMPTY, ...more] : more));
     });
-    late.define(choice(remainder === 0 ? [EMPTY, ...more] : more));
   }
   const starts = Array.from({ length: 9 }, (_, i) =>
-    sequence(text(String(i + 1)), remainders[(i + 1) % divisor]?.reference ?? NOTHING),
+    sequence(text(String(i + 1)), later[(i + 1) % divisor] ?? NOTHING),
   );
-  return fresh(choice([text("0"), sequence(optional(text("-")), choice(starts))]));
+  return choice([text("0"), sequence(optional(text("-")), choice(starts))]);
 }
-
-/** Makes a rule that is defined after it is referred to. */
-export type LateRule = () => { reference: Expression; define(body: Expression): void };
 
 function decimalsIn(range: NumberRange, fractionDigits: number, digits: number): Expression {
   const unit = 10n ** BigInt(fractionDigits);

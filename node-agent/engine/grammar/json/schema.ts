@@ -17,8 +17,10 @@ import { objectExpression } from "./object-schema.ts";
 import { stringExpression } from "./string-schema.ts";
 import { ANY_ARRAY, ANY_VALUE, createJsonText, INTEGER, type JsonText, NUMBER, sharedRules } from "./text.ts";
 
-/** Largest divisor that is followed digit by digit. */
-const MAX_DIVISOR = 1_000;
+/** Largest divisor that is followed digit by digit: each of its remainders is a rule for each digit. */
+const MAX_DIVISOR = 200;
+/** Numbers that are written out one by one. */
+const MAX_MULTIPLES = 1_000;
 
 /** Schemas converted inside of each other: every one takes some frames of the stack. */
 const MAX_DEPTH = 500;
@@ -158,24 +160,14 @@ export class SchemaConverter {
     const isWhole = divisors.length === 1 && Number.isInteger(divisor);
     if (isWhole && divisor === 1) return isFree ? INTEGER : integersIn(range);
     if (isWhole && isFree && divisor <= MAX_DIVISOR) {
-      return multiplesOf(
-        divisor,
-        (body) => this.fresh(body),
-        () => this.#lateRule(),
-      );
+      return multiplesOf(divisor, (body) => this.fresh(body));
     }
-    if (isWhole && Number.isSafeInteger(min) && Number.isSafeInteger(max) && (max - min) / divisor <= MAX_DIVISOR) {
+    if (isWhole && Number.isSafeInteger(min) && Number.isSafeInteger(max) && (max - min) / divisor <= MAX_MULTIPLES) {
       return choice(multiplesBetween(range, divisor).map((value) => this.json.literal(value)));
     }
     throw grammarError(
       `The JSON Schema keyword 'multipleOf' is supported for one whole number up to ${MAX_DIVISOR}, without bounds or with close ones.`,
     );
-  }
-
-  #lateRule(): { reference: Expression; define(body: Expression): void } {
-    const name = `${this.#prefix}r${this.#nextRule++}`;
-    this.#define(name, choice([]));
-    return { reference: rule(name), define: (body) => this.#rules.set(name, body) };
   }
 
   /** Of `enum` and `const`, the values that the other keywords allow too. */
