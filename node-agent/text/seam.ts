@@ -1,3 +1,5 @@
+import { modelError } from "../model/model-error.ts";
+
 /**
  * A seam is a point in rendered prompt text at which the tokenizer starts afresh: no token spans it. It is how text from users
  * and tools that spells a control token (`<|im_end|>`) stays ordinary text. U+FDD0 is a noncharacter that Unicode reserves
@@ -16,6 +18,7 @@ export function createGuard(tokens: readonly string[]): Guard {
   // Longest first, so that a token which begins with another is cut as a whole.
   const spellings = tokens.filter((token) => token.length > 1).toSorted((a, b) => b.length - a.length);
   const pattern = spellings.length === 0 ? null : new RegExp(spellings.map(escapePattern).join("|"), "gu");
+  if (pattern !== null) compileNow(pattern);
   return (text) => {
     const clean = text.toWellFormed().replaceAll(SEAM, "\uFFFD");
     if (pattern === null) return clean;
@@ -24,6 +27,15 @@ export function createGuard(tokens: readonly string[]): Guard {
       return first + SEAM + token.slice(first.length);
     });
   };
+}
+
+/** Expressions are compiled at first use, once for Latin letters and once for all: one that is too large must show while the model loads. */
+function compileNow(pattern: RegExp): void {
+  try {
+    for (const text of ["a", "\u2581"]) text.replace(pattern, "");
+  } catch (cause) {
+    throw modelError("The model's tokenizer has added tokens that are too long to be told from text.", cause);
+  }
 }
 
 function escapePattern(text: string): string {

@@ -18,6 +18,11 @@ for (let index = from; index < from + count; index++) {
 }
 process.disconnect();
 
+/** The end has the stack; the beginning may quote the file. */
+function shortened(text: string): string {
+  return text.length <= 2000 ? text : `${text.slice(0, 300)} ... ${text.slice(-1600)}`;
+}
+
 function targetOf(wanted: string): FuzzTarget {
   const found = FUZZ_TARGETS.find((each) => each.name === wanted);
   if (found === undefined) throw new Error(`There is no target ${wanted}.`);
@@ -29,7 +34,7 @@ async function run(index: number): Promise<FuzzReport> {
     return { index, outcome: await runCase(target, folder, caseBytes(target, seed, index)) };
   } catch (error) {
     const said = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    return { index, outcome: "refused", finding: said.slice(0, 2000) };
+    return { index, outcome: "refused", finding: shortened(said) };
   }
 }
 
