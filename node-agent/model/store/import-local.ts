@@ -1,6 +1,7 @@
 import { mkdir, realpath, rm, stat, symlink } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { PorchlightError } from "../../../shared/errors.ts";
+import { isGguf, modelNameOf } from "../model-files.ts";
 import { chooseFiles } from "../pull/choose-files.ts";
 import { addToStore } from "./add.ts";
 import { adoptFolder } from "./adopt.ts";
@@ -21,9 +22,10 @@ export async function findLocalFiles(path: string): Promise<{ folder: string; na
   const found = await realpath(path).catch(() => undefined);
   if (found === undefined) throw new PorchlightError("model_not_found", `There is nothing at ${path}.`);
   if ((await stat(found)).isFile()) {
-    if (!found.toLowerCase().endsWith(".gguf"))
-      throw new PorchlightError("model_not_found", `${path} is no .gguf file and no folder.`);
-    return { folder: join(found, ".."), names: [basename(found)], name: basename(found).slice(0, -".gguf".length) };
+    // By the name it was given: what a link leads to may have none that says what it is.
+    const file = resolve(path);
+    if (!isGguf(file)) throw new PorchlightError("model_not_found", `${path} is no .gguf file and no folder.`);
+    return { folder: dirname(file), names: [basename(file)], name: modelNameOf(file) };
   }
   const files = (await filesUnder(found)).filter(isFileName).map((name) => ({ path: name, bytes: 0 }));
   const { files: chosen, prefix } = chooseFiles({ repo: path, commit: "", files }, undefined);

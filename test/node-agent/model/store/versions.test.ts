@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createRandom } from "../../../../node-agent/engine/random.ts";
 import { addToStore } from "../../../../node-agent/model/store/add.ts";
 import { pinVersion, rollBack } from "../../../../node-agent/model/store/choose-version.ts";
+import { findLocalFiles, importModel } from "../../../../node-agent/model/store/import-local.ts";
 import { manifestSchema, versionId } from "../../../../node-agent/model/store/manifest.ts";
 import { removeModel } from "../../../../node-agent/model/store/remove.ts";
 import { listVersions } from "../../../../node-agent/model/store/versions.ts";
@@ -76,6 +77,18 @@ describe("the store's versions", () => {
     expect(await content("a")).toBe("1");
     expect(await readFile(join(own, "config.json"), "utf8")).toBe("{}");
     expect(await listVersions(modelsDir, "m")).toHaveLength(1);
+  });
+
+  it("are made of what links lead to, under the links' names, as a hub's cache has them", async () => {
+    const own = await write({ "0123abcd": "weights" });
+    await symlink(join(own, "0123abcd"), join(own, "tiny.gguf"));
+    const found = await findLocalFiles(join(own, "tiny.gguf"));
+    expect(found).toEqual({ folder: own, names: ["tiny.gguf"], name: "tiny" });
+    await importModel(found, { modelsDir, name: "m", signal: new AbortController().signal });
+    expect(await content("tiny.gguf")).toBe("weights");
+    await writeFile(join(own, "0123abcd"), "others");
+    expect(await content("tiny.gguf")).toBe("weights");
+    await expect(findLocalFiles(join(own, "0123abcd"))).rejects.toMatchObject({ code: "model_not_found" });
   });
 
   it("refuse names that lead elsewhere, and leave nothing behind", async () => {
