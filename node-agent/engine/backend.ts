@@ -5,7 +5,9 @@ import { embedRequestSchema } from "../../shared/inference/embed.ts";
 import { type ModelInfo, type ModelTask, wrongTask } from "../../shared/inference/model.ts";
 import { generateRequestSchema } from "../../shared/inference/request.ts";
 import type { Execution, ProviderName } from "../runtime/providers.ts";
+import { weightBytes } from "../model/default-quantization.ts";
 import type { ModelExit } from "./model-child.ts";
+import { Residency } from "./residency.ts";
 import type { SchedulerStats } from "./scheduler-stats.ts";
 import type { ServedModel } from "./served-model.ts";
 import { ServedModels } from "./served-models.ts";
@@ -16,6 +18,8 @@ export type EngineModel = Omit<ModelInfo, "loaded"> & {
   folder: string;
   /** Another one where the content of the folder is another. */
   version?: string;
+  /** Memory for its keys and values. */
+  kvBytes?: number;
 };
 
 export interface EngineOptions {
@@ -26,6 +30,12 @@ export interface EngineOptions {
   slots?: number;
   /** Threads of each model's process; by default the physical cores. */
   threads?: number;
+  /** Memory for all loaded models together; absent: as much as they want. */
+  memoryBytes?: number;
+  /** How long an idle model stays loaded, in milliseconds; -1 is for ever. */
+  keepAliveMs?: number;
+  /** Disk space for keys and values of past conversations, for each model. Absent: they are not written down. */
+  kvDiskBytes?: number;
   /** Where models run; by default on the CPU. */
   provider?: ProviderName;
   /** A model runs on the CPU and not where it was asked to. */
@@ -58,32 +68,45 @@ export interface EngineBackend extends InferenceBackend {
 }
 
 const DEFAULT_SLOTS = 4;
+/** What a model's process takes beside its weights and its cache: Node, the runtime, the tokenizer. */
+const PROCESS_BYTES = 150e6;
+const RELIEVE_INTERVAL_MS = 5_000;
 
 export function createEngineBackend(options: EngineOptions): EngineBackend {
-  const { cacheDir, slots = DEFAULT_SLOTS, threads, provider, onProgress, onFallback, onCrash, onRefused } = options;
+  const { cacheDir, slots = DEFAULT_SLOTS, threads, provider, kvDiskBytes, keepAliveMs } = options;
+  const { memoryBytes = Number.POSITIVE_INFINITY, onProgress, onFallback, onCrash, onRefused } = options;
   const listeners = new Set<() => void>();
   const onChange = (): void => {
     for (const listener of listeners) listener();
   };
-  const served = new ServedModels(({ name, task, folder, quantization, contextLength }) => ({
-    process: {
-      load: {
-        folder,
-        task,
-        quantization,
-        cacheDir,
-        slots,
-        contextLength,
-        ...(threads === undefined ? {} : { threads }),
-        ...(provider === undefined ? {} : { provider }),
+  const residency = new Residency({ budgetBytes: memoryBytes, keepAliveMs });
+  const relieving = setInterval(() => residency.relieve(), RELIEVE_INTERVAL_MS).unref();
+  const served = new ServedModels((model) => {
+    const { name, task, folder, quantization, contextLength, kvBytes } = model;
+    return {
+      residency,
+      bytes: weightBytes(model.parameters, quantization) + (kvBytes ?? 0) + PROCESS_BYTES,
+      process: {
+        load: {
+          folder,
+          task,
+          quantization,
+          cacheDir,
+          slots,
+          contextLength,
+          ...(threads === undefined ? {} : { threads }),
+          ...(provider === undefined ? {} : { provider }),
+          ...(kvBytes === undefined ? {} : { kvBytes }),
+          ...(kvDiskBytes === undefined ? {} : { kvDiskBytes }),
+        },
+        onChange,
+        onProgress: (fraction) => onProgress?.(name, fraction),
+        onFallback: (fallback) => onFallback?.(name, fallback),
+        onCrash: (exit) => onCrash?.(name, exit),
       },
-      onChange,
-      onProgress: (fraction) => onProgress?.(name, fraction),
-      onFallback: (fallback) => onFallback?.(name, fallback),
-      onCrash: (exit) => onCrash?.(name, exit),
-    },
-    onRefused: (error) => onRefused?.(name, error),
-  }));
+      onRefused: (error) => onRefused?.(name, error),
+    };
+  });
   served.set(options.models);
   const notFound = (name: string): PorchlightError => {
     const names = served.models.map((model) => model.name).join(", ");
@@ -151,6 +174,10 @@ export function createEngineBackend(options: EngineOptions): EngineBackend {
       );
       return all.flatMap(({ model, execution, stats }) => (stats === null ? [] : [{ model, execution, stats }]));
     },
-    stop: () => served.stop(),
+    stop: async () => {
+      clearInterval(relieving);
+      residency.stop();
+      await served.stop();
+    },
   };
 }

@@ -15,16 +15,23 @@ export interface ModelProcessOptions {
   onProgress?: ((fraction: number) => void) | undefined;
   /** Loaded or unloaded. */
   onChange?: (() => void) | undefined;
+  /** The process is gone, and its memory with it. */
+  onGone?: (() => void) | undefined;
   /** The model does not run where it was asked to. */
   onFallback?: ((fallback: NonNullable<Execution["fallback"]>) => void) | undefined;
   /** The process ended by itself: for the log, `stderr` may hold what a client should not see. */
   onCrash?: ((exit: ModelExit) => void) | undefined;
 }
 
+/** How long an unloaded process may take to write down what it keeps. */
+const UNLOAD_MS = 10_000;
+
 /** One life of the process. `loaded` settles once. */
 interface Life {
   child: ModelChild;
   isReady: boolean;
+  /** Resident memory, as it was last told. */
+  residentBytes: number | undefined;
   /** Where the model runs; known once it is ready. */
   execution: Execution | null;
   loaded: PromiseWithResolvers<void>;
@@ -58,6 +65,40 @@ export class ModelProcess {
 
   get pid(): number | undefined {
     return this.#life?.child.pid;
+  }
+
+  /** Whether there is a process, one on its way out too. */
+  get isLive(): boolean {
+    return this.#life !== null || this.#ending.size > 0;
+  }
+
+  /** Memory of the process, as it last told; undefined before that. */
+  get residentBytes(): number | undefined {
+    return this.#life?.residentBytes;
+  }
+
+  /** Gives back the memory that no running request needs. */
+  reclaim(): void {
+    if (this.#life?.isReady === true) this.#life.child.send({ type: "reclaim" });
+  }
+
+  /** Lets an idle process write down what may be kept, and ends it. The next request starts another. Resolves when it is gone. */
+  async unload(): Promise<void> {
+    const life = this.#life;
+    if (life === null) return;
+    this.#life = null;
+    life.loaded.reject(
+      new PorchlightError("engine_crashed", "The model was unloaded while it was loading. Try again."),
+    );
+    life.child.send({ type: "unload" });
+    const late = setTimeout(() => void life.child.stop(), UNLOAD_MS);
+    const gone = life.child.exited.finally(() => {
+      clearTimeout(late);
+      this.#ending.delete(gone);
+    });
+    this.#ending.add(gone);
+    if (life.isReady) this.#options.onChange?.();
+    await gone;
   }
 
   /** As InferenceBackend.generate. The generation starts with the first event asked for. */
@@ -137,7 +178,14 @@ export class ModelProcess {
     const child = spawnModelChild((message) => {
       if (this.#life === life) this.#receive(life, message);
     });
-    const life: Life = { child, isReady: false, execution: null, loaded: Promise.withResolvers(), fraction: 0 };
+    const life: Life = {
+      child,
+      isReady: false,
+      residentBytes: undefined,
+      execution: null,
+      loaded: Promise.withResolvers(),
+      fraction: 0,
+    };
     // Whoever asked for the load hears of its failure; requests have their own error event.
     life.loaded.promise.catch(() => {});
     this.#life = life;
@@ -169,6 +217,9 @@ export class ModelProcess {
         break;
       case "events":
         for (const { id, event } of message.events) this.#deliver(id, event);
+        break;
+      case "memory":
+        life.residentBytes = message.bytes;
         break;
       case "stats":
         this.#statsWanted.get(message.id)?.(message.stats);
@@ -202,6 +253,7 @@ export class ModelProcess {
   /** Turns an exit that nobody asked for into errors. */
   async #watch(life: Life): Promise<void> {
     const exit = await life.child.exited;
+    queueMicrotask(() => this.#options.onGone?.());
     if (this.#life !== life) return;
     const how = exit.signal === null ? `exit code ${exit.code}` : `signal ${exit.signal}`;
     this.#options.onCrash?.(exit);

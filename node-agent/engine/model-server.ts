@@ -20,13 +20,15 @@ export interface ModelServerOptions {
   /** What loads a model whose task is embeddings. */
   loadEmbedder: Load<EmbedRunner>;
   send: (message: FromModel) => void;
+  /** Ends the process. */
+  exit: () => void;
 }
 
 /**
  * The inside of a model's process: takes the parent's messages and answers through `send`. Events of one turn of the event
  * loop travel together. Returns the receiver of messages; it throws on one that is not in the schema.
  */
-export function createModelServer({ load, loadEmbedder, send }: ModelServerOptions): (message: unknown) => void {
+export function createModelServer({ load, loadEmbedder, send, exit }: ModelServerOptions): (message: unknown) => void {
   let runner: Runner | null = null;
   let embedder: EmbedRunner | null = null;
   const running = new Map<number, { cancel: () => void }>();
@@ -86,6 +88,11 @@ export function createModelServer({ load, loadEmbedder, send }: ModelServerOptio
     }
   }
 
+  async function unload(): Promise<void> {
+    await runner?.stop().catch(() => {}); // what cannot be written down is computed again
+    exit();
+  }
+
   return (raw) => {
     const message = toModelSchema.parse(raw);
     switch (message.type) {
@@ -104,6 +111,12 @@ export function createModelServer({ load, loadEmbedder, send }: ModelServerOptio
         break;
       case "stats":
         if (runner !== null) send({ type: "stats", id: message.id, stats: runner.stats() });
+        break;
+      case "reclaim":
+        runner?.reclaim();
+        break;
+      case "unload":
+        void unload();
         break;
     }
   };

@@ -18,6 +18,10 @@ export const toModelSchema = z.discriminatedUnion("type", [
   /** No further event or answer of this request comes. An id that is not running is fine. */
   z.object({ type: z.literal("cancel"), id: requestId }),
   z.object({ type: z.literal("stats"), id: requestId }),
+  /** Give back the memory that no running request needs. */
+  z.object({ type: z.literal("reclaim") }),
+  /** Write down what may be kept, and end. */
+  z.object({ type: z.literal("unload") }),
 ]);
 export type ToModel = z.infer<typeof toModelSchema>;
 
@@ -33,6 +37,8 @@ export const fromModelSchema = z.discriminatedUnion("type", [
     events: z.array(z.object({ id: requestId, event: generateEventSchema })),
   }),
   z.object({ type: z.literal("stats"), id: requestId, stats: schedulerStatsSchema }),
+  /** Resident memory, now and then. */
+  z.object({ type: z.literal("memory"), bytes: z.number().int().nonnegative() }),
   z.object({
     type: z.literal("embedded"),
     id: requestId,

@@ -1,5 +1,6 @@
 import { loadEmbedRunner, loadRunner } from "./load-runner.ts";
 import { createModelServer } from "./model-server.ts";
+import type { FromModel } from "./process-messages.ts";
 
 /** Entry of a model's process: forked with an IPC channel, it lives exactly as long as that channel. */
 process.title = "porchlight-model";
@@ -8,12 +9,18 @@ process.on("disconnect", () => process.exit(0));
 process.on("SIGINT", () => {});
 process.on("SIGTERM", () => {});
 
+/** How often the parent hears what memory this process takes. */
+const MEMORY_INTERVAL_MS = 5_000;
+// A send can only fail because the channel is closing, and then `disconnect` follows.
+const send = (message: FromModel): void => void process.send?.(message, undefined, {}, () => {});
+setInterval(() => send({ type: "memory", bytes: process.memoryUsage.rss() }), MEMORY_INTERVAL_MS).unref();
+
 process.on(
   "message",
   createModelServer({
     load: loadRunner,
     loadEmbedder: loadEmbedRunner,
-    // A send can only fail because the channel is closing, and then `disconnect` follows.
-    send: (message) => process.send?.(message, undefined, {}, () => {}),
+    send,
+    exit: () => process.exit(0),
   }),
 );

@@ -107,6 +107,13 @@ export class Residency {
     void this.#advance();
   }
 
+  /** A resident will not be asked again. */
+  forget(resident: Resident): void {
+    clearTimeout(this.#guests.get(resident)?.leaves);
+    this.#guests.delete(resident);
+    void this.#advance();
+  }
+
   /** A resident's process has ended, whatever the reason. */
   changed(): void {
     void this.#advance();

@@ -11,6 +11,7 @@ import type { Decoder } from "./decoder.ts";
 import type { Drafter } from "./drafter.ts";
 import { createGrammarCompiler } from "./grammar/compiler.ts";
 import { biasOf, describeLogprobs } from "./logprobs.ts";
+import { createPromptLookup } from "./prompt-lookup.ts";
 import { createSampler, type Sampler } from "./sampler.ts";
 import { resolveSampling } from "./sampling-params.ts";
 import { Scheduler, type SchedulerOptions } from "./scheduler.ts";
@@ -25,6 +26,8 @@ export interface Runner {
    */
   start(request: GenerateRequest, emit: (event: GenerateEvent) => void): { cancel: () => void };
   stats(): SchedulerStats;
+  /** Gives back the memory that no running request needs. */
+  reclaim(): void;
   /** Ends what runs with `engine_crashed` and releases the model. */
   stop(): Promise<void>;
 }
@@ -34,12 +37,12 @@ export interface RunnerOptions extends TextTools, SchedulerOptions {
   defaults: GenerationDefaults;
   /** Tokens that end an answer. */
   stopTokens: ReadonlySet<number>;
-  /** Guesses the tokens of one sequence ahead. */
-  createDrafter: () => Drafter;
+  /** Guesses the tokens of one sequence ahead; by default from its own text. */
+  createDrafter?: () => Drafter;
 }
 
 export function createRunner(options: RunnerOptions): Runner {
-  const { decoder, tokenizer, template, defaults, stopTokens, createDrafter } = options;
+  const { decoder, tokenizer, template, defaults, stopTokens, createDrafter = createPromptLookup } = options;
   const scheduler = new Scheduler(decoder, options);
   const grammars = createGrammarCompiler({ tokenizer, vocabSize: decoder.vocabSize, stopTokens });
   return {
@@ -86,6 +89,7 @@ export function createRunner(options: RunnerOptions): Runner {
       };
     },
     stats: () => scheduler.stats(),
+    reclaim: () => scheduler.reclaim(),
     stop: async () => {
       await scheduler.stop(
         new PorchlightError(

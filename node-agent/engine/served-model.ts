@@ -2,19 +2,42 @@ import type { EmbedRequest, EmbedResult } from "../../shared/inference/embed.ts"
 import type { GenerateEvent } from "../../shared/inference/event.ts";
 import type { GenerateRequest } from "../../shared/inference/request.ts";
 import type { Execution } from "../runtime/providers.ts";
+import { PorchlightError } from "../../shared/errors.ts";
+import { createEventQueue } from "./event-queue.ts";
 import { ModelProcess, type ModelProcessOptions } from "./model-process.ts";
+import type { Residency, Resident } from "./residency.ts";
 
-/** A process and the requests that it answers. */
-class Tenant {
+/** A process and the requests that it answers or that wait for its memory. */
+class Tenant implements Resident {
   readonly process: ModelProcess;
+  readonly bytes: number;
   requests = 0;
+  readonly #residency: Residency;
   #gone: Promise<void> | undefined;
   readonly #ended = Promise.withResolvers<void>();
   /** Resolves when the process was ended by `end` and is gone. */
   readonly ended: Promise<void> = this.#ended.promise;
 
-  constructor(options: ModelProcessOptions) {
-    this.process = new ModelProcess(options);
+  constructor({ process, bytes, residency }: ServedModelOptions) {
+    this.process = new ModelProcess({ ...process, onGone: () => residency.changed() });
+    this.bytes = bytes;
+    this.#residency = residency;
+  }
+
+  get isLive(): boolean {
+    return this.process.isLive;
+  }
+
+  get measuredBytes(): number | undefined {
+    return this.process.residentBytes;
+  }
+
+  reclaim(): void {
+    this.process.reclaim();
+  }
+
+  async unload(): Promise<void> {
+    await this.process.unload();
   }
 
   /** Whether to end it would cost somebody something. */
@@ -24,13 +47,23 @@ class Tenant {
 
   /** Ends the process, and its requests with an error. */
   end(): Promise<void> {
-    this.#gone ??= this.process.stop().then(() => this.#ended.resolve());
+    this.#gone ??= this.#end();
     return this.#gone;
+  }
+
+  async #end(): Promise<void> {
+    await this.process.stop();
+    this.#residency.forget(this);
+    this.#ended.resolve();
   }
 }
 
 export interface ServedModelOptions {
   process: ModelProcessOptions;
+  /** Memory that the loaded model is expected to take. */
+  bytes: number;
+  /** What says which models may be in memory. */
+  residency: Residency;
   /** A new version did not load: the one before goes on answering. */
   onRefused?: ((error: unknown) => void) | undefined;
 }
@@ -46,10 +79,11 @@ export class ServedModel {
   #next: Tenant | null = null;
   /** Those that finish what they have begun, and those on their way out. */
   readonly #leaving = new Set<Tenant>();
+  readonly #stopped = new AbortController();
 
   constructor(options: ServedModelOptions) {
     this.#options = options;
-    this.#current = new Tenant(options.process);
+    this.#current = new Tenant(options);
   }
 
   get isLoaded(): boolean {
@@ -70,8 +104,15 @@ export class ServedModel {
   /** As ModelProcess.generate, by the version that is current when the first event is asked for. */
   async *generate(request: GenerateRequest, signal: AbortSignal): AsyncGenerator<GenerateEvent, void, undefined> {
     const tenant = this.#enter();
+    const { residency } = this.#options;
     try {
-      yield* tenant.process.generate(request, signal);
+      const hasRoom = yield* this.#waitForRoom(tenant, signal);
+      try {
+        // Without room after all, the engine has stopped or the caller has gone: the process knows what to say.
+        yield* tenant.process.generate(request, signal);
+      } finally {
+        if (hasRoom) residency.leave(tenant, request.keepAliveMs);
+      }
     } finally {
       this.#leave(tenant);
     }
@@ -80,15 +121,17 @@ export class ServedModel {
   /** As ModelProcess.embed, by the current version. */
   async embed(request: EmbedRequest, signal: AbortSignal): Promise<EmbedResult> {
     const tenant = this.#enter();
+    const { residency } = this.#options;
     try {
-      return await tenant.process.embed(request, signal);
+      await residency.enter(tenant, signal);
+      return await tenant.process.embed(request, signal).finally(() => residency.leave(tenant, request.keepAliveMs));
     } finally {
       this.#leave(tenant);
     }
   }
 
   async load(): Promise<void> {
-    await this.#current.process.load();
+    await this.#load(this.#current);
   }
 
   async stats(): ReturnType<ModelProcess["stats"]> {
@@ -99,7 +142,7 @@ export class ServedModel {
   replace(options: ServedModelOptions): void {
     this.#options = options;
     this.#dropNext();
-    const next = new Tenant(options.process);
+    const next = new Tenant(options);
     if (!this.#current.isInUse) return this.#follow(next);
     this.#next = next;
     void this.#bringUp(next);
@@ -114,9 +157,36 @@ export class ServedModel {
 
   /** Ends every process, and every request with an error. Nothing starts any more. */
   async stop(): Promise<void> {
+    this.#stopped.abort(new PorchlightError("engine_crashed", "The engine has stopped."));
     this.#dropNext();
     this.#leaving.add(this.#current);
     await Promise.all([...this.#leaving].map((tenant) => tenant.end()));
+  }
+
+  /** Tells the places in line; returns whether there is room now. A caller that goes away gives up its place. */
+  async *#waitForRoom(tenant: Tenant, signal: AbortSignal): AsyncGenerator<GenerateEvent, boolean, undefined> {
+    const [over, left] = [new AbortController(), new AbortController()];
+    const places = createEventQueue();
+    const either = AbortSignal.any([signal, left.signal, this.#stopped.signal]);
+    const entered = this.#options.residency
+      .enter(tenant, either, (place) => places.push({ type: "progress", stage: "queued", place }))
+      .then(
+        () => true,
+        () => false,
+      )
+      .finally(() => over.abort());
+    try {
+      yield* places.read(over.signal);
+      return await entered;
+    } finally {
+      left.abort();
+    }
+  }
+
+  async #load(tenant: Tenant): Promise<void> {
+    const { residency } = this.#options;
+    await residency.enter(tenant, this.#stopped.signal);
+    await tenant.process.load().finally(() => residency.leave(tenant));
   }
 
   #enter(): Tenant {
@@ -132,7 +202,7 @@ export class ServedModel {
   /** Another version may have been asked for by the time this one is loaded: then it is not wanted any more. */
   async #bringUp(next: Tenant): Promise<void> {
     try {
-      await next.process.load();
+      await this.#load(next);
     } catch (error) {
       if (this.#next === next) this.#refuse(next, error);
       return;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { keepAliveSchema } from "./request.ts";
 
 /** Limits of one request for embeddings, each with its reason. */
 export const EMBED_LIMITS = {
@@ -26,6 +27,8 @@ export const embedRequestSchema = z.object({
   purpose: z.enum(["query", "document"]).optional(),
   /** Whether a text that is too long is cut; otherwise it is an error. */
   truncate: z.boolean().default(false),
+  /** As GenerateRequest's. */
+  keepAliveMs: keepAliveSchema.optional(),
 });
 export type EmbedRequest = z.infer<typeof embedRequestSchema>;
 

@@ -14,6 +14,8 @@ export const generateEventSchema = z.discriminatedUnion("type", [
     type: z.literal("progress"),
     stage: z.enum(["queued", "loading", "prefill"]),
     fraction: z.number().min(0).max(1).optional(),
+    /** While queued for memory that other models hold: the place in line, from 1 on. */
+    place: z.number().int().positive().optional(),
   }),
   /** A piece of output text: whole Unicode characters, never empty. */
   z.object({

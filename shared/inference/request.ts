@@ -54,6 +54,13 @@ export type Sampling = z.infer<typeof samplingSchema>;
 export const prioritySchema = z.enum(["low", "normal", "high"]);
 export type Priority = z.infer<typeof prioritySchema>;
 
+/** Milliseconds; -1 is for ever. A timer waits for 24 days at most. */
+export const keepAliveSchema = z
+  .number()
+  .int()
+  .min(-1)
+  .max(2 ** 31 - 1);
+
 /** The canonical request: every dialect is translated to it at the door, on either side, and every engine takes it. */
 export const generateRequestSchema = z.object({
   model: z.string().min(1).max(256),
@@ -75,5 +82,7 @@ export const generateRequestSchema = z.object({
   /** Who asks, such as an API key's id: a busy machine is shared fairly between callers. */
   caller: z.string().max(128).optional(),
   priority: prioritySchema.optional(),
+  /** How long the model stays loaded after this request, in milliseconds: 0 not at all, -1 for ever. Absent: the machine's setting. */
+  keepAliveMs: keepAliveSchema.optional(),
 });
 export type GenerateRequest = z.infer<typeof generateRequestSchema>;

@@ -23,6 +23,7 @@ function createServer(loadError?: unknown) {
   const decoder = new ToyDecoder({ vocabSize: 4096, contextLength: 512 });
   const receive = createModelServer({
     send: (message) => sent.push(message),
+    exit: () => sent.push({ type: "memory", bytes: 0 }),
     loadEmbedder: () => Promise.reject(new Error("no model here makes embeddings")),
     load: async (_options, onProgress) => {
       onProgress(0.5);
@@ -44,7 +45,10 @@ describe("createModelServer", () => {
   it("loads, generates several requests at once, and sends the events of one turn together", async () => {
     const server = createServer();
     await server.load();
-    expect(server.sent).toEqual([{ type: "loading", fraction: 0.5 }, { type: "ready", execution: { provider: "cpu" } }]);
+    expect(server.sent).toEqual([
+      { type: "loading", fraction: 0.5 },
+      { type: "ready", execution: { provider: "cpu" } },
+    ]);
     for (const id of [1, 2]) {
       server.receive({ type: "generate", id, request: ask("hi", { maxTokens: 60 }) });
     }
