@@ -16,6 +16,14 @@ const BENCHES: Record<string, { summary: string; load(): Promise<Bench> }> = {
     summary: "the engine beside llama.cpp on synthetic models of 135M and 1.1B: speed, time to first token, memory",
     load: async () => (await import("./engine.ts")).engine,
   },
+  grammar: {
+    summary: "what structured output costs: compiling a grammar, and the mask for each token",
+    load: async () => (await import("./grammar.ts")).grammar,
+  },
+  quantization: {
+    summary: "the starter in fp32, int8 and int4, rounded and fitted, beside llama.cpp: bytes, perplexity, agreement",
+    load: async () => (await import("./quantization.ts")).quantization,
+  },
   relay: {
     summary: "what edge and tunnel add to a direct call: latency, and events/s with 1, 8 and 64 streams",
     load: async () => (await import("./relay.ts")).relay,
@@ -29,7 +37,7 @@ const { values, positionals } = parseArgs({
 const chosen = positionals.length === 0 ? Object.keys(BENCHES) : positionals;
 const unknown = chosen.filter((name) => !Object.hasOwn(BENCHES, name));
 if (unknown.length > 0) {
-  const lines = Object.entries(BENCHES).map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`);
+  const lines = Object.entries(BENCHES).map(([name, { summary }]) => `  ${name.padEnd(14)}${summary}`);
   process.stderr.write(
     `There is no benchmark "${unknown[0]}". npm run bench -- NAME [--json] [--quick]\n${lines.join("\n")}\n`,
   );
