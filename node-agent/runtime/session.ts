@@ -37,11 +37,18 @@ export interface Session {
   dispose(): Promise<void>;
 }
 
+const FAST_EXPERTS = "ORT_USE_MLAS_Q4_GEMM_MOE";
 /**
  * ONNX Runtime 1.30 multiplies experts in 4 bits with its kernels for 4 bits only where this is set; otherwise it widens all their weights
- * for every token, which takes ten times as long.
+ * for every token, which takes ten times as long. Those kernels round each block anew: nothing changes in one that uses its lowest level,
+ * as the blocks of our rounding and of Q4_0 do.
  */
-process.env["ORT_USE_MLAS_Q4_GEMM_MOE"] ??= "1";
+process.env[FAST_EXPERTS] ??= "1";
+
+/** For graphs that others rounded: from now on, sessions take the experts' weights as they are. */
+export function keepExpertsExact(): void {
+  process.env[FAST_EXPERTS] = "0";
+}
 
 /** Only what no user can act on is worth a line of the native log: errors come as exceptions. */
 const LOG_ERRORS_ONLY = 3;

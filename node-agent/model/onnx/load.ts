@@ -1,5 +1,5 @@
 import type { Decoder, DecoderOptions } from "../../engine/decoder.ts";
-import { openReturning, openSession, withoutResult } from "../../runtime/session.ts";
+import { keepExpertsExact, openReturning, openSession, withoutResult } from "../../runtime/session.ts";
 import { openReady } from "../compiled-session.ts";
 import { CopyingRunner, InPlaceRunner, type RunnerShape } from "./cache-runner.ts";
 import { OnnxDecoder } from "./decoder.ts";
@@ -11,7 +11,8 @@ const READY_VERSION = 1;
 
 /** Loads a ready-made graph as a decoder; it is compiled for this CPU first, as graphs of our own are. Throws `model_load_failed`. */
 export async function loadOnnxDecoder(files: OnnxFiles, options: DecoderOptions): Promise<Decoder> {
-  const { signature, weightPaths, maxPositions } = await inspectOnnx(files);
+  const { graph, signature, weightPaths, maxPositions } = await inspectOnnx(files);
+  if (graph.nodes.some(({ op }) => op === "QMoE")) keepExpertsExact();
   const shape: RunnerShape = {
     signature,
     names: files.names,
