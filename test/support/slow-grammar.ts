@@ -51,8 +51,9 @@ export function readSlowly(grammar: Grammar, text: string): { isPrefix: boolean;
         return ends(rule, at);
       }
       case "free":
-        return freeEnds(body, at);
+        break;
     }
+    return freeEnds(body, at);
   };
   const freeEnds = (body: Extract<Expression, { type: "free" }>, at: number): Set<number> => {
     reachedEnd = true;

@@ -33,6 +33,8 @@ export function numbersIn(range: NumberRange, fractionDigits = MAX_FRACTION_DIGI
   return decimalsIn(range, Math.max(0, Math.min(fractionDigits, DOUBLE_DIGITS - before)), before);
 }
 
+const TEN = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+
 /** The integers of at most 15 digits that `divisor` divides; a rule for each remainder and number of digits. */
 export function multiplesOf(divisor: number, fresh: (body: Expression) => Expression): Expression {
   // Digit by digit, with the remainder so far (Horner's scheme); from the last digit to the first.
@@ -40,7 +42,7 @@ export function multiplesOf(divisor: number, fresh: (body: Expression) => Expres
   for (let digits = 1; digits < INTEGER_DIGITS; digits++) {
     const next = later;
     later = next.map((_, remainder) => {
-      const more = Array.from({ length: 10 }, (_, digit) =>
+      const more = TEN.map((digit) =>
         sequence(text(String(digit)), next[(remainder * 10 + digit) % divisor] ?? NOTHING),
       );
       return fresh(choice(remainder === 0 ? [EMPTY, ...more] : more));

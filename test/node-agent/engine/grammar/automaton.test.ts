@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { GrammarAutomaton } from "../../../../node-agent/engine/grammar/automaton.ts";
 import { parseGbnf } from "../../../../node-agent/engine/grammar/gbnf.ts";

@@ -91,7 +91,7 @@ describe("the grammar of a JSON Schema", () => {
 
   it.each<[string, Schema]>([
     ["'not'", { not: { type: "string" } }],
-    ["'if'", { if: {}, then: {} }],
+    ["'if'", { if: {}, else: {} }],
     ["'contains'", { contains: { type: "string" } }],
     ["'dependentRequired'", { properties: { a: { dependentRequired: {} } } }],
     ["'oneOf'", { oneOf: [{ type: "integer" }, { type: "number", minimum: 5 }] }],
