@@ -3,10 +3,8 @@ import { basename, join } from "node:path";
 import type { Quantization } from "../../../shared/inference/model.ts";
 import { modelError } from "../model-error.ts";
 import { checkExternalData } from "../onnx/external-data.ts";
-import { type ONNX_VARIANTS, onnxVariant } from "../onnx/files.ts";
+import { ONNX_HELD, type OnnxVariant, onnxVariant } from "../onnx/files.ts";
 import { type OnnxElementType, type OnnxGraph, readOnnxGraph } from "../onnx/graph.ts";
-
-type Variant = (typeof ONNX_VARIANTS)[number];
 
 /** A ready-made graph for embeddings: how it wants its inputs and what it gives. */
 export interface OnnxEmbedding {
@@ -30,18 +28,8 @@ type InputName = (typeof INPUTS)[number];
 const POOLED = ["sentence_embedding"];
 const STATES = ["last_hidden_state", "token_embeddings"];
 
-/** How a file's weights are held, by its name; 8 bits come first, as transformers.js has it. */
-const HELD: Record<Variant, Quantization> = {
-  quantized: "int8",
-  int8: "int8",
-  uint8: "int8",
-  "": "fp32",
-  fp16: "fp32",
-  q4: "int4",
-  q4f16: "int4",
-  bnb4: "int4",
-};
-const ORDER: readonly Variant[] = ["quantized", "int8", "uint8", "", "fp16", "q4", "q4f16", "bnb4"];
+/** 8 bits come first, as transformers.js has it. */
+const ORDER: readonly OnnxVariant[] = ["quantized", "int8", "uint8", "", "fp16", "q4", "q4f16", "bnb4"];
 
 /**
  * The graph for embeddings in a folder of the transformers.js kind (`onnx/model_quantized.onnx` and its like): the one in `wanted`, if there
@@ -61,7 +49,7 @@ export async function readOnnxEmbedding(folder: string, wanted?: Quantization): 
   }
   return {
     path,
-    quantization: HELD[variant],
+    quantization: ONNX_HELD[variant],
     inputs: inputsOf(graph, basename(path)),
     output: output.name,
     isPooled: POOLED.includes(output.name),
@@ -71,7 +59,7 @@ export async function readOnnxEmbedding(folder: string, wanted?: Quantization): 
 }
 
 async function findGraph(folder: string, wanted: Quantization | undefined) {
-  const order = ORDER.toSorted((a, b) => Number(HELD[b] === wanted) - Number(HELD[a] === wanted));
+  const order = ORDER.toSorted((a, b) => Number(ONNX_HELD[b] === wanted) - Number(ONNX_HELD[a] === wanted));
   for (const place of [join(folder, "onnx"), folder]) {
     const names = await readdir(place).catch(() => []);
     for (const variant of order) {
