@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import type { StatusMessage } from "../../shared/protocol/messages.ts";
 import { createEngineBackend, type EngineModel } from "../engine/backend.ts";
 import { probeAccelerators } from "../hardware/accelerators.ts";
-import { probeHardware, toMachine } from "../hardware/probe.ts";
+import { memoryForModels, probeHardware, toMachine } from "../hardware/probe.ts";
 import { tunnelUrlOf } from "../link/addresses.ts";
 import { enrol } from "../link/enrol.ts";
 import { isPaired, loadIdentity, type PairedIdentity, savePairing } from "../link/identity.ts";
@@ -44,7 +44,8 @@ export async function startAgent(options: AgentOptions, events: AgentEvents): Pr
   const hardware = probeHardware();
   // There from the beginning, so that the first model put in is noticed at once.
   await mkdir(options.modelsDir, { recursive: true });
-  const wanted: WantedModels = { ...options, slots: SLOTS, memoryBytes: hardware.memory.totalBytes };
+  const memoryBytes = options.memoryBytes ?? memoryForModels(hardware);
+  const wanted: WantedModels = { ...options, slots: SLOTS, memoryBytes };
   const [accelerators, identity, chosen, localKey] = await Promise.all([
     probeAccelerators("quick"),
     loadIdentity(options.identityFile),
@@ -60,6 +61,9 @@ export async function startAgent(options: AgentOptions, events: AgentEvents): Pr
     cacheDir: options.compiledDir,
     slots: SLOTS,
     provider,
+    memoryBytes,
+    ...(options.keepAliveMs === undefined ? {} : { keepAliveMs: options.keepAliveMs }),
+    ...(options.kvDiskBytes === undefined ? {} : { kvDiskBytes: options.kvDiskBytes }),
     onProgress: events.onLoading,
     onFallback: (model, { wanted: asked, reason }) => {
       process.stderr.write(`Model ${model} runs on the CPU; provider ${asked} cannot be used: ${reason}\n`);
@@ -89,7 +93,7 @@ export async function startAgent(options: AgentOptions, events: AgentEvents): Pr
     type: "status",
     agentVersion: options.agentVersion,
     machine: toMachine(hardware),
-    models: models.map(({ folder: _folder, version: _version, ...info }) => ({
+    models: models.map(({ folder: _folder, version: _version, kvBytes: _kvBytes, draft: _draft, ...info }) => ({
       ...info,
       loaded: loaded().has(info.name),
     })),

@@ -1,18 +1,32 @@
 import { z } from "zod";
 import { quantizationSchema } from "../../shared/inference/model.ts";
+import { keepAliveSchema } from "../../shared/inference/request.ts";
 import { providerChoiceSchema } from "../runtime/providers.ts";
 
-/** How an agent is run; everything it needs and nothing else. */
-export const agentOptionsSchema = z.object({
-  identityFile: z.string(),
-  localKeyFile: z.string(),
-  modelsDir: z.string(),
-  compiledDir: z.string(),
+/** What its owner chose of how an agent runs models. */
+export const agentSettingsSchema = z.object({
   /** A name or a folder; absent: the best that fits. */
   model: z.string().optional(),
   quantization: quantizationSchema.optional(),
   /** Absent: what suits the machine. */
   provider: providerChoiceSchema.optional(),
+  /** Memory for all loaded models; absent: most of the machine's. */
+  memoryBytes: z.number().int().positive().optional(),
+  /** How long an idle model stays loaded; -1 is for ever. */
+  keepAliveMs: keepAliveSchema.optional(),
+  /** Disk space for keys and values of past conversations, for each model. Absent: they are not written down. */
+  kvDiskBytes: z.number().int().positive().optional(),
+  /** A smaller model, by name or folder, that guesses the default model's tokens ahead. */
+  draft: z.string().optional(),
+});
+export type AgentSettings = z.infer<typeof agentSettingsSchema>;
+
+/** How an agent is run; everything it needs and nothing else. */
+export const agentOptionsSchema = agentSettingsSchema.extend({
+  identityFile: z.string(),
+  localKeyFile: z.string(),
+  modelsDir: z.string(),
+  compiledDir: z.string(),
   /** Port of the local API on loopback; 0 for any free one. */
   localPort: z.number().int().min(0).max(65_535),
   agentVersion: z.string(),

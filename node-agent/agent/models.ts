@@ -3,10 +3,10 @@ import { basename, dirname, join } from "node:path";
 import { type Quantization, wrongTask } from "../../shared/inference/model.ts";
 import { BUNDLED_MODELS } from "../data-folder.ts";
 import type { EngineModel } from "../engine/backend.ts";
-import { contextWithin, embeddingContextWithin } from "./context-budget.ts";
+import { embeddingContextWithin, kvBudget } from "./context-budget.ts";
 import { contentVersion } from "../model/content-version.ts";
 import { isGguf } from "../model/model-files.ts";
-import { chooseDefault, listLocalModels, resolveModel, type UsableModel } from "../model/registry.ts";
+import { chooseDefault, listLocalModels, type LocalModel, resolveModel, type UsableModel } from "../model/registry.ts";
 
 export interface ModelChoice {
   /** Every usable model of this machine; the default one first, so that it is the first the API lists. */
@@ -21,8 +21,11 @@ export interface WantedModels {
   model?: string | undefined;
   /** For every model, instead of what suits each. */
   quantization?: Quantization | undefined;
+  /** Name or folder of a smaller model that guesses the default model's tokens. */
+  draft?: string | undefined;
   /** Requests that one model answers at once. */
   slots: number;
+  /** For all models together. */
   memoryBytes: number;
 }
 
@@ -35,8 +38,8 @@ export async function chooseModels(wanted: WantedModels): Promise<ModelChoice> {
   const preferred = chosen ?? (await resolveModel("starter", local));
   if (preferred.info.task === "embed") throw wrongTask(preferred.name, "generate");
   const others = local.filter((model) => model.usable).filter((model) => model.name !== preferred.name);
-  const models = [preferred, ...others].map((model) => toEngineModel(model, wanted));
-  return { models: await Promise.all(models), preferred: preferred.name };
+  const models = await Promise.all([preferred, ...others].map((model) => toEngineModel(model, wanted)));
+  return { models: await withDraft(models, local, wanted), preferred: preferred.name };
 }
 
 /**
@@ -58,7 +61,20 @@ export async function chooseModelsAgain(
     ),
   );
   const found = models.filter((model) => model !== undefined);
-  return found.toSorted((a, b) => Number(b.name === preferred?.name) - Number(a.name === preferred?.name));
+  const sorted = found.toSorted((a, b) => Number(b.name === preferred?.name) - Number(a.name === preferred?.name));
+  return await withDraft(sorted, local, wanted);
+}
+
+/** Gives the default model, the first, its draft model. */
+async function withDraft(
+  [preferred, ...others]: EngineModel[],
+  local: readonly LocalModel[],
+  { draft }: WantedModels,
+): Promise<EngineModel[]> {
+  if (preferred === undefined) return others;
+  if (draft === undefined) return [preferred, ...others];
+  const { folder, info } = await resolveModel(draft, local);
+  return [{ ...preferred, draft: { folder: await realpath(folder), quantization: info.quantization } }, ...others];
 }
 
 async function toEngineModel({ folder, info }: UsableModel, wanted: WantedModels): Promise<EngineModel> {
@@ -69,10 +85,9 @@ async function toEngineModel({ folder, info }: UsableModel, wanted: WantedModels
     ...info,
     folder: place,
     version: await contentVersion(place),
-    contextLength:
-      info.task === "embed"
-        ? await embeddingContextWithin(place, wanted.memoryBytes)
-        : await contextWithin(place, wanted.slots, wanted.memoryBytes),
+    ...(info.task === "embed"
+      ? { contextLength: await embeddingContextWithin(place, wanted.memoryBytes) }
+      : await kvBudget(place, wanted.slots, wanted.memoryBytes)),
     quantization: wanted.quantization ?? info.quantization,
   };
 }

@@ -1,10 +1,9 @@
-import type { Quantization } from "../../shared/inference/model.ts";
 import { PorchlightError } from "../../shared/errors.ts";
 import { type Agent, startAgent } from "../agent/agent.ts";
+import type { AgentSettings } from "../agent/messages.ts";
 import { dataFolder } from "../data-folder.ts";
 import type { LinkState } from "../link/link.ts";
 import { VERSION } from "../version.ts";
-import type { ProviderChoice } from "../runtime/providers.ts";
 import { CommandError } from "./command-error.ts";
 import { interruption } from "./signals.ts";
 import { StatusLine, say, showLoading, styled } from "./terminal.ts";
@@ -14,9 +13,7 @@ export interface ConnectFlags {
   url?: string;
   localPort: number;
   data?: string;
-  model?: string;
-  quantization?: Quantization;
-  provider?: ProviderChoice;
+  settings: AgentSettings;
 }
 
 /** `porchlight connect`: serves an edge elsewhere until interrupted. */
@@ -25,12 +22,13 @@ export async function connect(flags: ConnectFlags): Promise<number> {
   const interrupted = interruption();
   const status = new StatusLine();
   const refused = Promise.withResolvers<string>();
-  const { url, data: _data, ...models } = flags;
+  const { url, localPort, settings } = flags;
   let agent: Agent | undefined;
   try {
     agent = await startAgent(
       {
-        ...models,
+        ...settings,
+        localPort,
         identityFile: folder.remoteIdentity,
         localKeyFile: folder.localKey,
         modelsDir: folder.models,

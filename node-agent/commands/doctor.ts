@@ -3,7 +3,7 @@ import { createServer } from "node:net";
 import { BUNDLED_MODELS, type DataFolder, dataFolder } from "../data-folder.ts";
 import { EDGE_OPTIONS } from "../edge/build.ts";
 import { type Accelerators, probeAccelerators } from "../hardware/accelerators.ts";
-import { type Hardware, probeHardware } from "../hardware/probe.ts";
+import { type Hardware, memoryForModels, probeHardware } from "../hardware/probe.ts";
 import { chooseDefault, listLocalModels, resolveModel } from "../model/registry.ts";
 import { chooseProvider, type ProviderDecision } from "../runtime/choose-provider.ts";
 import type { ProviderChoice } from "../runtime/providers.ts";
@@ -185,7 +185,7 @@ async function models(folder: DataFolder, hardware: Hardware, wanted: string | u
   const local = await listLocalModels({ folders: [folder.models, BUNDLED_MODELS] });
   const preferred =
     wanted === undefined
-      ? chooseDefault(local, hardware.memory.totalBytes)
+      ? chooseDefault(local, memoryForModels(hardware))
       : await resolveModel(wanted, local).catch((error: Error) => error);
   const topic = "Model";
   const listed = local.map((model): Finding => {

@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
-import type { Quantization } from "../../shared/inference/model.ts";
+import type { AgentSettings } from "../agent/messages.ts";
 import type { DataFolder } from "../data-folder.ts";
-import type { ProviderChoice } from "../runtime/providers.ts";
 import { VERSION } from "../version.ts";
 import { CommandError } from "./command-error.ts";
 import { ensureOwner, type OwnerClient } from "./owner.ts";
@@ -12,9 +11,7 @@ export interface HomeStackOptions {
   folder: DataFolder;
   port: number;
   localPort: number;
-  model?: string;
-  quantization?: Quantization;
-  provider?: ProviderChoice;
+  settings?: AgentSettings;
   onProgress?: (what: string) => void;
   /** How far the default model has come, in [0, 1]; goes on after the stack is up. */
   onLoading?: (model: string, fraction: number) => void;
@@ -45,9 +42,7 @@ export async function startHomeStack(options: HomeStackOptions): Promise<HomeSta
       compiledDir: folder.compiled,
       localPort: options.localPort,
       agentVersion: VERSION,
-      model: options.model,
-      quantization: options.quantization,
-      provider: options.provider,
+      ...options.settings,
     },
     (model, fraction) => options.onLoading?.(model, fraction),
   );

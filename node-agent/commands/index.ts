@@ -1,7 +1,7 @@
 import { quantizationSchema } from "../../shared/inference/model.ts";
 import { providerChoiceSchema } from "../runtime/providers.ts";
 import { CommandError } from "./command-error.ts";
-import { oneOf } from "./flag-values.ts";
+import { byteSize, duration, oneOf } from "./flag-values.ts";
 
 /** Every flag of every command: one meaning each. */
 export const FLAGS = {
@@ -11,6 +11,10 @@ export const FLAGS = {
   model: { type: "string" },
   quantization: { type: "string" },
   provider: { type: "string" },
+  memory: { type: "string" },
+  "keep-alive": { type: "string" },
+  "kv-disk": { type: "string" },
+  draft: { type: "string" },
   ask: { type: "string" },
   as: { type: "string" },
   weights: { type: "string" },
@@ -34,6 +38,18 @@ export type Flags = {
   [Name in keyof typeof FLAGS]?: (typeof FLAGS)[Name]["type"] extends "boolean" ? boolean : string;
 };
 
+/** Flags of commands that run an agent. */
+const AGENT = [
+  "local-port",
+  "data",
+  "model",
+  "quantization",
+  "provider",
+  "memory",
+  "keep-alive",
+  "kv-disk",
+  "draft",
+] as const;
 /** Flags of `models quantize` and `models eval`. */
 const TUNING = ["weights", "block", "embedding", "output-layer", "method", "recipe", "calibration", "text"] as const;
 
@@ -50,7 +66,7 @@ export const COMMANDS = {
   up: {
     summary: "start the edge and the agent on this machine and pair them",
     usage: "porchlight up [--port 8787] [--ask TEXT]",
-    flags: ["port", "local-port", "data", "model", "quantization", "provider", "ask"],
+    flags: ["port", ...AGENT, "ask"],
     run: async (flags, rest) => {
       takesNothing("up", rest);
       const { up } = await import("./up.ts");
@@ -64,7 +80,7 @@ export const COMMANDS = {
   connect: {
     summary: "pair this machine with an edge elsewhere, or go on serving the one it is paired with",
     usage: "porchlight connect [https://EDGE/j/CODE]",
-    flags: ["local-port", "data", "model", "quantization", "provider"],
+    flags: AGENT,
     run: async (flags, rest) => {
       if (rest.length > 1) throw new CommandError("bad_usage", "'porchlight connect' takes one address.");
       const { connect } = await import("./connect.ts");
@@ -124,9 +140,15 @@ function agentFlags(flags: Flags) {
   return {
     localPort: port(flags, "local-port", 8788),
     ...optional("data", nonEmpty(flags.data, "--data")),
-    ...optional("model", wantedModel(flags)),
-    ...optional("quantization", quantization.data),
-    ...optional("provider", oneOf("provider", flags.provider, providerChoiceSchema.options)),
+    settings: {
+      model: wantedModel(flags),
+      quantization: quantization.data,
+      provider: oneOf("provider", flags.provider, providerChoiceSchema.options),
+      memoryBytes: byteSize("memory", flags.memory),
+      keepAliveMs: duration("keep-alive", flags["keep-alive"]),
+      kvDiskBytes: byteSize("kv-disk", flags["kv-disk"]),
+      draft: nonEmpty(flags.draft, "--draft"),
+    },
   };
 }
 

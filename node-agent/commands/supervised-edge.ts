@@ -14,6 +14,8 @@ export class SupervisedEdge {
       entry: new URL("../edge/process.ts", import.meta.url),
       schema: fromEdgeSchema,
       onMessage: (message) => this.#take(message),
+      // It only starts workerd, and what that takes is garbage soon: a large nursery for it would be a small machine's memory.
+      nodeFlags: ["--max-semi-space-size=2"],
     });
   }
 

@@ -13,6 +13,8 @@ export interface SupervisedOptions<Message> {
   entry: URL;
   schema: z.ZodType<Message>;
   onMessage(message: Message): void;
+  /** Flags for Node. */
+  nodeFlags?: readonly string[];
 }
 
 /** Keeps one child process running: starts it again when it dies, a little later each time it dies soon. */
@@ -37,7 +39,11 @@ export class Supervisor<Message> {
     const startedAt = performance.now();
     // A process group of its own: what the child started (workerd) can then be ended even when the child is killed.
     const detached = process.platform !== "win32";
-    const child = fork(this.#options.entry, { stdio: ["ignore", "inherit", "inherit", "ipc"], detached });
+    const child = fork(this.#options.entry, {
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+      detached,
+      execArgv: [...process.execArgv, ...(this.#options.nodeFlags ?? [])],
+    });
     this.#child = child;
     child.on("message", (raw) => this.#options.onMessage(this.#options.schema.parse(raw)));
     child.once("exit", () => {

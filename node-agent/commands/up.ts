@@ -1,9 +1,8 @@
 import { mkdir } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Quantization } from "../../shared/inference/model.ts";
+import type { AgentSettings } from "../agent/messages.ts";
 import { type DataFolder, dataFolder } from "../data-folder.ts";
 import { buildEdgeIfNeeded } from "../edge/build.ts";
-import type { ProviderChoice } from "../runtime/providers.ts";
 import { ask } from "./ask.ts";
 import { type HomeStack, startHomeStack } from "./home-stack.ts";
 import { ensureOwner, type OwnerClient } from "./owner.ts";
@@ -15,9 +14,7 @@ export interface UpFlags {
   port: number;
   localPort: number;
   data?: string;
-  model?: string;
-  quantization?: Quantization;
-  provider?: ProviderChoice;
+  settings: AgentSettings;
   ask?: string;
 }
 
@@ -86,7 +83,8 @@ async function start(folder: DataFolder, flags: UpFlags): Promise<number> {
 /** Another `porchlight up` has this folder: use it rather than fail. */
 async function useRunning(running: Running, folder: DataFolder, flags: UpFlags): Promise<number> {
   const owner = await ensureOwner(running.origin, "", folder.owner);
-  if (flags.ask !== undefined) return await answer(owner, flags.model, flags.ask, new StatusLine(), interruption());
+  if (flags.ask !== undefined)
+    return await answer(owner, flags.settings.model, flags.ask, new StatusLine(), interruption());
   say(`Porchlight is running already (process ${running.pid}).`);
   say(`  Page  ${styled("cyan", await owner.signInUrl())}`);
   return 0;

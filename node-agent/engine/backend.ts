@@ -6,6 +6,7 @@ import { type ModelInfo, type ModelTask, wrongTask } from "../../shared/inferenc
 import { generateRequestSchema } from "../../shared/inference/request.ts";
 import type { Execution, ProviderName } from "../runtime/providers.ts";
 import { weightBytes } from "../model/default-quantization.ts";
+import type { LoadOptions } from "./load-runner.ts";
 import type { ModelExit } from "./model-child.ts";
 import { Residency } from "./residency.ts";
 import type { SchedulerStats } from "./scheduler-stats.ts";
@@ -20,6 +21,8 @@ export type EngineModel = Omit<ModelInfo, "loaded"> & {
   version?: string;
   /** Memory for its keys and values. */
   kvBytes?: number;
+  /** A smaller model that guesses its tokens ahead. */
+  draft?: NonNullable<LoadOptions["draft"]>;
 };
 
 export interface EngineOptions {
@@ -82,7 +85,7 @@ export function createEngineBackend(options: EngineOptions): EngineBackend {
   const residency = new Residency({ budgetBytes: memoryBytes, keepAliveMs });
   const relieving = setInterval(() => residency.relieve(), RELIEVE_INTERVAL_MS).unref();
   const served = new ServedModels((model) => {
-    const { name, task, folder, quantization, contextLength, kvBytes } = model;
+    const { name, task, folder, quantization, contextLength, kvBytes, draft } = model;
     return {
       residency,
       bytes: weightBytes(model.parameters, quantization) + (kvBytes ?? 0) + PROCESS_BYTES,
@@ -97,6 +100,7 @@ export function createEngineBackend(options: EngineOptions): EngineBackend {
           ...(threads === undefined ? {} : { threads }),
           ...(provider === undefined ? {} : { provider }),
           ...(kvBytes === undefined ? {} : { kvBytes }),
+          ...(draft === undefined ? {} : { draft }),
           ...(kvDiskBytes === undefined ? {} : { kvDiskBytes }),
         },
         onChange,

@@ -50,6 +50,13 @@ export function describe(
   });
 }
 
+/** Of the memory, what models may take when nobody chose: the rest is the system's and other programs'. */
+export function memoryForModels({ memory }: Pick<Hardware, "memory">): number {
+  return Math.floor(memory.totalBytes * MODELS_SHARE);
+}
+
+const MODELS_SHARE = 3 / 4;
+
 /**
  * Whether products of unsigned and signed bytes are summed without saturating. x86 before VNNI adds pairs of them in 16 bits
  * (vpmaddubsw), which overflows for large weights; other processors have no such instruction.

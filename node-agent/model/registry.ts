@@ -141,13 +141,18 @@ function notFound(name: string, models: readonly LocalModel[]): PorchlightError 
   );
 }
 
+/** Of the memory for models, what the weights of the default one may take: the rest is for its cache, and for others. */
+const WEIGHTS_SHARE = 2 / 3;
+
 /**
- * The model to run when nobody chose one: the one with most parameters whose weights fit in half of `memoryBytes`, and the bundled one
+ * The model to run when nobody chose one: the one with most parameters whose weights fit in two thirds of `memoryBytes`, and the bundled one
  * when no other does. Models for embeddings do not count. Undefined if there are no usable models at all.
  */
 export function chooseDefault(models: readonly LocalModel[], memoryBytes: number): UsableModel | undefined {
   const usable = models.filter((model) => model.usable).filter(({ info }) => info.task === "generate");
-  const fitting = usable.filter(({ info }) => weightBytes(info.parameters, info.quantization) <= memoryBytes / 2);
+  const fitting = usable.filter(
+    ({ info }) => weightBytes(info.parameters, info.quantization) <= memoryBytes * WEIGHTS_SHARE,
+  );
   const largest = fitting.toSorted((a, b) => b.info.parameters - a.info.parameters)[0];
   return largest ?? usable.find((model) => model.name === BUNDLED_MODEL);
 }
