@@ -1,5 +1,8 @@
 import type { Decoder } from "../engine/decoder.ts";
 
+/** What of a decoder is needed to score a text. */
+export type Scorer = Pick<Decoder, "vocabSize" | "evaluate">;
+
 /** Logits that are held at once: 64 MiB. */
 const LOGIT_ELEMENTS = 16 * 1024 * 1024;
 
@@ -7,7 +10,7 @@ const LOGIT_ELEMENTS = 16 * 1024 * 1024;
  * Losses (negative log likelihoods, in nats) of tokens [from, tokens.length) of a text, each after all that come before it; `from` is at
  * least 1. The text is put into `slot`.
  */
-export async function tokenLosses(decoder: Decoder, tokens: readonly number[], from = 1, slot = 0): Promise<number[]> {
+export async function tokenLosses(decoder: Scorer, tokens: readonly number[], from = 1, slot = 0): Promise<number[]> {
   const chunk = Math.max(1, Math.floor(LOGIT_ELEMENTS / decoder.vocabSize));
   const losses: number[] = [];
   for (let past = 0; past < tokens.length - 1; past += chunk) {
@@ -34,7 +37,7 @@ export interface Windows {
  * window - stride tokens before it.
  */
 export async function windowedLosses(
-  decoder: Decoder,
+  decoder: Scorer,
   tokens: readonly number[],
   { window, stride }: Windows,
   onProgress?: (fraction: number) => void,

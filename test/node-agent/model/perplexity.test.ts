@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Decoder } from "../../../node-agent/engine/decoder.ts";
-import { perplexityOf, tokenLosses, windowedLosses } from "../../../node-agent/model/perplexity.ts";
+import { perplexityOf, type Scorer, tokenLosses, windowedLosses } from "../../../node-agent/model/perplexity.ts";
 
 const VOCABULARY = 5;
 
@@ -11,7 +10,7 @@ function logitsAfter(seen: readonly number[]): Float32Array {
 }
 
 /** A decoder whose context remembers, so that tokens put at the wrong place give other losses. */
-function rememberingDecoder(): Pick<Decoder, "vocabSize" | "evaluate"> & { calls: number[] } {
+function rememberingDecoder(): Scorer & { calls: number[] } {
   let held: number[] = [];
   const calls: number[] = [];
   return {
@@ -36,8 +35,7 @@ const text = Array.from({ length: 37 }, (_, i) => (i * i) % VOCABULARY);
 
 describe("losses", () => {
   test("of every token but the first", async () => {
-    // The cast: perplexity uses no more of a decoder.
-    const found = await tokenLosses(rememberingDecoder() as Decoder, text);
+    const found = await tokenLosses(rememberingDecoder(), text);
     expect(found).toHaveLength(text.length - 1);
     for (const [i, loss] of found.entries())
       expect(loss).toBeCloseTo(slowLoss(text.slice(0, i + 1), text[i + 1] ?? 0), 5);
@@ -51,7 +49,7 @@ describe("losses", () => {
     [100, 50],
   ])("in windows of %i, %i apart, each token is counted once, after what its window holds", async (window, stride) => {
     const decoder = rememberingDecoder();
-    const found = await windowedLosses(decoder as Decoder, text, { window, stride });
+    const found = await windowedLosses(decoder, text, { window, stride });
     expect(found).toHaveLength(text.length - 1 - (stride === window ? Math.ceil((text.length - window) / stride) : 0));
     if (stride === window) return;
     const expected = Array.from({ length: text.length - 1 }, (_, i) => {
