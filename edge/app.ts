@@ -5,12 +5,13 @@ import { refuseOtherMethods } from "../shared/api/methods.ts";
 import { PorchlightError } from "../shared/errors.ts";
 import { api } from "./api.ts";
 import type { AppEnv } from "./env.ts";
+import { guard } from "./access/guard.ts";
 import { authenticate } from "./middleware/authenticate.ts";
 import { preferLocalhost } from "./middleware/localhost.ts";
 import { securityHeaders } from "./middleware/security-headers.ts";
 import { edgeDocument } from "./openapi.ts";
 import { shownOrigin } from "./origin.ts";
-import { docsApp, pagesApp, problemPage, wantsPage } from "./pages/index.tsx";
+import { docsApp, PAGE_PATHS, pagesApp, problemPage, wantsPage } from "./pages/index.tsx";
 
 /** The whole edge: what comes before every route, the routes, the pages, and the one place where errors become answers. */
 export const app = new Hono<AppEnv>();
@@ -18,8 +19,9 @@ export const app = new Hono<AppEnv>();
 app.use(identifyRequest);
 for (const path of ["/v1/*", "/api/*", "/j/*", "/enter/*", "/healthz", "/openapi.json"]) app.use(path, securityHeaders);
 app.use(limitHeaders);
-for (const path of ["/", "/docs", "/enter/*"]) app.use(path, preferLocalhost);
-for (const path of ["/", "/docs", "/v1/*", "/api/*"]) app.use(path, authenticate);
+for (const path of [...PAGE_PATHS, "/enter/*"]) app.use(path, preferLocalhost);
+for (const path of [...PAGE_PATHS, "/v1/*", "/api/*"]) app.use(path, authenticate);
+app.use(guard);
 
 app.get("/openapi.json", (c) => c.json(edgeDocument(shownOrigin(c))));
 app.route("/", api);

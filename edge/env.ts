@@ -1,3 +1,4 @@
+import type { Role } from "./access/roles.ts";
 import type { Home } from "./home/home.ts";
 
 /** Bindings of wrangler.toml, and secrets. */
@@ -7,16 +8,23 @@ export interface EdgeBindings {
   ASSETS: Fetcher;
   /** Origin people and machines reach this edge at; empty means that of each request (see origin.ts). */
   PUBLIC_ORIGIN: string;
+  /** `on` lets people add a password. Checking one takes about 0.2 s of CPU time: more than a free plan has. */
+  PASSWORDS: string;
   /** Lets its holder make the first account; absent, nobody can. */
   SETUP_TOKEN?: string;
 }
 
 /** Who is asking, as the database says: nothing in it comes from the request but the credential that was looked up. */
 export interface Account {
+  /** The household: whose machines these are. */
   id: string;
-  /** `owner` may change machines and hand out access; `inference` may only use the API. */
-  rights: "owner" | "inference";
-  via: "key" | "session";
+  /** The person. */
+  userId: string;
+  userName: string;
+  /** What this credential may do: that of its person, or less for a key of narrower scope. */
+  role: Role;
+  /** Absent for an API key. `confirmedAt`: when the person last proved to be there, in Unix milliseconds. */
+  session?: { id: string; confirmedAt: number };
 }
 
 export interface AppEnv {

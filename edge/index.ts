@@ -1,5 +1,11 @@
 import { app } from "./app.ts";
+import type { EdgeBindings } from "./env.ts";
+import { database } from "./store/database.ts";
+import { purgeExpired } from "./store/purge.ts";
 
 export { Home } from "./home/home.ts";
 
-export default { fetch: app.fetch };
+export default {
+  fetch: app.fetch,
+  scheduled: (_controller: ScheduledController, env: EdgeBindings) => purgeExpired(database(env.DB), Date.now()),
+};

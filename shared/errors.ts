@@ -25,6 +25,31 @@ export const ERRORS = {
     retryable: false,
     message: "The API key is missing or not valid. Send it as 'Authorization: Bearer plk_live_...'.",
   },
+  sign_in_failed: {
+    status: 401,
+    retryable: false,
+    message: "That did not work. Check what you entered, or sign in another way.",
+  },
+  passkey_rejected: {
+    status: 401,
+    retryable: false,
+    message: "This passkey was not accepted. Try again, or sign in another way.",
+  },
+  confirmation_needed: {
+    status: 403,
+    retryable: false,
+    message: "Confirm first that it is you: use your passkey, or sign in again.",
+  },
+  origin_not_configured: {
+    status: 403,
+    retryable: false,
+    message: "Passkeys need a fixed address. Set PUBLIC_ORIGIN of this edge to its https address, or use http://localhost.",
+  },
+  passwords_off: {
+    status: 403,
+    retryable: false,
+    message: "This edge takes no passwords. Use a passkey or a recovery code.",
+  },
   setup_disabled: {
     status: 403,
     retryable: false,
@@ -61,6 +86,13 @@ export const ERRORS = {
     retryable: false,
     message: "This edge has an owner already. Ask the owner for access.",
   },
+  name_taken: { status: 409, retryable: false, message: "Somebody here has that name already. Choose another." },
+  last_way_in: {
+    status: 409,
+    retryable: false,
+    message: "That is the last way into this account. Add another passkey first.",
+  },
+  last_owner: { status: 409, retryable: false, message: "A household needs an owner. Make somebody else owner first." },
   cancelled: { status: 408, retryable: false, message: "The client ended the request." },
   code_used_or_expired: {
     status: 410,

@@ -1,4 +1,4 @@
-/** Life of credentials, each with its reason. */
+/** Life of credentials, and how often they may be tried, each with its reason. */
 export const CREDENTIAL_LIMITS = {
   /** How long a key that was found good is not looked up again: the longest a revoked key can go on. */
   keyCacheMs: 30_000,
@@ -6,7 +6,7 @@ export const CREDENTIAL_LIMITS = {
   keyMissCacheMs: 5_000,
   /** Keys remembered in one isolate: some hundred bytes each. */
   keyCacheEntries: 10_000,
-  /** `last_used` is for people: finer than this only costs writes. */
+  /** `last_used` and `last_seen` are for people: finer than this only costs writes. */
   lastUsedMs: 60_000,
   /** One-time codes: long enough to walk to the other machine. */
   codeMs: 10 * 60_000,
@@ -15,4 +15,33 @@ export const CREDENTIAL_LIMITS = {
   /** A browser stays signed in for this long. */
   sessionMs: 30 * 24 * 3600_000,
   sessionBytes: 32,
+  /** A passkey prompt: people look for their phone. */
+  ceremonyMs: 5 * 60_000,
+  /** How long one who proved to be there is believed to be there still. */
+  confirmationMs: 5 * 60_000,
+  /** An invitation crosses a chat or a mail, and is opened in the evening. */
+  invitationMs: 3 * 24 * 3600_000,
+  /** More passkeys than anybody carries; each also goes into the options of the next ceremony. */
+  passkeys: 20,
+  recoveryCodes: 10,
+  /** 20 characters of 5 bits: 100 bits. */
+  recoveryCodeCharacters: 20,
+  /** Short ones fall to lists of leaked ones; the longest bounds what is hashed. */
+  passwordCharacters: { min: 12, max: 256 },
+  /** Of an audit entry, and of a session in the list. */
+  userAgentCharacters: 256,
+  /** How long security events are kept. */
+  auditMs: 400 * 24 * 3600_000,
+} as const;
+
+/** Tries within a window, per bucket; then 429 until the window ends. Only a success ends one early. */
+export const ATTEMPT_LIMITS = {
+  /** Ceremonies write a row each: generous to a household behind one address, tight for a script. */
+  ceremony: { count: 60, windowMs: 5 * 60_000 },
+  /** Failed sign-ins of any kind from one address. */
+  address: { count: 20, windowMs: 15 * 60_000 },
+  /** Wrong passwords for one name, from wherever: the addresses of a botnet are many, the name is one. */
+  name: { count: 5, windowMs: 15 * 60_000 },
+  /** Wrong set-up tokens from anywhere: whoever chose a weak one is protected until the first account is made. */
+  setUp: { count: 50, windowMs: 15 * 60_000 },
 } as const;

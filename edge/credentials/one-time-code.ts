@@ -1,4 +1,5 @@
 import { PorchlightError } from "../../shared/errors.ts";
+import type { Account } from "../env.ts";
 import type { Database } from "../store/database.ts";
 import { type CodeKind, putCode, takeCode } from "../store/one-time-codes.ts";
 import { CREDENTIAL_LIMITS } from "./limits.ts";
@@ -8,18 +9,17 @@ import { hashSecret, randomSecret } from "./secret.ts";
 export async function issueCode(
   db: Database,
   kind: CodeKind,
-  accountId: string,
+  maker: Pick<Account, "id" | "userId">,
 ): Promise<{ code: string; expiresAt: string }> {
   const code = randomSecret(CREDENTIAL_LIMITS.codeBytes);
-  const now = Date.now();
-  const expiresAt = now + CREDENTIAL_LIMITS.codeMs;
-  await putCode(db, { hash: await hashSecret(code), kind, accountId, expiresAt }, now);
+  const expiresAt = Date.now() + CREDENTIAL_LIMITS.codeMs;
+  await putCode(db, { hash: await hashSecret(code), kind, accountId: maker.id, userId: maker.userId, expiresAt });
   return { code, expiresAt: new Date(expiresAt).toISOString() };
 }
 
-/** Uses a code up and returns the account it was made for. Throws `code_used_or_expired`. */
-export async function redeemCode(db: Database, kind: CodeKind, code: string): Promise<string> {
-  const accountId = await takeCode(db, await hashSecret(code), kind, Date.now());
-  if (accountId === undefined) throw new PorchlightError("code_used_or_expired");
-  return accountId;
+/** Uses a code up and returns the household it was made for, and who made it. Throws `code_used_or_expired`. */
+export async function redeemCode(db: Database, kind: CodeKind, code: string) {
+  const taken = await takeCode(db, await hashSecret(code), kind, Date.now());
+  if (!taken) throw new PorchlightError("code_used_or_expired");
+  return taken;
 }

@@ -6,10 +6,11 @@ import { ExpiringCache } from "../credentials/expiring-cache.ts";
 import { CREDENTIAL_LIMITS } from "../credentials/limits.ts";
 import { hashSecret } from "../credentials/secret.ts";
 import { readSessionCookie } from "../credentials/session-cookie.ts";
+import { roleOfKey } from "../access/roles.ts";
 import type { Account, AppEnv } from "../env.ts";
 import { findApiKey, touchApiKey } from "../store/api-keys.ts";
 import { database } from "../store/database.ts";
-import { findSession } from "../store/sessions.ts";
+import { findSession, touchSession } from "../store/sessions.ts";
 import { requireSameOrigin } from "./same-origin.ts";
 
 /** By the key's hash; `null` is a key that was looked up and is not good. */
@@ -31,18 +32,18 @@ export const requireAccount: MiddlewareHandler<AppEnv> = async (c, next) => {
   await next();
 };
 
-/** Refuses everyone but the owner. */
-export const requireOwner: MiddlewareHandler<AppEnv> = async (c, next) => {
-  if (accountOf(c).rights !== "owner")
-    throw new PorchlightError("forbidden", "Only the owner's key or session may do that.");
-  await next();
-};
-
 /** Who is asking. Throws `invalid_api_key` if nobody. */
 export function accountOf(c: Context<AppEnv>): Account {
   const { account } = c.var;
   if (!account) throw new PorchlightError("invalid_api_key");
   return account;
+}
+
+/** The session of who is asking. Throws `forbidden` for an API key. */
+export function sessionOf(c: Context<AppEnv>): NonNullable<Account["session"]> {
+  const { session } = accountOf(c);
+  if (!session) throw new PorchlightError("forbidden", "Only a person who is signed in may do that, not an API key.");
+  return session;
 }
 
 async function byKey(c: Context<AppEnv>): Promise<Account | null> {
@@ -58,9 +59,8 @@ async function byKey(c: Context<AppEnv>): Promise<Account | null> {
     keys.set(hash, null, now + CREDENTIAL_LIMITS.keyMissCacheMs);
     return null;
   }
-  // A key may do no more than its own scope and no more than its account.
-  const rights = found.scope === "owner" && found.role === "owner" ? "owner" : "inference";
-  const account: Account = { id: found.accountId, rights, via: "key" };
+  const { accountId, userId, userName } = found;
+  const account: Account = { id: accountId, userId, userName, role: roleOfKey(found.scope, found.role) };
   keys.set(hash, account, now + CREDENTIAL_LIMITS.keyCacheMs);
   c.executionCtx.waitUntil(touchApiKey(db, found.id, now, CREDENTIAL_LIMITS.lastUsedMs));
   return account;
@@ -71,8 +71,12 @@ async function bySession(c: Context<AppEnv>): Promise<Account | null> {
   if (c.req.header("cookie") === undefined) return null;
   const id = readSessionCookie(c);
   if (id === undefined) return null;
-  const found = await findSession(database(c.env.DB), await hashSecret(id), Date.now());
+  const db = database(c.env.DB);
+  const now = Date.now();
+  const found = await findSession(db, await hashSecret(id), now);
   if (!found) return null;
   requireSameOrigin(c);
-  return { id: found.accountId, rights: found.role === "owner" ? "owner" : "inference", via: "session" };
+  if (now - found.lastSeenAt > CREDENTIAL_LIMITS.lastUsedMs) c.executionCtx.waitUntil(touchSession(db, found.id, now));
+  const { accountId, userId, userName, role, confirmedAt } = found;
+  return { id: accountId, userId, userName, role, session: { id: found.id, confirmedAt } };
 }

@@ -1,27 +1,40 @@
 import { type Context, Hono } from "hono";
 import { PorchlightError } from "../../shared/errors.ts";
+import { accessPages, signInPage } from "./access/routes.tsx";
+import { accountOf } from "../middleware/authenticate.ts";
 import { ChatPage } from "./chat/page.tsx";
 import { documentSchema } from "./docs/openapi.ts";
 import { DocsPage } from "./docs/page.tsx";
 import type { AppEnv } from "../env.ts";
 import { originOf } from "../origin.ts";
 import { pageHeaders } from "./headers.ts";
-import { ProblemPage, SignInNeededPage } from "./message-pages.tsx";
+import { ProblemPage } from "./message-pages.tsx";
 import { pageProps } from "./page-props.ts";
 import { detectLocale, switchLanguage } from "./preferences.ts";
 import { renderPage } from "./render.ts";
 
+/** Where pages are: who is asking is looked up there, and 127.0.0.1 is sent to localhost. */
+export const PAGE_PATHS = [
+  "/",
+  "/docs",
+  "/sign-in",
+  "/setup",
+  "/join/:code",
+  "/account",
+  "/sessions",
+  "/members",
+  "/audit",
+];
+
 /** The pages people see, and the files they load. Mounted at the root, after whoever is signed in is known. */
 export const pagesApp = new Hono<AppEnv>();
 
-pagesApp.use("/", pageHeaders, switchLanguage, detectLocale);
+for (const path of PAGE_PATHS) if (path !== "/docs") pagesApp.use(path, pageHeaders, switchLanguage, detectLocale);
 
-pagesApp.get("/", (c) => {
-  const account = c.var.account;
-  const page = pageProps(c, account !== undefined);
-  if (account === undefined) return renderPage(c, <SignInNeededPage page={page} />, 401);
-  return renderPage(c, <ChatPage page={page} account={account.id} />);
-});
+// Conversations are kept by person, not by household: a browser may be shared.
+pagesApp.get("/", (c) => renderPage(c, <ChatPage page={pageProps(c)} account={accountOf(c).userId} />));
+
+pagesApp.route("/", accessPages);
 
 pagesApp.get("/assets/*", async (c) => {
   const file = await c.env.ASSETS.fetch(c.req.raw);
@@ -37,7 +50,7 @@ export function docsApp(read: (c: Context<AppEnv>) => unknown): Hono<AppEnv> {
   app.get("/docs", pageHeaders, switchLanguage, detectLocale, (c) => {
     const document = documentSchema.parse(read(c));
     const origin = originOf(c);
-    const page = pageProps(c, c.var.account !== undefined);
+    const page = pageProps(c);
     return renderPage(c, <DocsPage page={page} document={document} origin={origin} />);
   });
   return app;
@@ -52,9 +65,12 @@ export function wantsPage(c: Context): boolean {
 const done = (): Promise<void> => Promise.resolve();
 
 /** An error as a page in the reader's language, with its status: for the one onError and for unknown addresses. */
-export async function problemPage(c: Context, error: PorchlightError): Promise<Response> {
+export async function problemPage(c: Context<AppEnv>, error: PorchlightError): Promise<Response> {
   await detectLocale(c, done);
-  c.res = await renderPage(c, <ProblemPage page={pageProps(c, false)} error={error} />, error.status);
+  c.res =
+    error.code === "invalid_api_key" // A person has no key: they come to sign in.
+      ? await signInPage(c, 401)
+      : await renderPage(c, <ProblemPage page={pageProps(c)} error={error} />, error.status);
   await pageHeaders(c, done);
   return c.res;
 }

@@ -1,31 +1,9 @@
 import type { PorchlightError } from "../../shared/errors.ts";
 import { ButtonLink } from "./components/button.tsx";
-import { Command } from "./components/code-block.tsx";
 import { EmptyState } from "./components/empty-state.tsx";
 import { Inline } from "./components/inline.tsx";
 import { ReadingShell } from "./components/shell.tsx";
 import type { PageProps } from "./page-props.ts";
-
-/** For whoever comes to the chat without a session. */
-export function SignInNeededPage({ page }: { page: PageProps }) {
-  const { signIn, chat, problem } = page.strings;
-  return (
-    <ReadingShell page={page} title={signIn.title}>
-      <main class="message-page" id="content" data-lit="false">
-        <EmptyState level={1} heading={signIn.heading}>
-          <p>
-            <Inline text={signIn.text} />
-          </p>
-          <p class="muted">{signIn.again}</p>
-          <Command code="npm start" copyLabel={chat.copyCode} />
-          <p class="message-page-links">
-            <ButtonLink href="/docs" icon="book" label={problem.docs} />
-          </p>
-        </EmptyState>
-      </main>
-    </ReadingShell>
-  );
-}
 
 /** An error as a page: what happened, the way out, and two doors. The sentence is the error's own, or its translation. */
 export function ProblemPage({ page, error }: { page: PageProps; error: PorchlightError }) {

@@ -1,4 +1,6 @@
 import type { Context } from "hono";
+import type { Role } from "../access/roles.ts";
+import type { AppEnv } from "../env.ts";
 import { type Locale, type Strings, stringsFor } from "./i18n/index.ts";
 import { localeOf, type Theme, themeOf } from "./preferences.ts";
 
@@ -10,10 +12,13 @@ export type PageProps = {
   theme: Theme | undefined;
   /** Path of this page, for the language switch. */
   path: string;
-  signedIn: boolean;
+  /** Who is signed in; undefined for a visitor. */
+  person: { name: string; role: Role } | undefined;
 };
 
-export function pageProps(c: Context, signedIn: boolean): PageProps {
+export function pageProps(c: Context<AppEnv>): PageProps {
   const locale = localeOf(c);
-  return { locale, strings: stringsFor(locale), theme: themeOf(c), path: c.req.path, signedIn };
+  const { account } = c.var;
+  const person = account && { name: account.userName, role: account.role };
+  return { locale, strings: stringsFor(locale), theme: themeOf(c), path: c.req.path, person };
 }

@@ -1,9 +1,10 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { errorResponses, registerRoute } from "../../shared/api/document.ts";
 import { PorchlightError } from "../../shared/errors.ts";
+import { audit } from "../credentials/audit.ts";
 import type { AppEnv } from "../env.ts";
 import { homeOf } from "../home/backend.ts";
-import { accountOf, requireOwner } from "../middleware/authenticate.ts";
+import { accountOf } from "../middleware/authenticate.ts";
 import { revokeAgent } from "../store/agents.ts";
 import { database } from "../store/database.ts";
 
@@ -20,13 +21,14 @@ const route = createRoute({
 
 export function mountAgent(app: OpenAPIHono<AppEnv>): void {
   registerRoute(app, route);
-  app.delete("/api/agents/:id", requireOwner, async (c) => {
+  app.delete("/api/agents/:id", async (c) => {
     const { id: accountId } = accountOf(c);
     const id = c.req.param("id");
     if (!(await revokeAgent(database(c.env.DB), accountId, id, Date.now()))) {
       throw new PorchlightError("not_found", "There is no such machine. GET /api/agents lists those there are.");
     }
     await homeOf(c.env, accountId).revoke(id);
+    await audit(c, "agent_revoked", { target: id });
     return c.body(null, 204);
   });
 }

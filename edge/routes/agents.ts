@@ -4,7 +4,7 @@ import { modelInfoSchema } from "../../shared/inference/model.ts";
 import { machineSchema } from "../../shared/protocol/messages.ts";
 import type { AppEnv } from "../env.ts";
 import { homeOf } from "../home/backend.ts";
-import { accountOf, requireAccount } from "../middleware/authenticate.ts";
+import { accountOf } from "../middleware/authenticate.ts";
 import { listAgents } from "../store/agents.ts";
 import { database } from "../store/database.ts";
 
@@ -38,7 +38,7 @@ const route = createRoute({
 
 export function mountAgents(app: OpenAPIHono<AppEnv>): void {
   registerRoute(app, route);
-  app.get(route.path, requireAccount, async (c) => {
+  app.get(route.path, async (c) => {
     const { id } = accountOf(c);
     const [rows, known] = await Promise.all([listAgents(database(c.env.DB), id), homeOf(c.env, id).agents()]);
     const now = Date.now();

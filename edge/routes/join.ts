@@ -4,7 +4,8 @@ import { readJsonBody } from "../../shared/api/json-body.ts";
 import { PorchlightError } from "../../shared/errors.ts";
 import { machineSchema } from "../../shared/protocol/messages.ts";
 import { verifyEnrolment } from "../../shared/protocol/signatures.ts";
-import { redeemCode } from "../credentials/one-time-code.ts";
+import { audit } from "../credentials/audit.ts";
+import { redeemGuarded } from "../credentials/attempts.ts";
 import type { AppEnv } from "../env.ts";
 import { originOf } from "../origin.ts";
 import { pairAgent } from "../store/agents.ts";
@@ -58,9 +59,10 @@ export function mountJoin(app: OpenAPIHono<AppEnv>): void {
       );
     }
     const db = database(c.env.DB);
-    const accountId = await redeemCode(db, "pairing", code);
+    const { accountId } = await redeemGuarded(c, "pairing", code);
     const agent = { id: crypto.randomUUID(), accountId, name, publicKey, createdAt: Date.now() };
     const agentId = await pairAgent(db, agent);
+    await audit(c, "agent_paired", { target: name, actor: { accountId, id: agentId, name } });
     const tunnelUrl = `${origin.replace(/^http/, "ws")}/tunnel`;
     return c.json({ agentId, origin, tunnelUrl } satisfies z.infer<typeof joinResultSchema>, 201);
   });

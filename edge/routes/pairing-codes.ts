@@ -1,9 +1,10 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { errorResponses, jsonBody, jsonContent, registerRoute } from "../../shared/api/document.ts";
 import { readJsonBody } from "../../shared/api/json-body.ts";
+import { audit } from "../credentials/audit.ts";
 import { issueCode } from "../credentials/one-time-code.ts";
 import type { AppEnv } from "../env.ts";
-import { accountOf, requireOwner } from "../middleware/authenticate.ts";
+import { accountOf } from "../middleware/authenticate.ts";
 import { originOf } from "../origin.ts";
 import { database } from "../store/database.ts";
 
@@ -33,10 +34,11 @@ const route = createRoute({
 
 export function mountPairingCodes(app: OpenAPIHono<AppEnv>): void {
   registerRoute(app, route);
-  app.post(route.path, requireOwner, async (c) => {
+  app.post(route.path, async (c) => {
     await readJsonBody(c.req.raw, emptySchema, { optional: true });
     const origin = originOf(c);
-    const { code, expiresAt } = await issueCode(database(c.env.DB), "pairing", accountOf(c).id);
+    const { code, expiresAt } = await issueCode(database(c.env.DB), "pairing", accountOf(c));
+    await audit(c, "pairing_code_made");
     const result: z.infer<typeof pairingCodeSchema> = { code, url: `${origin}/j/${code}`, expiresAt };
     return c.json(result, 201);
   });

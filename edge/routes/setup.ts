@@ -3,15 +3,18 @@ import { errorResponses, jsonBody, jsonContent, registerRoute } from "../../shar
 import { readJsonBody } from "../../shared/api/json-body.ts";
 import { PorchlightError } from "../../shared/errors.ts";
 import { createApiKey, shownPrefix } from "../credentials/api-key.ts";
-import { hashSecret, secretsEqual } from "../credentials/secret.ts";
+import { audit } from "../credentials/audit.ts";
+import { checkSetupToken } from "../credentials/owner-setup.ts";
+import { hashSecret } from "../credentials/secret.ts";
 import type { AppEnv } from "../env.ts";
+import { personNameSchema } from "./person-schema.ts";
 import { createOwner } from "../store/accounts.ts";
 import { database } from "../store/database.ts";
 
 const setupSchema = z
   .strictObject({
     token: z.string().max(512).openapi({ description: "The SETUP_TOKEN that the edge was started with." }),
-    name: z.string().trim().min(1).max(128).optional().openapi({ description: "What to call the owner." }),
+    name: personNameSchema.optional().openapi({ description: "What to call the owner." }),
   })
   .openapi("Setup", { example: { token: "the set-up token", name: "Owner" } });
 
@@ -41,9 +44,7 @@ export function mountSetup(app: OpenAPIHono<AppEnv>): void {
   registerRoute(app, route);
   app.post(route.path, async (c) => {
     const { token, name = "Owner" } = await readJsonBody(c.req.raw, setupSchema);
-    const { SETUP_TOKEN: expected } = c.env;
-    if (!expected) throw new PorchlightError("setup_disabled");
-    if (!(await secretsEqual(token, expected))) throw new PorchlightError("invalid_setup_token");
+    await checkSetupToken(c, token);
     const apiKey = createApiKey();
     const account = { id: crypto.randomUUID(), name };
     const key = {
@@ -52,8 +53,10 @@ export function mountSetup(app: OpenAPIHono<AppEnv>): void {
       prefix: shownPrefix(apiKey),
       name: "Owner's first key",
     };
-    const made = await createOwner(database(c.env.DB), { ...account, key, nowMs: Date.now() });
+    const userId = crypto.randomUUID();
+    const made = await createOwner(database(c.env.DB), { ...account, userId, key, nowMs: Date.now() });
     if (!made) throw new PorchlightError("already_set_up");
+    await audit(c, "set_up", { target: "key", actor: { accountId: account.id, id: userId, name } });
     return c.json({ account, apiKey } satisfies z.infer<typeof setupResultSchema>, 201);
   });
 }

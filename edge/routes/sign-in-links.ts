@@ -1,9 +1,10 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { errorResponses, jsonBody, jsonContent, registerRoute } from "../../shared/api/document.ts";
 import { readJsonBody } from "../../shared/api/json-body.ts";
+import { audit } from "../credentials/audit.ts";
 import { issueCode } from "../credentials/one-time-code.ts";
 import type { AppEnv } from "../env.ts";
-import { accountOf, requireOwner } from "../middleware/authenticate.ts";
+import { accountOf } from "../middleware/authenticate.ts";
 import { originOf } from "../origin.ts";
 import { database } from "../store/database.ts";
 
@@ -27,10 +28,11 @@ const route = createRoute({
 
 export function mountSignInLinks(app: OpenAPIHono<AppEnv>): void {
   registerRoute(app, route);
-  app.post(route.path, requireOwner, async (c) => {
+  app.post(route.path, async (c) => {
     await readJsonBody(c.req.raw, emptySchema, { optional: true });
     const origin = originOf(c);
-    const { code, expiresAt } = await issueCode(database(c.env.DB), "sign_in", accountOf(c).id);
+    const { code, expiresAt } = await issueCode(database(c.env.DB), "sign_in", accountOf(c));
+    await audit(c, "sign_in_link_made");
     return c.json({ url: `${origin}/enter/${code}`, expiresAt } satisfies z.infer<typeof signInLinkSchema>, 201);
   });
 }

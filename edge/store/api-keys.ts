@@ -1,13 +1,20 @@
 import { and, eq, isNull, lt, or } from "drizzle-orm";
 import type { Database } from "./database.ts";
-import { accounts, apiKeys } from "./schema.ts";
+import { apiKeys, users } from "./schema.ts";
 
-/** The key with this hash, unless it was revoked, with what its account may do. */
+/** The key with this hash, unless it was revoked, with whose it is and what they may do. */
 export async function findApiKey(db: Database, hash: string) {
   const [found] = await db
-    .select({ id: apiKeys.id, accountId: apiKeys.accountId, scope: apiKeys.scope, role: accounts.role })
+    .select({
+      id: apiKeys.id,
+      accountId: apiKeys.accountId,
+      scope: apiKeys.scope,
+      userId: users.id,
+      userName: users.name,
+      role: users.role,
+    })
     .from(apiKeys)
-    .innerJoin(accounts, eq(accounts.id, apiKeys.accountId))
+    .innerJoin(users, eq(users.id, apiKeys.userId))
     .where(and(eq(apiKeys.hash, hash), isNull(apiKeys.revokedAt)))
     .limit(1);
   return found;

@@ -1,30 +1,104 @@
+import { sql } from "drizzle-orm";
 import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import { ROLES, SCOPES } from "../access/roles.ts";
 
 /** All times are Unix milliseconds. Secrets are kept as SHA-256 (base64url): they are random, so a fast hash is enough. */
 
+/** A household: its machines, and the people who share them. */
 export const accounts = sqliteTable("accounts", {
   id: text().primaryKey(),
   name: text().notNull(),
-  role: text({ enum: ["owner", "member"] }).notNull(),
   createdAt: integer("created_at").notNull(),
 });
+
+const accountId = () =>
+  text("account_id")
+    .notNull()
+    .references(() => accounts.id, { onDelete: "cascade" });
+
+/** A person of a household. The first one of an account made before there were users has the account's own id. */
+export const users = sqliteTable(
+  "users",
+  {
+    id: text().primaryKey(),
+    accountId: accountId(),
+    name: text().notNull(),
+    role: text({ enum: ROLES }).notNull(),
+    /** scrypt with its parameters and salt (credentials/password.ts); null: no password. */
+    passwordHash: text("password_hash"),
+    createdAt: integer("created_at").notNull(),
+  },
+  // One signs in by name and password: names differ by more than case.
+  (table) => [uniqueIndex("users_name").on(sql`lower(${table.name})`), index("users_account").on(table.accountId)],
+);
+
+const userId = () =>
+  text("user_id")
+    .notNull()
+    .references(() => users.id, { onDelete: "cascade" });
+
+/** WebAuthn credentials. */
+export const passkeys = sqliteTable(
+  "passkeys",
+  {
+    /** The credential's id, base64url, chosen by the authenticator. */
+    id: text().primaryKey(),
+    userId: userId(),
+    name: text().notNull(),
+    /** COSE key, base64url. */
+    publicKey: text("public_key").notNull(),
+    /** Signatures the authenticator says it made; 0 forever where it does not count. */
+    counter: integer().notNull(),
+    /** JSON array of hints for the browser. */
+    transports: text().notNull(),
+    /** Model of the authenticator. */
+    aaguid: text().notNull(),
+    backedUp: integer("backed_up", { mode: "boolean" }).notNull(),
+    createdAt: integer("created_at").notNull(),
+    lastUsedAt: integer("last_used_at"),
+  },
+  (table) => [index("passkeys_user").on(table.userId)],
+);
+
+export const recoveryCodes = sqliteTable(
+  "recovery_codes",
+  { hash: text().primaryKey(), userId: userId(), createdAt: integer("created_at").notNull() },
+  (table) => [index("recovery_codes_user").on(table.userId)],
+);
+
+export const invitations = sqliteTable(
+  "invitations",
+  {
+    hash: text().primaryKey(),
+    /** For lists: tells nothing of the code. */
+    id: text().notNull(),
+    accountId: accountId(),
+    role: text({ enum: ROLES }).notNull(),
+    createdBy: text("created_by")
+      .notNull()
+      .references(() => users.id, { onDelete: "cascade" }),
+    createdAt: integer("created_at").notNull(),
+    expiresAt: integer("expires_at").notNull(),
+  },
+  (table) => [index("invitations_account").on(table.accountId), index("invitations_expiry").on(table.expiresAt)],
+);
 
 export const apiKeys = sqliteTable(
   "api_keys",
   {
     id: text().primaryKey(),
-    accountId: text("account_id")
-      .notNull()
-      .references(() => accounts.id, { onDelete: "cascade" }),
+    accountId: accountId(),
     hash: text().notNull(),
     /** The first characters, to tell keys apart in a list. */
     prefix: text().notNull(),
     name: text().notNull(),
-    /** What the key may do at most; never more than its account may. */
-    scope: text({ enum: ["owner", "inference"] }).notNull(),
+    /** What the key may do at most; never more than its person may. */
+    scope: text({ enum: SCOPES }).notNull(),
     createdAt: integer("created_at").notNull(),
     lastUsedAt: integer("last_used_at"),
     revokedAt: integer("revoked_at"),
+    /** Whose key it is. Null never stays: SQLite only cannot add a column that is not null. */
+    userId: text("user_id").references(() => users.id, { onDelete: "cascade" }),
   },
   (table) => [uniqueIndex("api_keys_hash").on(table.hash), index("api_keys_account").on(table.accountId)],
 );
@@ -33,9 +107,7 @@ export const agents = sqliteTable(
   "agents",
   {
     id: text().primaryKey(),
-    accountId: text("account_id")
-      .notNull()
-      .references(() => accounts.id, { onDelete: "cascade" }),
+    accountId: accountId(),
     name: text().notNull(),
     /** Raw Ed25519 key, base64url: the machine's identity. */
     publicKey: text("public_key").notNull(),
@@ -51,23 +123,73 @@ export const oneTimeCodes = sqliteTable(
   {
     hash: text().primaryKey(),
     kind: text({ enum: ["pairing", "sign_in"] }).notNull(),
-    accountId: text("account_id")
-      .notNull()
-      .references(() => accounts.id, { onDelete: "cascade" }),
+    accountId: accountId(),
     expiresAt: integer("expires_at").notNull(),
+    /** Who made the code: a sign-in link signs this person in. */
+    userId: text("user_id").references(() => users.id, { onDelete: "cascade" }),
   },
   (table) => [index("one_time_codes_expiry").on(table.expiresAt)],
+);
+
+/** WebAuthn ceremonies under way, by the hash of their challenge. */
+export const ceremonies = sqliteTable(
+  "ceremonies",
+  {
+    hash: text().primaryKey(),
+    kind: text({ enum: ["set_up", "join", "add", "sign_in", "confirm"] }).notNull(),
+    /** Whom the passkey is made for, or who confirms; null while nobody has said who they are. */
+    subject: text(),
+    /** The name a new person chose. */
+    name: text(),
+    expiresAt: integer("expires_at").notNull(),
+  },
+  (table) => [index("ceremonies_expiry").on(table.expiresAt)],
 );
 
 export const sessions = sqliteTable(
   "sessions",
   {
     hash: text().primaryKey(),
-    accountId: text("account_id")
-      .notNull()
-      .references(() => accounts.id, { onDelete: "cascade" }),
+    /** For lists: tells nothing of the cookie. */
+    id: text().notNull(),
+    userId: userId(),
+    method: text({ enum: ["passkey", "password", "recovery", "link"] }).notNull(),
+    userAgent: text("user_agent").notNull(),
+    address: text().notNull(),
     createdAt: integer("created_at").notNull(),
+    lastSeenAt: integer("last_seen_at").notNull(),
     expiresAt: integer("expires_at").notNull(),
+    /** When the person last proved to be there: dangerous things ask for a fresh proof. 0: not yet. */
+    confirmedAt: integer("confirmed_at").notNull(),
   },
-  (table) => [index("sessions_expiry").on(table.expiresAt)],
+  (table) => [
+    uniqueIndex("sessions_id").on(table.id),
+    index("sessions_user").on(table.userId),
+    index("sessions_expiry").on(table.expiresAt),
+  ],
+);
+
+/** Failed or costly tries per bucket (see credentials/attempts.ts). */
+export const attempts = sqliteTable(
+  "attempts",
+  { bucket: text().primaryKey(), count: integer().notNull(), expiresAt: integer("expires_at").notNull() },
+  (table) => [index("attempts_expiry").on(table.expiresAt)],
+);
+
+/** Every security event. Names are kept as they were: people may be renamed or gone. */
+export const auditLog = sqliteTable(
+  "audit_log",
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    /** Null where the event belongs to no household yet, such as a wrong set-up token. */
+    accountId: text("account_id").references(() => accounts.id, { onDelete: "cascade" }),
+    at: integer().notNull(),
+    action: text().notNull(),
+    actorId: text("actor_id"),
+    actor: text().notNull(),
+    target: text().notNull(),
+    address: text().notNull(),
+    userAgent: text("user_agent").notNull(),
+  },
+  (table) => [index("audit_log_account").on(table.accountId, table.id), index("audit_log_at").on(table.at)],
 );

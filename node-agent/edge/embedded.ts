@@ -1,10 +1,14 @@
 import { readFile } from "node:fs/promises";
+import type { Miniflare } from "miniflare";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { CommandError } from "../commands/command-error.ts";
 import { EDGE_BUNDLE, EDGE_OPTIONS, ROOT } from "./build.ts";
 import type { EmbeddedEdgeOptions } from "./messages.ts";
 import { migrate } from "./migrate.ts";
+
+/** As often as wrangler.toml has it on Cloudflare. */
+const SCHEDULED_EVERY_MS = 3600_000;
 
 export interface EmbeddedEdge {
   origin: string;
@@ -47,7 +51,24 @@ export async function startEmbeddedEdge(options: EmbeddedEdgeOptions): Promise<E
     await miniflare.dispose();
     throw error;
   }
-  return { origin: `http://localhost:${options.port}`, stop: () => miniflare.dispose() };
+  const purging = setInterval(() => void runScheduled(miniflare), SCHEDULED_EVERY_MS);
+  return {
+    origin: `http://localhost:${options.port}`,
+    stop: async () => {
+      clearInterval(purging);
+      await miniflare.dispose();
+    },
+  };
+}
+
+/** Cron triggers never fire by themselves here. What fails is said and tried again with the next one. */
+async function runScheduled(miniflare: Miniflare): Promise<void> {
+  try {
+    const worker = await miniflare.getWorker();
+    await worker.scheduled({ cron: "" });
+  } catch (error) {
+    console.error("The edge's scheduled work failed:", error);
+  }
 }
 
 /**

@@ -7,6 +7,7 @@ import {
   errorOf,
   fromPage,
   insertKey,
+  insertUser,
   type Owner,
   postJson,
   request,
@@ -125,10 +126,9 @@ describe("rights", () => {
     expect(response.status).toBe(403);
   });
 
-  it("of an owner's key end where the account's end", async () => {
-    const id = crypto.randomUUID();
-    await env.DB.prepare("INSERT INTO accounts VALUES (?, 'member', 'member', 0)").bind(id).run();
-    const key = await insertKey(id, "owner");
+  it("of an owner's key end where its person's end", async () => {
+    const id = await insertUser(owner.accountId, "member");
+    const key = await insertKey(owner.accountId, "owner", id);
     expect((await postJson("/api/pairing-codes", {}, bearer(key))).status).toBe(403);
     expect(await statusWith(key)).toBe(200);
   });

@@ -19,6 +19,7 @@ const BODIES: Record<string, Record<string, unknown>> = {
     tools: [],
     stream_options: null,
   },
+  "post /v1/embeddings": { model: "m", input: "x", dimensions: 1, truncate: true, user: "x" },
   "post /api/setup": { token: "x", name: "x" },
   "post /api/pairing-codes": {},
   "post /api/sign-in-links": {},

@@ -1,17 +1,17 @@
 import { expect, it } from "vitest";
+import { ACCESS } from "../../edge/access/table.ts";
 import { app } from "../../edge/app.ts";
+import { PAGE_PATHS } from "../../edge/pages/index.tsx";
 import { request } from "./support/edge.ts";
 
-/** What people's browsers and machines use, which is no part of the API that programs are written against. */
-const NOT_DOCUMENTED = [
-  "GET /",
-  "GET /docs",
-  "GET /openapi.json",
-  "GET /assets/*",
-  "GET /enter/{code}",
-  "GET /tunnel",
-  "POST /api/sign-out",
-];
+/** What machines and the pages' own files use. */
+const NOT_DOCUMENTED = ["GET /openapi.json", "GET /assets/*", "GET /enter/{code}", "GET /tunnel", "POST /api/sign-out"];
+/** Pages, and what only pages call: no part of the API that programs are written against. */
+const PAGES = ["/", ...PAGE_PATHS].map((path) => `GET ${path}`);
+const OF_PAGES = new Set([
+  ...PAGES,
+  ...Object.entries(ACCESS).flatMap(([route, { session, page }]) => (session || page ? [route] : [])),
+]);
 
 it("describes every route there is, and is open to all", async () => {
   const response = await request("/openapi.json");
@@ -27,7 +27,7 @@ it("describes every route there is, and is open to all", async () => {
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
   );
   const mounted = app.routes
-    .filter(({ method }) => method !== "ALL")
+    .filter(({ method, path }) => method !== "ALL" && !OF_PAGES.has(`${method} ${path}`))
     .map(({ method, path }) => `${method} ${path.replace(/:(\w+)(\{.*\})?$/, "{$1}")}`)
     .filter((route) => !NOT_DOCUMENTED.includes(route));
   expect(new Set(described)).toEqual(new Set(mounted));

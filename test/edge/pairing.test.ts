@@ -8,6 +8,7 @@ import {
   errorOf,
   fromPage,
   insertKey,
+  insertUser,
   ORIGIN,
   type Owner,
   postJson,
@@ -201,7 +202,8 @@ describe("revoking a machine", () => {
   it("does not reach another account's machines", async () => {
     const { agentId } = await pair(owner.apiKey);
     const stranger = crypto.randomUUID();
-    await env.DB.prepare("INSERT INTO accounts VALUES (?, 'x', 'owner', 0)").bind(stranger).run();
+    await env.DB.prepare("INSERT INTO accounts VALUES (?, 'x', 0)").bind(stranger).run();
+    await insertUser(stranger, "owner");
     const key = await insertKey(stranger, "owner");
     const response = await request(`/api/agents/${agentId}`, { method: "DELETE", headers: bearer(key) });
     expect(response.status).toBe(404);

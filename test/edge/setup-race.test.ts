@@ -16,7 +16,7 @@ it("makes one owner of three at once, and takes none after that", async () => {
     if (response.status === 201) keys.push((await response.json<{ apiKey: string }>()).apiKey);
     else expect((await errorOf(response)).code).toBe("already_set_up");
   }
-  const accounts = await env.DB.prepare("SELECT role FROM accounts").all();
+  const accounts = await env.DB.prepare("SELECT role FROM users").all();
   const stored = await env.DB.prepare("SELECT hash, prefix FROM api_keys").all<{ hash: string; prefix: string }>();
   expect(accounts.results).toEqual([{ role: "owner" }]);
   expect(stored.results).toHaveLength(1);

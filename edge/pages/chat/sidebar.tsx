@@ -23,6 +23,7 @@ export function Sidebar({ page }: { page: PageProps }) {
       </nav>
       <p class="sidebar-note">{chat.localOnly}</p>
       <div class="sidebar-foot">
+        <ButtonLink href="/account" kind="quiet" icon="person" label={shell.account} />
         <ButtonLink href="/docs" kind="quiet" icon="book" label={shell.docs} />
         <SignOut page={page} />
         <Preferences page={page} />

@@ -10,6 +10,7 @@ const outdir = fileURLToPath(new URL("../../../dist/assets/assets", import.meta.
 await mkdir(outdir, { recursive: true });
 await build({
   entryPoints: {
+    account: `${pages}client/account.ts`,
     chat: `${pages}client/chat.ts`,
     page: `${pages}client/page.ts`,
     style: `${pages}style/index.css`,

@@ -6,13 +6,15 @@ type ButtonProps = {
   label: string;
   icon?: IconName;
   iconOnly?: boolean;
-  kind?: "primary" | "plain" | "quiet";
+  kind?: "primary" | "plain" | "quiet" | "bad";
   type?: "button" | "submit";
   /** The name a script finds it by. */
   part?: string;
   action?: string;
   hidden?: boolean;
   disabled?: boolean;
+  /** What the script needs to know of the thing it acts on. */
+  value?: string;
   controls?: string;
   expanded?: boolean;
   children?: Child;
@@ -25,6 +27,7 @@ export function Button({ label, icon, iconOnly = false, kind = "plain", type = "
       class={`button button-${kind}${iconOnly ? " button-icon" : ""}`}
       data-part={rest.part}
       data-action={rest.action}
+      value={rest.value}
       hidden={rest.hidden}
       disabled={rest.disabled}
       aria-label={iconOnly ? label : undefined}

@@ -5,6 +5,7 @@ type FieldProps = {
   label: string;
   name?: string;
   type?: "text" | "password" | "email" | "number";
+  maxlength?: number;
   value?: string;
   hint?: string;
   error?: string;
@@ -23,6 +24,7 @@ export function Field({ id, label, hint, error, name = id, type = "text", ...res
         name={name}
         type={type}
         value={rest.value}
+        maxlength={rest.maxlength}
         required={rest.required}
         autocomplete={rest.autocomplete}
         aria-invalid={error === undefined ? undefined : "true"}
@@ -43,13 +45,20 @@ export function Field({ id, label, hint, error, name = id, type = "text", ...res
 }
 
 /** A native select with its label; `quietLabel` keeps the label for assistive technology alone. */
-export function Select(props: { id: string; label: string; quietLabel?: boolean; part?: string; children?: Child }) {
+export function Select(props: {
+  id: string;
+  label: string;
+  name?: string;
+  quietLabel?: boolean;
+  part?: string;
+  children?: Child;
+}) {
   return (
     <div class="select">
       <label for={props.id} class={props.quietLabel === true ? "visually-hidden" : undefined}>
         {props.label}
       </label>
-      <select id={props.id} data-part={props.part}>
+      <select id={props.id} name={props.name} data-part={props.part}>
         {props.children}
       </select>
     </div>

@@ -1,4 +1,5 @@
 import type { Child } from "hono/jsx";
+import { hasRole, type Role } from "../../access/roles.ts";
 import { LOCALE_NAMES, LOCALES } from "../i18n/index.ts";
 import type { PageProps } from "../page-props.ts";
 import { Button } from "./button.tsx";
@@ -40,20 +41,49 @@ export function SignOut({ page }: { page: PageProps }) {
   );
 }
 
-/** A page to read: a bar on top, content below. The chat has a layout of its own. */
-export function ReadingShell(props: { page: PageProps; title: string; current?: "docs"; children?: Child }) {
-  const { page } = props;
+/** Places of the navigation, in order, each with the least role that sees it; `visitor` sees what needs nobody. */
+const PLACES = [
+  { name: "chat", href: "/", role: "viewer" },
+  { name: "account", href: "/account", role: "viewer" },
+  { name: "sessions", href: "/sessions", role: "viewer" },
+  { name: "members", href: "/members", role: "owner" },
+  { name: "audit", href: "/audit", role: "owner" },
+  { name: "docs", href: "/docs", role: "visitor" },
+] as const satisfies { name: string; href: string; role: Role | "visitor" }[];
+export type Place = (typeof PLACES)[number]["name"];
+
+function Navigation({ page, current }: { page: PageProps; current: Place | undefined }) {
   const { shell } = page.strings;
+  const role = page.person?.role;
+  const places = PLACES.filter(
+    (place) => place.role === "visitor" || (role !== undefined && hasRole(role, place.role)),
+  );
   return (
-    <Document page={page} title={props.title} script="page.js" layout="reading">
+    <nav class="topbar-nav" aria-label={shell.mainNav}>
+      {role === undefined ? <a href="/">{shell.signIn}</a> : null}
+      {places.map(({ name, href }) => (
+        <a href={href} aria-current={current === name ? "page" : undefined}>
+          {shell[name]}
+        </a>
+      ))}
+    </nav>
+  );
+}
+
+/** A page to read: a bar on top, content below. The chat has a layout of its own. */
+export function ReadingShell(props: {
+  page: PageProps;
+  title: string;
+  current?: Place;
+  script?: "page.js" | "account.js";
+  children?: Child;
+}) {
+  const { page } = props;
+  return (
+    <Document page={page} title={props.title} script={props.script ?? "page.js"} layout="reading">
       <header class="topbar">
         <Brand page={page} />
-        <nav class="topbar-nav" aria-label={shell.mainNav}>
-          <a href="/">{shell.chat}</a>
-          <a href="/docs" aria-current={props.current === "docs" ? "page" : undefined}>
-            {shell.docs}
-          </a>
-        </nav>
+        <Navigation page={page} current={props.current} />
         <Preferences page={page} />
       </header>
       {props.children}

@@ -1,3 +1,5 @@
+import { accessEn } from "./access-en.ts";
+
 /** Every string of the pages in English. `{name}` in a string is filled by `format`. The other languages have the same keys. */
 export const en = {
   shell: {
@@ -7,6 +9,11 @@ export const en = {
     mainNav: "Main",
     chat: "Chat",
     docs: "API reference",
+    account: "Account",
+    sessions: "Sessions",
+    members: "Members",
+    audit: "Audit log",
+    signIn: "Sign in",
     theme: "Light or dark",
     signOut: "Sign out",
     noScript: "The chat needs JavaScript. The API reference works without it.",
@@ -85,12 +92,7 @@ export const en = {
   },
   /** Null: the API's own sentences are in this language already. */
   errors: null,
-  signIn: {
-    title: "Sign in",
-    heading: "This door has a key.",
-    text: "Open the sign-in link that `npm start` printed in the terminal of your home machine.",
-    again: "The link works once and for a few minutes. If it is used up, run this again for a new one:",
-  },
+  ...accessEn,
   problem: {
     notFoundTitle: "Nothing here",
     notFoundHeading: "Nobody lives at this address.",

@@ -1,3 +1,4 @@
+import { accessZhCn } from "./access-zh-cn.ts";
 import type { Strings } from "./index.ts";
 
 /** 简体中文. A missing key does not compile. */
@@ -9,6 +10,11 @@ export const zhCn: Strings = {
     mainNav: "主导航",
     chat: "对话",
     docs: "API 文档",
+    account: "账户",
+    sessions: "登录设备",
+    members: "成员",
+    audit: "审计日志",
+    signIn: "登录",
     theme: "浅色或深色",
     signOut: "退出登录",
     noScript: "对话页面需要 JavaScript。API 文档不需要。",
@@ -86,7 +92,19 @@ export const zhCn: Strings = {
     json_too_deep: "请求内容嵌套过深。",
     unsupported_parameter: "请求中有不支持的参数。",
     context_length_exceeded: "这条消息超出了模型的上下文长度。请缩短后再发，或换一个上下文更长的模型。",
-    invalid_api_key: "登录已失效。请重新打开登录链接，然后刷新本页。",
+    invalid_api_key: "登录已失效。请重新登录，然后刷新本页。",
+    sign_in_failed: "没有成功。请检查输入的内容，或换一种方式登录。",
+    passkey_rejected: "这个通行密钥没有被接受。请重试，或换一种方式登录。",
+    confirmation_needed: "请先确认是你本人：使用通行密钥，或重新登录。",
+    origin_not_configured:
+      "通行密钥需要固定的地址。请把 PUBLIC_ORIGIN 设为这个入口的 https 地址，或使用 http://localhost。",
+    passwords_off: "这里不使用密码。请使用通行密钥或恢复码。",
+    setup_disabled: "这里没有设置 SETUP_TOKEN。请先设置它，然后再试。",
+    invalid_setup_token: "设置令牌不对。请使用启动时的 SETUP_TOKEN。",
+    already_set_up: "这里已经有所有者了。请向所有者申请访问。",
+    name_taken: "已经有人用了这个名字。请换一个。",
+    last_way_in: "这是进入此账户的最后一种方式。请先添加另一个通行密钥。",
+    last_owner: "家里需要一位所有者。请先把别人设为所有者。",
     forbidden: "当前登录没有权限这样做。",
     not_found: "这个地址没有内容。",
     model_not_found: "没有这个模型。请在上方换一个模型。",
@@ -104,12 +122,7 @@ export const zhCn: Strings = {
     overloaded: "家里的机器已经忙不过来。请稍后再试。",
     timeout: "家里的机器没有及时回答。请重试。",
   },
-  signIn: {
-    title: "登录",
-    heading: "这扇门需要钥匙。",
-    text: "请打开家里机器的终端中由 `npm start` 打印出来的登录链接。",
-    again: "链接只能用一次，几分钟内有效。如果已经用过，请再运行一次：",
-  },
+  ...accessZhCn,
   problem: {
     notFoundTitle: "没有内容",
     notFoundHeading: "这个地址没有人住。",

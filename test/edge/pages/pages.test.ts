@@ -1,9 +1,14 @@
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { stringsFor } from "../../../edge/pages/i18n/index.ts";
+import { setUp } from "../support/edge.ts";
 import { visit } from "./site.ts";
 
 const en = stringsFor("en");
 const zh = stringsFor("zh-CN");
+
+beforeAll(async () => {
+  await setUp();
+});
 
 describe("pages", () => {
   it("sends who is not signed in to the sign-in hint", async () => {

@@ -17,7 +17,10 @@ const api = createInferenceApi({
 export async function visit(path: string, options: { signedIn?: boolean; headers?: Record<string, string> } = {}) {
   const site = new Hono<AppEnv>();
   site.use(async (c, next) => {
-    if (options.signedIn === true) c.set("account", { id: "ada", rights: "owner", via: "session" });
+    if (options.signedIn === true) {
+      const session = { id: "s", confirmedAt: 0 };
+      c.set("account", { id: "home", userId: "ada", userName: "Ada", role: "owner", session });
+    }
     await next();
   });
   site.route("/", pagesApp);

@@ -33,15 +33,25 @@ export function bearer(apiKey: string): Record<string, string> {
   return { authorization: `Bearer ${apiKey}` };
 }
 
-/** Another key for an account, of narrower scope than any route gives out yet. */
-export async function insertKey(accountId: string, scope: "owner" | "inference"): Promise<string> {
+/** Another key for a person, by default the first of the account, of narrower scope than any route gives out yet. */
+export async function insertKey(accountId: string, scope: "owner" | "inference", userId?: string): Promise<string> {
   const key = createApiKey();
   await env.DB.prepare(
-    "INSERT INTO api_keys (id, account_id, hash, prefix, name, scope, created_at) VALUES (?, ?, ?, ?, 'test', ?, ?)",
+    `INSERT INTO api_keys (id, account_id, hash, prefix, name, scope, created_at, user_id)
+     VALUES (?, ?, ?, ?, 'test', ?, ?, coalesce(?, (SELECT id FROM users WHERE account_id = ?2 ORDER BY created_at)))`,
   )
-    .bind(crypto.randomUUID(), accountId, await hashSecret(key), shownPrefix(key), scope, Date.now())
+    .bind(crypto.randomUUID(), accountId, await hashSecret(key), shownPrefix(key), scope, Date.now(), userId ?? null)
     .run();
   return key;
+}
+
+/** Another person of a household, with no way in. Returns the id. */
+export async function insertUser(accountId: string, role: "owner" | "member" | "viewer"): Promise<string> {
+  const id = crypto.randomUUID();
+  await env.DB.prepare("INSERT INTO users (id, account_id, name, role, created_at) VALUES (?, ?, ?, ?, ?)")
+    .bind(id, accountId, `${role} ${id}`, role, Date.now())
+    .run();
+  return id;
 }
 
 /** The Cookie header of a browser that used a sign-in link. */

@@ -5,9 +5,16 @@ export function flipTheme(): void {
   const root = document.documentElement;
   const systemDark = matchMedia("(prefers-color-scheme: dark)").matches;
   const current = root.dataset["theme"] ?? (systemDark ? "dark" : "light");
-  const next = current === "dark" ? "light" : "dark";
-  root.dataset["theme"] = next;
+  setTheme(current === "dark" ? "light" : "dark");
+}
+
+/** Shows a theme and keeps it in the cookie; undefined follows the system again. */
+export function setTheme(theme: "light" | "dark" | undefined): void {
+  const root = document.documentElement;
+  if (theme === undefined) delete root.dataset["theme"];
+  else root.dataset["theme"] = theme;
   const secure = location.protocol === "https:" ? "; secure" : "";
+  const life = theme === undefined ? 0 : YEAR_SECONDS;
   // eslint-disable-next-line unicorn/no-document-cookie -- cookieStore is missing on plain http and in older browsers.
-  document.cookie = `porchlight-theme=${next}; path=/; max-age=${YEAR_SECONDS}; samesite=lax${secure}`;
+  document.cookie = `porchlight-theme=${theme ?? ""}; path=/; max-age=${life}; samesite=lax${secure}`;
 }

@@ -1,0 +1,90 @@
+import type { Role } from "./roles.ts";
+
+/** What a route asks of whoever calls it. */
+export interface Need {
+  /** `anyone`: without credentials. Otherwise the least role. */
+  role: Role | "anyone";
+  /** Only for a browser's session: what concerns the person, which no key may touch. */
+  session?: true;
+  /** The person must have proved within the last minutes to be there (see `CREDENTIAL_LIMITS.confirmationMs`). */
+  fresh?: true;
+  /** Only from this edge's own pages, though nobody is signed in yet: no other site may sign a browser in. */
+  page?: true;
+}
+
+const ANYONE: Need = { role: "anyone" };
+const OWN_PAGES: Need = { role: "anyone", page: true };
+const VIEWER: Need = { role: "viewer" };
+const OWNER: Need = { role: "owner" };
+/** One's own affairs: everybody has some, whatever their role. */
+const SELF: Need = { role: "viewer", session: true };
+const SELF_FRESH: Need = { ...SELF, fresh: true };
+const OWNER_HERE: Need = { role: "owner", session: true };
+const OWNER_FRESH: Need = { ...OWNER_HERE, fresh: true };
+
+/**
+ * Every route of the edge and what it needs: the one place where that is said. `access/guard.ts` holds every request to it, and
+ * refuses whatever is missing here; a test goes through the router and tries each.
+ */
+export const ACCESS: Readonly<Record<string, Need>> = {
+  // The inference API.
+  "GET /v1/models": VIEWER,
+  "GET /v1/models/:model{.+}": VIEWER,
+  "POST /v1/chat/completions": VIEWER,
+  "POST /v1/embeddings": VIEWER,
+
+  // Machines.
+  "GET /api/agents": VIEWER,
+  "DELETE /api/agents/:id": OWNER,
+  "POST /api/pairing-codes": OWNER,
+  "POST /j/:code": ANYONE,
+  "GET /tunnel": ANYONE,
+
+  // Ways in.
+  "POST /api/setup": ANYONE,
+  "POST /api/setup/options": OWN_PAGES,
+  "POST /api/setup/passkey": OWN_PAGES,
+  "POST /api/sign-in/options": OWN_PAGES,
+  "POST /api/sign-in": OWN_PAGES,
+  "POST /api/sign-in/password": OWN_PAGES,
+  "POST /api/sign-in/recovery": OWN_PAGES,
+  "POST /api/join/options": OWN_PAGES,
+  "POST /api/join": OWN_PAGES,
+  "GET /enter/:code": ANYONE,
+  "POST /api/sign-out": ANYONE,
+  "POST /api/sign-in-links": OWNER,
+
+  // One's own account.
+  "POST /api/confirm/options": SELF,
+  "POST /api/confirm": SELF,
+  "PATCH /api/account": SELF,
+  "POST /api/account/passkeys/options": SELF_FRESH,
+  "POST /api/account/passkeys": SELF_FRESH,
+  "PATCH /api/account/passkeys/:id": SELF,
+  "DELETE /api/account/passkeys/:id": SELF_FRESH,
+  "POST /api/account/recovery-codes": SELF_FRESH,
+  "PUT /api/account/password": SELF_FRESH,
+  "DELETE /api/account/password": SELF_FRESH,
+  "DELETE /api/sessions/:id": SELF,
+  "DELETE /api/sessions": SELF,
+
+  // The household.
+  "PATCH /api/members/:id": OWNER_FRESH,
+  "DELETE /api/members/:id": OWNER_FRESH,
+  "POST /api/invitations": OWNER_FRESH,
+  "DELETE /api/invitations/:id": OWNER_HERE,
+
+  // Pages, and what they load.
+  "GET /": VIEWER,
+  "GET /sign-in": ANYONE,
+  "GET /setup": ANYONE,
+  "GET /join/:code": ANYONE,
+  "GET /account": SELF,
+  "GET /sessions": SELF,
+  "GET /members": OWNER_HERE,
+  "GET /audit": OWNER_HERE,
+  "GET /docs": ANYONE,
+  "GET /openapi.json": ANYONE,
+  "GET /healthz": ANYONE,
+  "GET /assets/*": ANYONE,
+};

@@ -1,0 +1,49 @@
+import { AUDIT_ACTIONS } from "../../access/audit-actions.ts";
+import type { AuditEntry } from "../../store/audit-log.ts";
+import { ButtonLink } from "../components/button.tsx";
+import { format } from "../i18n/format.ts";
+import type { Strings } from "../i18n/index.ts";
+import type { PageProps } from "../page-props.ts";
+import { AccessShell, Moment } from "./parts.tsx";
+import { describeUserAgent } from "./user-agent.ts";
+
+/** What happened to the locks, page by page. `older`: the entry that the next page starts before, if there is one. */
+export function AuditPage(props: { page: PageProps; entries: AuditEntry[]; older: number | undefined }) {
+  const { page, entries, older } = props;
+  const { audit: text } = page.strings;
+  return (
+    <AccessShell page={page} title={text.title} current="audit" layout="settings">
+      <header class="settings-head">
+        <h1 class="display">{text.title}</h1>
+      </header>
+      <p class="muted">{entries.length === 0 ? text.empty : text.text}</p>
+      <ol class="rows">
+        {entries.map((entry) => (
+          <li class="row">
+            <div class="row-main">
+              <p class="row-name">{sentenceOf(entry, text)}</p>
+              <p class="row-notes">
+                <Moment page={page} timeMs={entry.at} template="{date}" />
+                {entry.address === "" ? null : <span>{format(text.from, { address: entry.address })}</span>}
+                <span>{describeUserAgent(entry.userAgent)}</span>
+              </p>
+            </div>
+            {entry.target === "" ? null : <code class="row-target">{targetOf(entry, page.strings)}</code>}
+          </li>
+        ))}
+      </ol>
+      {older === undefined ? null : <ButtonLink href={`/audit?before=${older}`} label={text.older} />}
+    </AccessShell>
+  );
+}
+
+function sentenceOf({ action, actor }: AuditEntry, text: Strings["audit"]): string {
+  const known = AUDIT_ACTIONS.find((name) => name === action);
+  return [actor, known === undefined ? action : text.actions[known]].filter((part) => part !== "").join(" ");
+}
+
+/** The way of a sign-in in the reader's language; names stay as they are. */
+function targetOf({ action, target }: AuditEntry, { sessions }: Strings): string {
+  if (action !== "signed_in" && action !== "sign_in_refused") return target;
+  return Object.entries(sessions.methods).find(([method]) => method === target)?.[1] ?? target;
+}

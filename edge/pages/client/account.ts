@@ -1,0 +1,85 @@
+import { browserSupportsWebAuthn, browserSupportsWebAuthnAutofill } from "@simplewebauthn/browser";
+import type { AccessPageData } from "../access/page-data.ts";
+import { FLOWS, offerPasskeys } from "./access/flows.ts";
+import { RefusedError, send, sentenceOf } from "./access/request.ts";
+import { onAction, part, partOf } from "./ui/dom.ts";
+import { toast } from "./ui/notify.ts";
+import { startShell } from "./ui/shell.ts";
+import { setTheme } from "./ui/theme.ts";
+
+// The server of the same build wrote this JSON, typed by AccessPageData.
+const { strings, fileName } = JSON.parse(document.querySelector("#page-data")?.textContent ?? "") as AccessPageData;
+
+/** Runs what a form is for, with its button off meanwhile, and says in the form what went wrong. */
+async function submit(form: HTMLFormElement): Promise<void> {
+  const { request, flow, ask, then } = form.dataset;
+  if (ask !== undefined && !(await asked(ask))) return;
+  const fields = Object.fromEntries(
+    [...new FormData(form)].map(([name, value]) => [name, typeof value === "string" ? value : ""]),
+  );
+  const buttons = form.querySelectorAll<HTMLButtonElement>("button[type=submit]");
+  const error = form.querySelector<HTMLElement>('[data-part="form-error"]');
+  if (error) error.hidden = true;
+  for (const button of buttons) button.disabled = true;
+  try {
+    const run = flow === undefined ? undefined : FLOWS[flow];
+    if (run) go(await run(fields, fileName));
+    else {
+      await send(request ?? "", fields);
+      go(then ?? location.href);
+    }
+  } catch (thrown) {
+    if (!error) throw thrown;
+    error.textContent = sentenceOf(thrown, strings);
+    error.hidden = false;
+  } finally {
+    for (const button of buttons) button.disabled = false;
+  }
+}
+
+function go(next: string | undefined): void {
+  if (next === undefined) return;
+  if (next === location.href) location.reload();
+  else location.assign(next);
+}
+
+/** Asks before something that cannot be undone. */
+async function asked(question: string): Promise<boolean> {
+  const dialog = partOf(HTMLDialogElement, "ask");
+  part("ask-text").textContent = question;
+  dialog.returnValue = "";
+  dialog.showModal();
+  await new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));
+  return dialog.returnValue === "yes";
+}
+
+startShell(() => toast(strings.copyFailed));
+onAction(document, "set-theme", (button) => {
+  const theme = button instanceof HTMLButtonElement ? button.value : "";
+  setTheme(theme === "light" || theme === "dark" ? theme : undefined);
+  for (const other of document.querySelectorAll('[data-action="set-theme"]')) {
+    other.setAttribute("aria-pressed", String(other === button));
+  }
+});
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!(form instanceof HTMLFormElement) || (form.dataset["request"] ?? form.dataset["flow"]) === undefined) return;
+  event.preventDefault();
+  void submit(form);
+});
+for (const time of document.querySelectorAll("time")) {
+  const date = new Date(time.dateTime);
+  time.textContent = date.toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
+}
+
+const signIn = document.querySelector<HTMLFormElement>('[data-flow="sign-in"]');
+if (signIn && !browserSupportsWebAuthn()) toast(strings.unsupported);
+if (signIn && (await browserSupportsWebAuthnAutofill())) {
+  offerPasskeys().then(
+    () => go(location.pathname === "/sign-in" ? "/" : location.href),
+    (error: unknown) => {
+      // The button's own prompt ends this one, and so does closing it; only what the edge refused is worth telling.
+      if (error instanceof RefusedError) toast(sentenceOf(error, strings));
+    },
+  );
+}
