@@ -2,7 +2,11 @@ import { type Gpu, gpu } from "./gpu.ts";
 import type { SystemFiles } from "./read-text.ts";
 
 /** PCI ids of vendors. */
-const VENDORS: Record<string, Gpu["vendor"]> = { "0x10de": "nvidia", "0x1002": "amd", "0x8086": "intel" };
+const VENDORS = new Map<string, Gpu["vendor"]>([
+  ["0x10de", "nvidia"],
+  ["0x1002", "amd"],
+  ["0x8086", "intel"],
+]);
 const TITLES = {
   nvidia: "NVIDIA",
   amd: "AMD",
@@ -26,7 +30,7 @@ export function readDrm(files: SystemFiles): Gpu[] {
     const driver = /^DRIVER=(.+)$/m.exec(uevent)?.[1];
     const id = /^PCI_ID=(\w+:\w+)$/m.exec(uevent)?.[1];
     const vendor =
-      VENDORS[(files.read(`${device}/vendor`) ?? "").trim()] ?? (driver === "msm" ? "qualcomm" : undefined);
+      VENDORS.get((files.read(`${device}/vendor`) ?? "").trim()) ?? (driver === "msm" ? "qualcomm" : undefined);
     if (vendor === undefined) return [];
     const product = files.read(`${device}/product_name`)?.trim();
     const name = product || [TITLES[vendor], id ?? "GPU"].join(" ");

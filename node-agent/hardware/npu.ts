@@ -6,7 +6,11 @@ export const npuSchema = z.object({ name: z.string().max(128) });
 export type Npu = z.infer<typeof npuSchema>;
 
 /** Drivers under Linux's accelerator class. */
-const DRIVERS: Record<string, string> = { intel_vpu: "Intel NPU", amdxdna: "AMD XDNA NPU", qaic: "Qualcomm Cloud AI" };
+const DRIVERS = new Map([
+  ["intel_vpu", "Intel NPU"],
+  ["amdxdna", "AMD XDNA NPU"],
+  ["qaic", "Qualcomm Cloud AI"],
+]);
 
 const ROOT = "/sys/class/accel";
 
@@ -14,7 +18,7 @@ const ROOT = "/sys/class/accel";
 export function readNpus(cpuModel: string, files: SystemFiles): Npu[] {
   const listed = files.list(ROOT).flatMap((device) => {
     const driver = /^DRIVER=(.+)$/m.exec(files.read(`${ROOT}/${device}/device/uevent`) ?? "")?.[1];
-    return driver === undefined ? [] : [{ name: (DRIVERS[driver] ?? `${driver} accelerator`).slice(0, 128) }];
+    return driver === undefined ? [] : [{ name: (DRIVERS.get(driver) ?? `${driver} accelerator`).slice(0, 128) }];
   });
   if (/^Apple M\d/.test(cpuModel)) return [{ name: "Apple Neural Engine" }, ...listed];
   if (/Snapdragon.*\bX/.test(cpuModel)) return [{ name: "Qualcomm Hexagon" }, ...listed];

@@ -63,7 +63,8 @@ async function withFallback<S>(options: CompileOptions, open: (provider: Provide
     if (!PROVIDERS[wanted].platforms.includes(here)) throw new Error(`onnxruntime-node has none for ${here}.`);
     return await open(wanted);
   } catch (error) {
-    options.onFallback?.(wanted, sayWhy(error));
+    // What the provider said, and not which model it said it of.
+    options.onFallback?.(wanted, sayWhy(error instanceof PorchlightError ? (error.cause ?? error) : error));
     return await open("cpu");
   }
 }

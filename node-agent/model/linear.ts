@@ -65,7 +65,11 @@ export async function addLinear(
     if (format === undefined) return await addFloat(weights, product);
     if (format.bits === 4 || format.block !== columns) return await addBlocks(weights, product, format);
     if (weights.blocksOnly !== true) return await addInt8(weights, product, options);
-    return await addBlocks(weights, product, { bits: 8, block: kernelBlock(columns, INT8_BLOCK) ?? INT8_BLOCK });
+    const block = kernelBlock(columns, INT8_BLOCK);
+    // Rows that no block divides are those of toys.
+    return block === undefined
+      ? await addFloat(weights, product)
+      : await addBlocks(weights, product, { bits: 8, block });
   };
   if (precision !== "stored" || isOneFormat(weights.source, matrices)) return await add(name, matrices);
   const products: Value[] = [];

@@ -32,7 +32,11 @@ export interface Provider {
   kernels: Kernels;
   /** Whether it has run our graphs on the hardware it is for; one that has not is used only when asked for. */
   tried: boolean;
-  /** ONNX Runtime's options. @param cpuNodes names of nodes that are to stay on the CPU, where the provider can be told */
+  /**
+   * ONNX Runtime's options. The CPU is not in them: it takes what a provider leaves in any case, and with it in the list a provider
+   * that is missing would be passed over in silence.
+   * @param cpuNodes names of nodes that are to stay on the CPU, where the provider can be told
+   */
   sessionOptions(cpuNodes: readonly string[]): InferenceSession.SessionOptions;
 }
 
@@ -55,7 +59,7 @@ export const PROVIDERS: Record<ProviderName, Provider> = {
     kernels: { attention: false, blockProducts: true, rowProducts: false },
     tried: false,
     // Of CUDA's options the Node binding passes on the device only; all others have ONNX Runtime's defaults.
-    sessionOptions: () => ({ executionProviders: [{ name: "cuda", deviceId: 0 }, "cpu"] }),
+    sessionOptions: () => ({ executionProviders: [{ name: "cuda", deviceId: 0 }] }),
   },
   webgpu: {
     platforms: ["linux-x64", "darwin-arm64", "win32-x64", "win32-arm64"],
@@ -64,7 +68,7 @@ export const PROVIDERS: Record<ProviderName, Provider> = {
     // Attention stays with its cache: on the device, the whole cache would cross the bus twice at every step.
     sessionOptions: (cpuNodes) => ({
       // An empty list is refused.
-      executionProviders: [cpuNodes.length === 0 ? "webgpu" : { name: "webgpu", forceCpuNodeNames: cpuNodes }, "cpu"],
+      executionProviders: [cpuNodes.length === 0 ? "webgpu" : { name: "webgpu", forceCpuNodeNames: cpuNodes }],
     }),
   },
   coreml: {
@@ -72,7 +76,7 @@ export const PROVIDERS: Record<ProviderName, Provider> = {
     kernels: { attention: false, blockProducts: false, rowProducts: false },
     tried: false,
     sessionOptions: () => ({
-      executionProviders: [{ name: "coreml", coreMlFlags: COREML_FLAG_CREATE_MLPROGRAM }, "cpu"],
+      executionProviders: [{ name: "coreml", coreMlFlags: COREML_FLAG_CREATE_MLPROGRAM }],
     }),
   },
   dml: {
@@ -80,6 +84,6 @@ export const PROVIDERS: Record<ProviderName, Provider> = {
     kernels: { attention: true, blockProducts: true, rowProducts: true },
     tried: false,
     // DirectML supports neither memory patterns nor parallel execution.
-    sessionOptions: () => ({ executionProviders: [{ name: "dml", deviceId: 0 }, "cpu"], enableMemPattern: false }),
+    sessionOptions: () => ({ executionProviders: [{ name: "dml", deviceId: 0 }], enableMemPattern: false }),
   },
 };

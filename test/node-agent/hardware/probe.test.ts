@@ -78,7 +78,35 @@ describe("cgroup", () => {
       "memory/memory.limit_in_bytes": "9223372036854771712\n",
       "memory/memory.usage_in_bytes": "1000\n",
     });
-    expect(readCgroup(read)).toEqual({ cpus: 0.5, memoryUsedBytes: 1000 });
+    // What is used of no limit does not matter.
+    expect(readCgroup(read)).toEqual({ cpus: 0.5 });
+  });
+
+  test("the strictest of the groups that this process is in", () => {
+    const groups = {
+      "/proc/self/cgroup": "0::/user.slice/run.scope\n",
+      "cgroup.controllers": "cpu memory",
+      "cpu.max": "max 100000",
+      "user.slice/cpu.max": "300000 100000",
+      "user.slice/run.scope/cpu.max": "400000 100000",
+      "user.slice/memory.max": `${4 * GIB}`,
+      "user.slice/run.scope/memory.max": `${2 * GIB}`,
+      "user.slice/run.scope/memory.current": `${GIB}`,
+    };
+    expect(readCgroup(files(groups))).toEqual({ cpus: 3, memoryBytes: 2 * GIB, memoryUsedBytes: GIB });
+    const v1 = {
+      "/proc/self/cgroup": "4:memory:/box\n2:cpu,cpuacct:/\n0::/",
+      "memory/memory.limit_in_bytes": "9223372036854771712",
+      "memory/box/memory.limit_in_bytes": `${GIB}`,
+      "cpu/cpu.cfs_quota_us": "100000",
+      "cpu/cpu.cfs_period_us": "50000",
+    };
+    expect(readCgroup(files(v1))).toEqual({ cpus: 2, memoryBytes: GIB });
+  });
+
+  test("a container that sees the path of the machine outside", () => {
+    const outside = { "/proc/self/cgroup": "0::/../../docker/abc\n", "cgroup.controllers": "", "memory.max": `${GIB}` };
+    expect(readCgroup(files(outside))).toEqual({ memoryBytes: GIB });
   });
 
   test("v1 without limits, and no cgroup at all", () => {
