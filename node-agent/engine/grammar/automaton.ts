@@ -31,8 +31,8 @@ export interface GrammarState {
   mask: Uint32Array | undefined;
 }
 
-/** States that are kept; each takes about half a kilobyte. */
-const KEPT_STATES = 20_000;
+/** Readings and successors of the states that are kept, about 30 bytes each. */
+const KEPT_PARTS = 2_000_000;
 
 /**
  * Recognises the language of a grammar byte by byte: all readings of the text are followed at once, as places in the grammar's
@@ -49,6 +49,7 @@ export class GrammarAutomaton {
   #states = new Map<string, GrammarState>();
   #start: GrammarState | null = null;
   #frames = 0;
+  #keptParts = 0;
 
   constructor(grammar: Grammar) {
     this.#network = createNetwork(checkGrammar(grammar));
@@ -93,6 +94,7 @@ export class GrammarAutomaton {
 
   /** Forgets what is remembered; states in use stay good. */
   forget(): void {
+    this.#keptParts = 0;
     this.#states = new Map();
     this.#start = null;
   }
@@ -178,7 +180,8 @@ export class GrammarAutomaton {
     const key = `${accepts}${keys.join(",")}`;
     let state = this.#states.get(key);
     if (state === undefined) {
-      if (this.#states.size >= KEPT_STATES) this.forget();
+      this.#keptParts += keys.length + this.#classCount;
+      if (this.#keptParts > KEPT_PARTS) this.forget();
       state = {
         readings: [...settled.values()],
         accepts,

@@ -25,7 +25,9 @@ export interface Grammar {
 
 /** Bounds of what a client may send, each with its reason. */
 export const GRAMMAR_LIMITS = {
-  /** Characters of a regular expression, a grammar or a schema's JSON text: the largest seen in use are a quarter of it. */
+  /** Characters of a regular expression: a third of a second to compile at worst. */
+  patternCharacters: 16_384,
+  /** Characters of a grammar or a schema's JSON text: the largest seen in use are a quarter of it. */
   sourceCharacters: 65_536,
   /** Nesting of groups, schemas and rules' bodies: what reads them recurses. */
   depth: 64,

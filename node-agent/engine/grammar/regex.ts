@@ -26,7 +26,7 @@ export interface RegexOptions {
  * the ends are known; throws `invalid_request` that names anything else (assertions, references, properties).
  */
 export function regexExpression(pattern: string, options: RegexOptions): Expression {
-  if (pattern.length > GRAMMAR_LIMITS.sourceCharacters) throw grammarError("The regular expression is too long.");
+  if (pattern.length > GRAMMAR_LIMITS.patternCharacters) throw grammarError("The regular expression is too long.");
   return new RegexParser(pattern, options).parse();
 }
 

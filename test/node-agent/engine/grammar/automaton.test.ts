@@ -203,7 +203,7 @@ describe("hostile grammars", () => {
   it.each([
     ["(".repeat(1_000), "nested too deeply"],
     ["a{200000}", "repetitions is too large"],
-    ["a".repeat(65_537), "too long"],
+    ["a".repeat(16_385), "too long"],
     [`(${"abcdefgh|".repeat(1_500)})`, ""],
   ])("are refused at their limits: %.20s", (pattern, sentence) => {
     if (sentence === "") expect(accepts(regex(pattern), "abcdefgh")).toBe(true);
