@@ -39,6 +39,7 @@ describe("the command line", () => {
     [["up", "extra"], /takes no "extra"/],
     [["up", "--ask", "  "], /--ask takes a value/],
     [["up", "--quantization", "int3"], /fp32, int8, int4/],
+    [["connect", "--provider", "tpu"], /auto, cpu, cuda/],
     [["connect", "one", "two"], /takes one address/],
     [["doctor", "now"], /takes no "now"/],
   ])("refuses %j with exit code 2 and a sentence", async (argv, sentence) => {
