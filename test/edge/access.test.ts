@@ -1,0 +1,153 @@
+import { env } from "cloudflare:workers";
+import { beforeAll, describe, expect, it } from "vitest";
+import { ACCESS, type Need } from "../../edge/access/table.ts";
+import { hasRole, type Role } from "../../edge/access/roles.ts";
+import { app } from "../../edge/app.ts";
+import { bearer, insertKey, insertUser, type Owner, request, setUp } from "./support/edge.ts";
+import { forgetAttempts, insertSession, LOCAL } from "./support/people.ts";
+
+/** Spelled out, so that opening another address takes more than one edit. */
+const OPEN = [
+  "GET /assets/*",
+  "GET /docs",
+  "GET /enter/:code",
+  "GET /healthz",
+  "GET /join/:code",
+  "GET /openapi.json",
+  "GET /setup",
+  "GET /sign-in",
+  "GET /tunnel",
+  "POST /api/join",
+  "POST /api/join/options",
+  "POST /api/setup",
+  "POST /api/setup/options",
+  "POST /api/setup/passkey",
+  "POST /api/sign-in",
+  "POST /api/sign-in/options",
+  "POST /api/sign-in/password",
+  "POST /api/sign-in/recovery",
+  "POST /api/sign-out",
+  "POST /j/:code",
+];
+/** For nobody but the owner. */
+const OWNERS = [
+  "DELETE /api/agents/:id",
+  "DELETE /api/invitations/:id",
+  "DELETE /api/members/:id",
+  "GET /audit",
+  "GET /members",
+  "PATCH /api/members/:id",
+  "POST /api/invitations",
+  "POST /api/pairing-codes",
+  "POST /api/sign-in-links",
+];
+
+/** As the router has them: nothing that answers is left out. */
+const routes = [
+  ...new Set(app.routes.filter(({ method }) => method !== "ALL").map(({ method, path }) => `${method} ${path}`)),
+].toSorted();
+
+let owner: Owner;
+const people: Partial<Record<Role, string>> = {};
+const keys: Record<string, string> = {};
+
+beforeAll(async () => {
+  owner = await setUp();
+  const first = await env.DB.prepare("SELECT id FROM users").first<{ id: string }>();
+  people.owner = first?.id ?? "";
+  people.member = await insertUser(owner.accountId, "member");
+  people.viewer = await insertUser(owner.accountId, "viewer");
+  keys["owner's key"] = owner.apiKey;
+  keys["owner's inference key"] = await insertKey(owner.accountId, "inference");
+  keys["member's widest key"] = await insertKey(owner.accountId, "owner", people.member);
+});
+
+/** What kept the caller out, if that was the table: not what a handler thought of an empty body. */
+async function keptOut(route: string, headers: Record<string, string>): Promise<string | undefined> {
+  const [method = "", pattern = ""] = route.split(" ");
+  const path = pattern
+    .replace(":code", "c".repeat(22))
+    .replace(":model{.+}", "m")
+    .replace(":id", "i")
+    .replace("*", "x");
+  const page = method === "GET" ? {} : { origin: LOCAL, "sec-fetch-site": "same-origin" };
+  await forgetAttempts();
+  const response = await request(LOCAL + path, {
+    method,
+    headers: { ...page, ...headers, ...(method === "GET" ? {} : { "content-type": "application/json" }) },
+    ...(method === "POST" || method === "PUT" || method === "PATCH" ? { body: '{"nonsense":1}' } : {}),
+  });
+  if (response.status !== 401 && response.status !== 403) return undefined;
+  const { error } = await response.json<{ error: { code: string } }>();
+  return ["invalid_api_key", "forbidden", "confirmation_needed"].find((code) => code === error.code);
+}
+
+function expected(need: Need | undefined, who: { role: Role; session: boolean; fresh: boolean }): string | undefined {
+  if (need === undefined) return "forbidden";
+  if (need.role === "anyone") return undefined;
+  if (!hasRole(who.role, need.role) || (need.session && !who.session)) return "forbidden";
+  return need.fresh && !who.fresh ? "confirmation_needed" : undefined;
+}
+
+it("has a line in the table for every route of the router, and no other", () => {
+  expect(Object.keys(ACCESS).toSorted()).toEqual(routes);
+  expect(routes.length).toBeGreaterThan(40);
+});
+
+it("is closed where the table is silent", async () => {
+  const { "GET /v1/models": need } = ACCESS;
+  // Read-only to the program; here a route loses its line.
+  const table = ACCESS as Record<string, Need>;
+  try {
+    delete table["GET /v1/models"];
+    expect(await keptOut("GET /v1/models", bearer(owner.apiKey))).toBe("forbidden");
+  } finally {
+    if (need) table["GET /v1/models"] = need;
+  }
+});
+
+it("lets nobody in without credentials but where that is meant", async () => {
+  const open: string[] = [];
+  for (const route of routes) if ((await keptOut(route, {})) === undefined) open.push(route);
+  expect(open).toEqual(OPEN);
+  expect(routes.filter((route) => ACCESS[route]?.role === "owner")).toEqual(OWNERS);
+});
+
+describe.each([
+  ["viewer", true],
+  ["member", true],
+  ["owner", true],
+  ["owner", false],
+] as const)("a session of a %s (confirmed: %s)", (role, fresh) => {
+  it("reaches what the table says", async () => {
+    for (const route of routes) {
+      const cookie = await insertSession(people[role] ?? "", fresh ? Date.now() : 0);
+      const result = await keptOut(route, { cookie });
+      expect({ route, result }).toEqual({ route, result: expected(ACCESS[route], { role, session: true, fresh }) });
+    }
+  });
+});
+
+describe.each([
+  ["owner's key", "owner"],
+  ["owner's inference key", "viewer"],
+  ["member's widest key", "member"],
+] as const)("the %s", (name, role) => {
+  it("reaches what the table says", async () => {
+    for (const route of routes) {
+      const result = await keptOut(route, bearer(keys[name] ?? ""));
+      expect({ route, result }).toEqual({
+        route,
+        result: expected(ACCESS[route], { role, session: false, fresh: true }),
+      });
+    }
+  });
+});
+
+it("takes ways in from its own pages only", async () => {
+  for (const [route] of Object.entries(ACCESS).filter(([, need]) => need.page)) {
+    for (const headers of [{ origin: "https://evil.test" }, { "sec-fetch-site": "cross-site" }]) {
+      expect({ route, result: await keptOut(route, headers) }).toEqual({ route, result: "forbidden" });
+    }
+  }
+});
