@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type Gpu, gpu, vendorOf } from "./gpu.ts";
+import { parseJson } from "./parse-json.ts";
 
 export const SYSTEM_PROFILER_ARGS = ["-json", "-detailLevel", "mini", "SPDisplaysDataType"];
 
@@ -29,16 +30,7 @@ export function parseSystemProfiler(text: string): Gpu[] {
   });
 }
 
-/** What an Apple chip has by its name alone: every one since the M1 has a GPU, all of them a neural engine. */
+/** What the name of the processor tells: each of Apple's own has a GPU. */
 export function appleGpus(chip: string): Gpu[] {
   return /^Apple M\d/.test(chip) ? [{ vendor: "apple", name: chip }] : [];
-}
-
-/** The value of JSON text; undefined if it is none, or of another shape. */
-export function parseJson<T>(schema: z.ZodType<T>, text: string): T | undefined {
-  try {
-    return schema.safeParse(JSON.parse(text)).data;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { parseJson } from "./apple.ts";
 import { type Gpu, gpu, vendorOf } from "./gpu.ts";
+import { parseJson } from "./parse-json.ts";
 
 /** PowerShell takes a second or more to start: ask only where the answer is wanted. */
 export const POWERSHELL_TIMEOUT_MS = 10_000;

@@ -59,10 +59,10 @@ function reasonFor(chosen: ProviderName, wanted: ProviderChoice, { gpus }: Machi
 }
 
 function obstacleTo(provider: ProviderName, machine: Machine): Obstacle | undefined {
-  const { platforms, kernels, tried } = PROVIDERS[provider];
+  const { platforms, blockProducts, tried } = PROVIDERS[provider];
   if (!platforms.includes(machine.build)) return { reason: `onnxruntime-node has none for ${machine.build}` };
   if (provider === "cpu") return undefined;
-  if (!kernels.blockProducts) return { reason: "it has no kernels for quantised weights" };
+  if (!blockProducts) return { reason: "it has no kernels for quantised weights" };
   const missing = provider === "cuda" ? cudaObstacle(machine) : machine.gpus.length === 0 ? NO_GPU : undefined;
   if (missing !== undefined) return missing;
   if (tried) return undefined;

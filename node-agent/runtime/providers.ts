@@ -16,20 +16,11 @@ export const executionSchema = z.object({
 });
 export type Execution = z.infer<typeof executionSchema>;
 
-/** Which of the kernels of our graphs a provider has; the CPU computes the rest. */
-interface Kernels {
-  /** GroupQueryAttention over float32 keys and values. */
-  attention: boolean;
-  /** MatMulNBits, 4 and 8 bits in blocks. */
-  blockProducts: boolean;
-  /** DynamicQuantizeMatMul, 8 bits with one scale a row. */
-  rowProducts: boolean;
-}
-
 export interface Provider {
   /** Builds of onnxruntime-node 1.30 that have it, as `platform-arch`. */
   platforms: readonly string[];
-  kernels: Kernels;
+  /** Whether it has MatMulNBits, the product with 4 or 8 bits in blocks. The CPU computes what a provider has no kernel for. */
+  blockProducts: boolean;
   /** Whether it has run our graphs on the hardware it is for; one that has not is used only when asked for. */
   tried: boolean;
   /**
@@ -45,25 +36,26 @@ const COREML_FLAG_CREATE_MLPROGRAM = 0x10;
 
 /**
  * Every provider the engine knows; a new accelerator is a new row. Platforms are those of the package, kernels those of ONNX Runtime's
- * OperatorKernels.md (WebGPU's: of a session's own log). CUDA's attention takes 16-bit numbers only.
+ * OperatorKernels.md (WebGPU's: of a session's own log). DynamicQuantizeMatMul is the CPU's and DirectML's only; GroupQueryAttention
+ * over float32 is missing in CUDA, and stays on the CPU elsewhere too, with its cache.
  */
 export const PROVIDERS: Record<ProviderName, Provider> = {
   cpu: {
     platforms: ["linux-x64", "linux-arm64", "darwin-arm64", "win32-x64", "win32-arm64"],
-    kernels: { attention: true, blockProducts: true, rowProducts: true },
+    blockProducts: true,
     tried: true,
     sessionOptions: () => ({ executionProviders: ["cpu"] }),
   },
   cuda: {
     platforms: ["linux-x64"],
-    kernels: { attention: false, blockProducts: true, rowProducts: false },
+    blockProducts: true,
     tried: false,
     // Of CUDA's options the Node binding passes on the device only; all others have ONNX Runtime's defaults.
     sessionOptions: () => ({ executionProviders: [{ name: "cuda", deviceId: 0 }] }),
   },
   webgpu: {
     platforms: ["linux-x64", "darwin-arm64", "win32-x64", "win32-arm64"],
-    kernels: { attention: true, blockProducts: true, rowProducts: false },
+    blockProducts: true,
     tried: false,
     // Attention stays with its cache: on the device, the whole cache would cross the bus twice at every step.
     sessionOptions: (cpuNodes) => ({
@@ -73,7 +65,7 @@ export const PROVIDERS: Record<ProviderName, Provider> = {
   },
   coreml: {
     platforms: ["darwin-arm64"],
-    kernels: { attention: false, blockProducts: false, rowProducts: false },
+    blockProducts: false,
     tried: false,
     sessionOptions: () => ({
       executionProviders: [{ name: "coreml", coreMlFlags: COREML_FLAG_CREATE_MLPROGRAM }],
@@ -81,7 +73,7 @@ export const PROVIDERS: Record<ProviderName, Provider> = {
   },
   dml: {
     platforms: ["win32-x64", "win32-arm64"],
-    kernels: { attention: true, blockProducts: true, rowProducts: true },
+    blockProducts: true,
     tried: false,
     // DirectML supports neither memory patterns nor parallel execution.
     sessionOptions: () => ({ executionProviders: [{ name: "dml", deviceId: 0 }], enableMemPattern: false }),
