@@ -124,8 +124,8 @@ async function runtime({ provider, reason, obstacle, alternatives }: ProviderDec
     const others = alternatives.map((other): Finding => {
       const { fix } = other;
       return {
-        topic: "",
-        state: "ok",
+        topic: "Provider",
+        state: "note",
         found: `not ${other.provider}: ${other.reason}`,
         ...(fix === undefined ? {} : { fix }),
       };

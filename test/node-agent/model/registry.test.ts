@@ -131,8 +131,8 @@ describe("choosing", () => {
 
   test.each([
     [64 * GIB, "seven"],
-    [6 * GIB, "one"],
-    [GIB, "starter"],
+    [5 * GIB, "one"],
+    [0.9 * GIB, "starter"],
     [1024, "starter"],
   ])("with %d bytes of memory", (memoryBytes, expected) => {
     expect(chooseDefault(all, memoryBytes)?.name).toBe(expected);
