@@ -26,7 +26,7 @@ export function AccountPage({ page, account }: { page: PageProps; account: Accou
         <h1 class="display">{text.title}</h1>
         <SignOut page={page} />
       </header>
-      <Section heading={text.name}>
+      <Section heading={text.person}>
         <form class="inline-form" data-request="PATCH /api/account">
           <Field id="name" label={text.name} value={account.name} autocomplete="username" maxlength={64} required />
           <Button type="submit" label={text.save} />

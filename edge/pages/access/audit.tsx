@@ -7,6 +7,14 @@ import type { PageProps } from "../page-props.ts";
 import { AccessShell, Moment } from "./parts.tsx";
 import { describeUserAgent } from "./user-agent.ts";
 
+/** What the target of an action is, where it is a word of ours. */
+const TARGET_WORDS: Partial<Record<string, "way" | "role">> = {
+  set_up: "way",
+  signed_in: "way",
+  sign_in_refused: "way",
+  invited: "role",
+};
+
 /** What happened to the locks, page by page. `older`: the entry that the next page starts before, if there is one. */
 export function AuditPage(props: { page: PageProps; entries: AuditEntry[]; older: number | undefined }) {
   const { page, entries, older } = props;
@@ -28,7 +36,7 @@ export function AuditPage(props: { page: PageProps; entries: AuditEntry[]; older
                 <span>{describeUserAgent(entry.userAgent)}</span>
               </p>
             </div>
-            {entry.target === "" ? null : <code class="row-target">{targetOf(entry, page.strings)}</code>}
+            {entry.target === "" ? null : <span class="row-target">{targetOf(entry, page.strings)}</span>}
           </li>
         ))}
       </ol>
@@ -42,8 +50,12 @@ function sentenceOf({ action, actor }: AuditEntry, text: Strings["audit"]): stri
   return [actor, known === undefined ? action : text.actions[known]].filter((part) => part !== "").join(" ");
 }
 
-/** The way of a sign-in in the reader's language; names stay as they are. */
-function targetOf({ action, target }: AuditEntry, { sessions }: Strings): string {
-  if (action !== "signed_in" && action !== "sign_in_refused") return target;
-  return Object.entries(sessions.methods).find(([method]) => method === target)?.[1] ?? target;
+/** Ways of a sign-in and roles in the reader's language; names stay as they are. */
+function targetOf({ action, target }: AuditEntry, { roles, sessions }: Strings): string {
+  const kind = TARGET_WORDS[action];
+  const words: Record<string, string> = {
+    ...(kind === "role" ? roles : {}),
+    ...(kind === "way" ? sessions.methods : {}),
+  };
+  return Object.entries(words).find(([word]) => word === target)?.[1] ?? target;
 }

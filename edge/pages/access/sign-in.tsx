@@ -55,36 +55,27 @@ function Ways({ page, ways }: { page: PageProps; ways: SignInWays }) {
       {ways.passkeys ? (
         <form class="door-form" data-flow="sign-in">
           <Button type="submit" kind="primary" icon="key" label={signIn.passkey} />
+          {ways.passwords ? null : <NameField page={page} />}
           <FormError />
         </form>
       ) : (
         <p class="muted">{errors?.origin_not_configured ?? ERRORS.origin_not_configured.message}</p>
       )}
-      <form class="door-form" data-request="POST /api/sign-in/password" data-part="names">
-        <Field
-          id="sign-in-name"
-          name="name"
-          label={signIn.name}
-          hint={signIn.nameHint}
-          autocomplete="username webauthn"
-          maxlength={64}
-          required={ways.passwords}
-        />
-        {ways.passwords ? (
-          <>
-            <Field
-              id="password"
-              label={signIn.password}
-              type="password"
-              autocomplete="current-password"
-              maxlength={256}
-              required
-            />
-            <Button type="submit" label={signIn.withPassword} />
-          </>
-        ) : null}
-        <FormError />
-      </form>
+      {ways.passwords ? (
+        <form class="door-form" data-request="POST /api/sign-in/password">
+          <NameField page={page} required />
+          <Field
+            id="password"
+            label={signIn.password}
+            type="password"
+            autocomplete="current-password"
+            maxlength={256}
+            required
+          />
+          <Button type="submit" label={signIn.withPassword} />
+          <FormError />
+        </form>
+      ) : null}
       <details class="more">
         <summary>{signIn.recovery}</summary>
         <form class="door-form" data-request="POST /api/sign-in/recovery" data-then="/account">
@@ -101,5 +92,20 @@ function Ways({ page, ways }: { page: PageProps; ways: SignInWays }) {
         </form>
       </details>
     </>
+  );
+}
+
+/** Where browsers offer passkeys as they do names and passwords. */
+function NameField({ page, required = false }: { page: PageProps; required?: boolean }) {
+  const { signIn } = page.strings;
+  return (
+    <Field
+      id="name"
+      label={signIn.name}
+      hint={signIn.nameHint}
+      autocomplete="username webauthn"
+      maxlength={64}
+      required={required}
+    />
   );
 }

@@ -85,6 +85,7 @@ export const accessEn = {
   },
   account: {
     title: "Account",
+    person: "You",
     name: "Name",
     save: "Save",
     passkeys: "Passkeys",

@@ -68,6 +68,7 @@ export const accessZhCn: AccessStrings = {
   roleTexts: { owner: "可以做任何事", member: "可以对话，并创建自己的密钥", viewer: "可以对话" },
   account: {
     title: "账户",
+    person: "你",
     name: "名字",
     save: "保存",
     passkeys: "通行密钥",

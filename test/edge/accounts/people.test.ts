@@ -186,7 +186,7 @@ describe("members", () => {
 });
 
 it("writes every event down with who, where and how, and no secret", async () => {
-  const rows = await env.DB.prepare("SELECT * FROM audit_log").all<Record<string, unknown>>();
+  const rows = await env.DB.prepare("SELECT * FROM audit_log").all();
   const text = JSON.stringify(rows.results);
   for (const action of ["set_up", "invited", "joined", "signed_in", "role_changed", "member_removed"]) {
     expect(text).toContain(`"action":"${action}"`);
