@@ -15,8 +15,8 @@ const PAIRS = [
   { quantization: "int8", gguf: "Q8_0" },
 ] as const;
 const ROUNDS = { full: 5, quick: 2 };
-const PROMPT_TOKENS = 512;
-const SHORT_PROMPT_TOKENS = 32;
+const PROMPT_TOKENS = 1024;
+const SHORT_PROMPT_TOKENS = 24;
 const ANSWER_TOKENS = 48;
 const EDIT_TOKENS = 400;
 
