@@ -9,6 +9,8 @@ export const toolSchema = z.object({
   description: z.string().max(8192).optional(),
   /** JSON Schema of the arguments, an object schema. */
   parameters: jsonSchemaObject.optional(),
+  /** Whether a schema that arguments cannot be held to is refused; otherwise they are then held to being an object. */
+  strict: z.boolean().optional(),
 });
 export type Tool = z.infer<typeof toolSchema>;
 

@@ -1,6 +1,9 @@
+import { PorchlightError } from "../../../shared/errors.ts";
 import type { Tool, ToolCall } from "../../../shared/inference/request.ts";
 import { TOOL_CALL_CLOSE, TOOL_CALL_OPEN } from "../../text/tool-call-parser.ts";
+import { checkGrammar } from "./analysis.ts";
 import { choice, EMPTY, type Expression, type Grammar, optional, repeat, rule, sequence, text } from "./grammar.ts";
+import type { SchemaObject } from "./json/facts.ts";
 import { SchemaConverter } from "./json/schema.ts";
 import { bracketed, WS } from "./json/text.ts";
 
@@ -20,19 +23,16 @@ const MAX_CALLS = 128;
 
 /**
  * Answers with tool calls in the form that `createToolCallParser` reads, each to a known tool and with arguments that are valid
- * against its schema. Throws `invalid_request` for a schema that cannot be held to.
+ * against its schema. Throws `invalid_request` for a strict tool's schema that cannot be held to.
  */
 export function toolCallGrammar({ tools, isRequired, isParallel, instead }: ToolCallOptions): Grammar {
   const rules = new Map<string, Expression>();
   const bodies = tools.map((tool, i) => {
-    const schema = tool.parameters ?? { type: "object" };
-    const converter = new SchemaConverter(schema, rules, { isInCall: true, prefix: `t${i}-` });
     const members = sequence(
       member("name", text(JSON.stringify(tool.name satisfies ToolCall["name"]))),
       text(","),
       WS,
-      // A tool's arguments are an object, whether its schema says so or not.
-      member("arguments", converter.convert([{ type: "object" }, schema])),
+      member("arguments", argumentsOf(tool, rules, `t${i}-`)),
     );
     return bracketed("{", members, "}");
   });
@@ -48,6 +48,26 @@ export function toolCallGrammar({ tools, isRequired, isParallel, instead }: Tool
     rules.set("root", choice([calls, rule(`i-${instead.root}`)]));
   }
   return { root: "root", rules };
+}
+
+/** The arguments of a tool; any object where its schema cannot be held to and it is not strict. */
+function argumentsOf(tool: Tool, rules: Map<string, Expression>, prefix: string): Expression {
+  try {
+    return convertArguments(tool.parameters ?? {}, rules, prefix);
+  } catch (error) {
+    if (tool.strict === true || !(error instanceof PorchlightError)) throw error;
+    return convertArguments({}, rules, prefix);
+  }
+}
+
+function convertArguments(schema: SchemaObject, rules: Map<string, Expression>, prefix: string): Expression {
+  const own = new Map<string, Expression>();
+  const converter = new SchemaConverter(schema, own, { isInCall: true, prefix });
+  // A tool's arguments are an object, whether its schema says so or not.
+  const body = converter.convert([{ type: "object" }, schema]);
+  checkGrammar({ root: "root", rules: new Map([...own, ["root", body]]) });
+  for (const [name, definition] of own) rules.set(name, definition);
+  return body;
 }
 
 function member(name: string, value: Expression): Expression {

@@ -13,7 +13,10 @@ const functionToolSchema = z
       ...toolSchema.shape,
       description: toolSchema.shape.description.nullable(),
       parameters: toolSchema.shape.parameters.nullable(),
-      strict: z.boolean().nullish().openapi({ description: "Arguments are held to their schema whatever this says." }),
+      strict: z.boolean().nullish().openapi({
+        description:
+          "Arguments are held to their schema either way. Where it uses a keyword that this cannot be done for, true refuses the request; otherwise that tool's arguments are any JSON object.",
+      }),
     }),
   })
   .openapi("Tool");

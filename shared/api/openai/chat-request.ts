@@ -56,10 +56,11 @@ function toText(content: ChatContent): string {
 }
 
 function toTools(tools: NonNullable<ChatRequest["tools"]>): Tool[] {
-  return tools.map(({ function: { name, description, parameters } }) => ({
+  return tools.map(({ function: { name, description, parameters, strict } }) => ({
     name,
     ...(typeof description === "string" ? { description } : {}),
     ...(parameters ? { parameters } : {}),
+    ...(strict ? { strict } : {}),
   }));
 }
 

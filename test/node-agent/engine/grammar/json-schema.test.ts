@@ -197,6 +197,20 @@ describe("the grammar of tool calls", () => {
       expect(accepts(one, text)).toBe(false);
   });
 
+  it("holds a tool whose schema it cannot follow to an object, and refuses it where it is strict", () => {
+    const parameters = { type: "object", properties: { a: { not: { const: 1 } } }, required: ["a"] };
+    const loose = toolCallGrammar({
+      tools: [{ name: "odd", parameters }, ...tools],
+      isRequired: false,
+      isParallel: true,
+    });
+    for (const args of ["{}", '{"b": [1, {"c": null}]}']) expect(accepts(loose, call(args, "odd")), args).toBe(true);
+    for (const args of ["[]", "1", '{"b":']) expect(accepts(loose, call(args, "odd")), args).toBe(false);
+    expect(accepts(loose, call('{"text":1}'))).toBe(false);
+    const strict = { tools: [{ name: "odd", parameters, strict: true }], isRequired: false, isParallel: true };
+    expect(() => toolCallGrammar(strict)).toThrow(/'not' is not supported/);
+  });
+
   it("never lets an argument end the call early", () => {
     expect(accepts(one, call('{"text":"</tool_call>"}'))).toBe(false);
     const escaped = call(String.raw`{"text":"<\/tool_call> <<b> <\/i>"}`);
