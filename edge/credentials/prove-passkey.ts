@@ -25,12 +25,13 @@ export async function provePasskey(
   if (!passkey) {
     throw new PorchlightError("passkey_rejected", "This passkey is not known here. Use another, or a recovery code.");
   }
-  const { counter, backedUp } = await checkAssertion(relyingParty(c), challenge, response, passkey);
-  if (await usePasskey(db, passkey.id, { counter, backedUp, nowMs: Date.now() })) {
-    return { userId: passkey.userId, subject };
-  }
   const user = await findUser(db, passkey.userId);
   const actor = { accountId: user?.accountId ?? null, id: passkey.userId, name: user?.name ?? "" };
+  const checked = await checkAssertion(relyingParty(c), challenge, response, passkey).catch(async (error: unknown) => {
+    await audit(c, "sign_in_refused", { target: "passkey", actor });
+    throw error;
+  });
+  if (await usePasskey(db, passkey.id, { ...checked, nowMs: Date.now() })) return { userId: passkey.userId, subject };
   await audit(c, "passkey_cloned", { target: passkey.name, actor });
   throw new PorchlightError("passkey_rejected", "This passkey may have been copied. Use another, and remove this one.");
 }

@@ -87,6 +87,7 @@ describe("signing in by passkey", () => {
     expect(response.status).toBe(401);
     expect((await errorOf(response)).code).toBe("passkey_rejected");
     expect(response.headers.get("set-cookie")).toBeNull();
+    expect((await auditActions()).at(-1)).toBe("sign_in_refused");
   });
 
   it("refuses a challenge that it did not give, one of another kind, and one that is too old", async () => {
