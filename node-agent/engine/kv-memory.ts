@@ -147,6 +147,12 @@ export class KvMemory {
     return true;
   }
 
+  /** After sequences have moved and ended, which writes to slots and keeps prefixes: back within the budget. */
+  settle(running: readonly Sequence[]): void {
+    if (this.slotBytes > this.#maxBytes) this.#slots.trim(this.#inUse(running));
+    this.#tree.resize(this.#maxBytes - this.slotBytes);
+  }
+
   /** Gives back all that no running sequence needs. */
   reclaim(running: readonly Sequence[]): void {
     this.#tree.resize(0);

@@ -250,6 +250,7 @@ export class Scheduler {
       this.#memory.release(sequence);
       this.#running.remove(sequence);
     }
+    this.#memory.settle(this.#running.all());
   }
 
   /** A step threw: its sequences end with an error, what their slots hold is unknown, and the engine goes on. */

@@ -71,6 +71,8 @@ describe("Scheduler", () => {
           });
           await Promise.all(results);
           await new Promise(setImmediate);
+          const { slotBytes, prefixBytes } = scheduler.stats();
+          if (hasKv) expect(slotBytes + prefixBytes).toBeLessThanOrEqual(kvPositions * BYTES_PER_POSITION);
           expect(scheduler.stats()).toMatchObject({ running: 0, waiting: 0 });
           scheduler.checkIntegrity();
         },
