@@ -20,6 +20,11 @@ const BENCHES: Record<string, { summary: string; load(): Promise<Bench> }> = {
     summary: "what structured output costs: compiling a grammar, and the mask for each token",
     load: async () => (await import("./grammar.ts")).grammar,
   },
+  precision: {
+    summary:
+      "one synthetic model in fp32, int8 and int4: memory, time per token, throughput; perplexity of the starter",
+    load: async () => (await import("./precision.ts")).precision,
+  },
   quantization: {
     summary: "the starter in fp32, int8 and int4, rounded and fitted, beside llama.cpp: bytes, perplexity, agreement",
     load: async () => (await import("./quantization.ts")).quantization,
