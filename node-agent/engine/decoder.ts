@@ -14,19 +14,24 @@ export interface Decoder {
   readonly contextLength: number;
   readonly slots: number;
   /**
-   * Runs `tokens` (at least one) at positions [past, past + tokens.length) of `slot`, over the `past` positions already there.
-   * Returns the logits after the last token, [vocabSize]; the chunks of one prompt may come in several calls.
+   * Lengths of a sequence at which its keys have to be computed anew, the last being the longest there can be; absent where there are none
+   * on the way. Stage i is for sequences of at most `stages[i]` tokens, and all keys of one sequence are of one stage.
    */
-  prefill(slot: number, tokens: readonly number[], past: number): Promise<Float32Array>;
+  readonly stages?: readonly number[];
   /**
-   * One step for slots [0, tokens.length): `tokens[i]` at position `pasts[i]` of slot i.
+   * Runs `tokens` (at least one) at positions [past, past + tokens.length) of `slot`, over the `past` positions already there.
+   * Returns the logits after the last token, [vocabSize]; the chunks of one prompt may come in several calls. `stage` is 0 if absent.
+   */
+  prefill(slot: number, tokens: readonly number[], past: number, stage?: number): Promise<Float32Array>;
+  /**
+   * One step for slots [0, tokens.length): `tokens[i]` at position `pasts[i]` of slot i, which is of stage `stages[i]`.
    * Returns logits, row-major [tokens.length, vocabSize].
    */
-  decode(tokens: readonly number[], pasts: readonly number[]): Promise<Float32Array>;
+  decode(tokens: readonly number[], pasts: readonly number[], stages?: readonly number[]): Promise<Float32Array>;
   /** Copies the first `length` positions of the cache from one slot to another. */
   copySlot(from: number, to: number, length: number): void;
   /** Like `prefill`, but returns the logits after every token, [tokens.length, vocabSize]. `past` is 0 if absent. */
-  evaluate(slot: number, tokens: readonly number[], past?: number): Promise<Float32Array>;
+  evaluate(slot: number, tokens: readonly number[], past?: number, stage?: number): Promise<Float32Array>;
   /** Absent where the cache cannot be taken apart: then a prefix is reused only in the slot that holds it. */
   readonly kv?: KvStore;
   dispose(): Promise<void>;
@@ -67,8 +72,10 @@ export interface DecoderOptions {
   cacheDir: string;
   /** Sequences that can be decoded in one step. */
   slots: number;
-  /** Positions per slot; at most, and by default, what the model was trained for. */
+  /** Positions per slot; at most, and by default, what the model can take. */
   contextLength?: number;
+  /** Whether the caller heeds `stages`; if not, the context ends where a second one would begin. */
+  heedsStages?: boolean;
   /** Intra-op threads; by default the physical cores. */
   threads?: number;
   /** Where the model runs; by default on the CPU. */

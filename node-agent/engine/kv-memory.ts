@@ -45,9 +45,15 @@ export class KvMemory {
     return this.#tree.bytes;
   }
 
-  /** Length of the longest prefix of `tokens` that need not be computed. */
-  match(tokens: readonly number[]): number {
-    return this.#tree.match(tokens);
+  /** Length of the longest prefix of a sequence that need not be computed. */
+  match(sequence: Pick<Sequence, "tokens" | "stage">): number {
+    return this.#tree.match(this.#labels(sequence));
+  }
+
+  /** A sequence's tokens as prefixes are found by: keys of one stage are no good for another, so its number is in the first. */
+  #labels({ tokens, stage }: Pick<Sequence, "tokens" | "stage">, length?: number): readonly number[] {
+    const own = length === undefined ? tokens : tokens.slice(0, length);
+    return stage === 0 ? own : own.map((token, i) => (i === 0 ? token + stage * this.#decoder.vocabSize : token));
   }
 
   /** Whether there is room for a sequence beside the running ones, and for all of them to grow a little. */
@@ -57,11 +63,12 @@ export class KvMemory {
   }
 
   /**
-   * Brings a prefix of `tokens` back from the disk, where that is quicker than computing it anew; undefined where it is not.
+   * Brings a prefix of a sequence back from the disk, where that is quicker than computing it anew; undefined where it is not.
    * @param msPerToken what a token of a prompt takes to compute
    */
-  restore(tokens: readonly number[], msPerToken: number): Promise<void> | undefined {
+  restore(sequence: Sequence, msPerToken: number): Promise<void> | undefined {
     const { kv } = this.#decoder;
+    const tokens = this.#labels(sequence);
     const disk = this.#disk;
     const found = disk?.find(tokens);
     if (disk === undefined || kv === undefined || found === undefined) return undefined;
@@ -85,7 +92,7 @@ export class KvMemory {
 
   /** Gives a sequence one of the free slots, with the longest prefix of it that is known. */
   place(sequence: Sequence, free: readonly number[]): void {
-    const { tokens } = sequence;
+    const tokens = this.#labels(sequence);
     const resident = this.#slots.choose(free, tokens);
     const lease = this.#tree.acquire(tokens);
     if (lease.length > resident.length) this.#slots.load(resident.slot, lease, resident.length);
@@ -98,16 +105,17 @@ export class KvMemory {
   }
 
   /** Keeps what a sequence has computed so far for those that begin alike. */
-  remember({ slot, tokens, stored }: Sequence): void {
+  remember(sequence: Sequence): void {
     const { kv } = this.#decoder;
     if (kv === undefined) return;
-    this.#tree.insert(tokens.slice(0, stored), kv.bytesPerPosition, (from, to) => kv.read(slot, from, to));
+    const { slot, stored } = sequence;
+    this.#tree.insert(this.#labels(sequence, stored), kv.bytesPerPosition, (from, to) => kv.read(slot, from, to));
   }
 
   /** A sequence leaves its slot; what it computed stays for others. */
   release(sequence: Sequence): void {
     this.remember(sequence);
-    this.#slots.keep(sequence.slot, sequence.tokens.slice(0, sequence.stored));
+    this.#slots.keep(sequence.slot, this.#labels(sequence, sequence.stored));
     this.#unlease(sequence);
   }
 
@@ -119,7 +127,7 @@ export class KvMemory {
 
   /** Moves a sequence into a slot that is free. */
   move(sequence: Sequence, slot: number): void {
-    this.#slots.copy(sequence.slot, slot, sequence.tokens.slice(0, sequence.stored));
+    this.#slots.copy(sequence.slot, slot, this.#labels(sequence, sequence.stored));
     sequence.slot = slot;
   }
 

@@ -77,11 +77,12 @@ export async function loadRunner(
     folder,
     quantization,
     slots,
+    heedsStages: true,
     onProgress: inSteps(onProgress),
     onFallback,
   });
   const createDrafter = await loadDrafter(options.draft, shared, text, decoder);
-  const kvDisk = await openKvDisk(options);
+  const kvDisk = await openKvDisk(options, decoder);
   const { endToken } = text.tokenizer;
   const stopTokens = new Set([...config.eosTokenIds, ...(defaults.eosTokenIds ?? [])]);
   if (endToken !== undefined) stopTokens.add(endToken);
@@ -89,11 +90,12 @@ export async function loadRunner(
 }
 
 /** Opens what was kept of past conversations with this very model. */
-async function openKvDisk(options: LoadOptions): Promise<KvDisk | undefined> {
+async function openKvDisk(options: LoadOptions, { contextLength }: Decoder): Promise<KvDisk | undefined> {
   const { folder, quantization, cacheDir, kvDiskBytes } = options;
   if (kvDiskBytes === undefined) return undefined;
   const fingerprint = await fingerprintModel(folder);
-  const model = JSON.stringify([fingerprint, quantization, runtimeVersion]);
+  // How positions are turned may depend on how many there can be.
+  const model = JSON.stringify([fingerprint, quantization, runtimeVersion, contextLength]);
   const place = join(cacheDir, "kv", fingerprint.slice(0, 32));
   return await KvDisk.open({ folder: place, model, maxBytes: kvDiskBytes });
 }

@@ -17,6 +17,8 @@ export const schedulerStatsSchema = z.object({
   acceptedTokens: count,
   /** Sequences that gave their memory up to others and were computed again later. */
   preemptions: count,
+  /** Sequences that outgrew a stage of the decoder and were computed again for the next one. */
+  outgrown: count,
   /** Memory of the KV cache: of slots, and of prefixes kept for later. */
   slotBytes: count,
   prefixBytes: count,

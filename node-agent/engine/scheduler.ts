@@ -7,7 +7,7 @@ import type { KvDisk } from "./kv-disk.ts";
 import { KvMemory } from "./kv-memory.ts";
 import { RunningSet } from "./running-set.ts";
 import type { SchedulerStats } from "./scheduler-stats.ts";
-import { createSequence, isGone, type Sequence, type SequenceSpec } from "./sequence.ts";
+import { createSequence, isGone, stageFor, type Sequence, type SequenceSpec } from "./sequence.ts";
 import { commonPrefix } from "./slot-table.ts";
 import { type Step, Steps } from "./steps.ts";
 import { WaitingQueue } from "./waiting-queue.ts";
@@ -44,7 +44,7 @@ export class Scheduler {
   readonly #chunks = new ChunkSize();
   readonly #drafts = new DraftLength();
   readonly #steps: Steps;
-  readonly #counters = { cachedTokens: 0, preemptions: 0 };
+  readonly #counters = { cachedTokens: 0, preemptions: 0, outgrown: 0 };
   readonly #waiting = new WaitingQueue();
   readonly #running: RunningSet;
   #submitted = 0;
@@ -86,7 +86,7 @@ export class Scheduler {
     if (this.#waiting.size >= this.#maxWaiting) {
       throw new PorchlightError("overloaded", undefined, { retryAfterMs: RETRY_AFTER_MS });
     }
-    const sequence = createSequence(spec, contextLength, this.#submitted++);
+    const sequence = createSequence(spec, this.#decoder, this.#submitted++);
     this.#waiting.push(sequence);
     this.#restore(sequence);
     this.#loop ??= this.#run();
@@ -131,7 +131,7 @@ export class Scheduler {
 
   /** Lets a sequence wait while its prefix comes from the disk. */
   #restore(sequence: Sequence): void {
-    const restored = this.#memory.restore(sequence.tokens, this.#chunks.msPerToken);
+    const restored = this.#memory.restore(sequence, this.#chunks.msPerToken);
     if (restored === undefined) return;
     sequence.isRestoring = true;
     void restored
@@ -171,6 +171,7 @@ export class Scheduler {
   }
 
   #schedule(): Step | null {
+    this.#outgrow();
     this.#admit();
     for (let step = this.#next(); step !== null; step = this.#next()) {
       if (this.#memory.makeRoom(step.sequences, step.most, this.#running.all())) return step;
@@ -199,7 +200,9 @@ export class Scheduler {
   #draftLength(sequence: Sequence): number {
     const { drafter, prompt } = sequence.spec;
     if (drafter === undefined) return 0;
-    const room = sequence.maxTokens - (sequence.tokens.length - prompt.length) - 1;
+    const { tokens, maxTokens, stage } = sequence;
+    const left = maxTokens - (tokens.length - prompt.length) - 1;
+    const room = Math.min(left, (this.#decoder.stages?.[stage] ?? Number.POSITIVE_INFINITY) - tokens.length);
     return Math.min(room, this.#draftTokens ?? this.#drafts.choose(sequence.drafts));
   }
 
@@ -224,11 +227,26 @@ export class Scheduler {
   }
 
   /** Whether another sequence is just computing a prefix of this one. */
-  #isAboutToBeShared({ tokens }: Sequence): boolean {
-    const { prefilling } = this.#running;
+  #isAboutToBeShared(sequence: Sequence): boolean {
+    const prefilling = this.#running.prefilling.filter(({ stage }) => stage === sequence.stage);
     if (this.#decoder.kv === undefined || prefilling.length === 0) return false;
-    const known = this.#memory.match(tokens);
-    return prefilling.some((other) => commonPrefix(other.tokens, tokens) >= known + WORTH_WAITING_TOKENS);
+    const known = this.#memory.match(sequence);
+    return prefilling.some((other) => commonPrefix(other.tokens, sequence.tokens) >= known + WORTH_WAITING_TOKENS);
+  }
+
+  /** Sequences that are longer than their stage is for begin again in the next one, and keep their place. */
+  #outgrow(): void {
+    const { stages } = this.#decoder;
+    if (stages === undefined) return;
+    const longer = ({ tokens, stage }: Sequence) => tokens.length > (stages[stage] ?? Number.POSITIVE_INFINITY);
+    for (const sequence of this.#running.decoding.filter(longer)) {
+      this.#memory.release(sequence);
+      this.#running.remove(sequence);
+      sequence.stage = stageFor(stages, sequence.tokens.length);
+      this.#memory.place(sequence, this.#running.freeSlots());
+      this.#running.add(sequence);
+      this.#counters.outgrown++;
+    }
   }
 
   /** The sequence that came last waits again: it keeps its tokens, and gives its memory up. */

@@ -1,5 +1,6 @@
 import { PorchlightError } from "../../shared/errors.ts";
 import type { Priority } from "../../shared/inference/request.ts";
+import type { Decoder } from "./decoder.ts";
 import { createDraftRecord, type DraftRecord } from "./draft-length.ts";
 import type { PrefixLease } from "./prefix-tree.ts";
 import type { Drafter } from "./drafter.ts";
@@ -51,6 +52,8 @@ export interface Sequence {
   readonly tokens: number[];
   /** How many of `tokens` have keys and values in the slot. */
   stored: number;
+  /** Of the decoder's stages, the one that its keys are of. */
+  stage: number;
   /** Prompt tokens that were not computed for this sequence; undefined until it first got a slot. */
   cachedTokens: number | undefined;
   /** Keeps the prefix that it began with in memory, for those that come after. */
@@ -61,7 +64,11 @@ export interface Sequence {
   isCancelled: boolean;
 }
 
-export function createSequence(spec: SequenceSpec, contextLength: number, order: number): Sequence {
+export function createSequence(
+  spec: SequenceSpec,
+  { contextLength, stages }: Pick<Decoder, "contextLength" | "stages">,
+  order: number,
+): Sequence {
   return {
     spec,
     order,
@@ -70,12 +77,18 @@ export function createSequence(spec: SequenceSpec, contextLength: number, order:
     slot: -1,
     tokens: [...spec.prompt],
     stored: 0,
+    stage: stageFor(stages, spec.prompt.length),
     cachedTokens: undefined,
     lease: undefined,
     drafts: createDraftRecord(),
     isRestoring: false,
     isCancelled: false,
   };
+}
+
+/** The stage for a sequence of so many tokens. */
+export function stageFor(stages: Decoder["stages"], tokenCount: number): number {
+  return Math.max(0, stages?.findIndex((end) => tokenCount <= end) ?? 0);
 }
 
 export function isGone(sequence: Sequence): boolean {

@@ -58,7 +58,7 @@ export class Steps {
   async #prefill(sequence: Sequence, most: number): Promise<void> {
     const total = sequence.tokens.length;
     const chunk = sequence.tokens.slice(sequence.stored, sequence.stored + most);
-    const logits = await this.#decoder.prefill(sequence.slot, chunk, sequence.stored);
+    const logits = await this.#decoder.prefill(sequence.slot, chunk, sequence.stored, sequence.stage);
     sequence.stored += chunk.length;
     this.counters.prefillSteps++;
     this.counters.prefillTokens += chunk.length;
@@ -77,6 +77,7 @@ export class Steps {
     const logits = await this.#decoder.decode(
       sequences.map((sequence) => sequence.tokens[sequence.stored] ?? 0),
       sequences.map((sequence) => sequence.stored),
+      sequences.map((sequence) => sequence.stage),
     );
     const { vocabSize } = this.#decoder;
     this.counters.decodeSteps++;
@@ -90,13 +91,13 @@ export class Steps {
 
   /** Runs the last token and a draft in one step; the draft's tokens count as far as they are those the sampler chooses. */
   async #verify(sequence: Sequence, most: number): Promise<number> {
-    const { slot, stored, tokens, spec } = sequence;
+    const { slot, stored, stage, tokens, spec } = sequence;
     const draft = (await spec.drafter?.propose(tokens, most)) ?? [];
     if (draft.length === 0) {
       await this.#decode([sequence]);
       return 1;
     }
-    const logits = await this.#decoder.evaluate(slot, [tokens[stored] ?? 0, ...draft], stored);
+    const logits = await this.#decoder.evaluate(slot, [tokens[stored] ?? 0, ...draft], stored, stage);
     const { vocabSize } = this.#decoder;
     this.counters.decodeSteps++;
     this.counters.largestBatch = Math.max(this.counters.largestBatch, 1);

@@ -81,8 +81,9 @@ function addGroupedAttention(
   };
   if (config.attentionSoftcap !== undefined) attributes["softcap"] = { float: config.attentionSoftcap };
   if (window !== undefined) attributes["local_window_size"] = window;
-  const { lastPositions, totalLength } = shared;
-  const rotary = tables === undefined ? [] : [tables.cos, tables.sin];
+  const { lastPositions, totalLength, tableRows } = shared;
+  const rows = tableRows === undefined ? [] : [tableRows];
+  const rotary = tables === undefined ? [] : [tables.cos, tables.sin, ...rows];
   return graph.node(
     nodeName(layer),
     "GroupQueryAttention",

@@ -6,7 +6,7 @@ import { readJson } from "./json-file.ts";
 import type { Experts } from "./mixture-of-experts.ts";
 import { modelError } from "./model-error.ts";
 import { type RawConfig, rawConfigSchema } from "./raw-config.ts";
-import { fitRope, parseRope, type Rope } from "./rope.ts";
+import { fitRope, parseRope, type Rope, ropeStages } from "./rope.ts";
 
 /** What one layer's attention looks at. */
 export interface LayerAttention {
@@ -169,6 +169,12 @@ function activationOf(raw: RawConfig): Activation {
 export function fitContext(config: ModelConfig, contextLength: number): ModelConfig {
   const ropes = config.ropes.map((rope) => fitRope(rope, contextLength));
   return { ...config, ropes, maxPositions: Math.min(config.maxPositions, ...ropes.map((rope) => rope.maxPositions)) };
+}
+
+/** The model for texts within the first stage of its ropes: its graph asks for no rows of tables. */
+export function fitFirstStage(config: ModelConfig): ModelConfig {
+  const [end = config.maxPositions] = ropeStages(config);
+  return fitContext(config, end);
 }
 
 /** Reads a model folder's config.json. Throws `model_load_failed`. */

@@ -10,6 +10,8 @@ export const GRAPH_VALUES = {
   lastPositions: "last_positions",
   /** int32 [1]: the largest past + length. */
   totalLength: "total_length",
+  /** int64 [batch, length]: rows of the rotary tables; only where those have several stages. */
+  tableRows: "table_rows",
   /** float32 [rows, vocabulary]. */
   logits: "logits",
   /** float32 [rows, hidden], of a graph that ends there. */
@@ -25,7 +27,9 @@ export const GRAPH_VALUES = {
 export interface Shared {
   lastPositions: Value;
   totalLength: Value;
-  /** float32 [positions, rotated components / 2], for each of the model's ropes. */
+  /** Absent: each position's row is its own. */
+  tableRows: Value | undefined;
+  /** float32 [positions of all stages, rotated components / 2], for each of the model's ropes. */
   ropes: readonly { cos: Value; sin: Value }[];
 }
 

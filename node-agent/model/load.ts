@@ -3,6 +3,7 @@ import type { Decoder, DecoderOptions } from "../engine/decoder.ts";
 import { attentionNodes } from "./attention.ts";
 import { openCompiled } from "./compiled-session.ts";
 import { fitContext } from "./config.ts";
+import { ropeStages } from "./rope.ts";
 import { buildTransformer, precisionsOf, weightCount } from "./transformer.ts";
 import { TransformerDecoder } from "./transformer-decoder.ts";
 import { openModelTensors, readModelConfig, readReadyOnnx } from "./model-files.ts";
@@ -21,7 +22,9 @@ export async function loadDecoder(options: DecoderOptions): Promise<Decoder> {
   const ready = await readReadyOnnx(path, options.quantization);
   if (ready !== undefined) return await loadOnnxDecoder(ready, options);
   const found = await readModelConfig(path);
-  const contextLength = Math.min(options.contextLength ?? found.maxPositions, found.maxPositions);
+  const [firstStage = found.maxPositions] = ropeStages(found);
+  const most = options.heedsStages === true ? found.maxPositions : firstStage;
+  const contextLength = Math.min(options.contextLength ?? most, most);
   const config = fitContext(found, contextLength);
   const { quantization } = options;
   const session = await openCompiled(

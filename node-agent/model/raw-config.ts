@@ -30,6 +30,8 @@ export const rawConfigSchema = z.object({
   hidden_activation: z.string().max(64).nullish(),
   max_position_embeddings: z.number().int().positive().default(2048),
   original_max_position_embeddings: z.number().int().positive().nullish(),
+  /** Of models that were stretched linearly and left max_position_embeddings as it was before. */
+  max_sequence_length: z.number().int().positive().nullish(),
   rms_norm_eps: z.number().positive().max(1).default(1e-6),
   attention_bias: flag.nullish(),
   mlp_bias: flag.nullish(),

@@ -11,24 +11,44 @@ type Scale<T extends RopeScaling["type"]> = (
   scaling: Scaling<T>,
   frequencies: readonly number[],
   rope: Rope,
+  length: number,
 ) => ScaledFrequencies;
 
 const SCALES: { [T in RopeScaling["type"]]: Scale<T> } = {
   default: (_, frequencies) => ({ frequencies, gain: 1 }),
   linear: (scaling, frequencies) => ({ frequencies: frequencies.map((f) => f / scaling.factor), gain: 1 }),
-  // It only begins to change the base beyond the trained positions, and those are all we serve: after that, every further token would
-  // turn the keys that are in the cache already.
-  dynamic: (_, frequencies) => ({ frequencies, gain: 1 }),
+  dynamic: scaleDynamic,
   llama3: (scaling, frequencies) => ({ frequencies: frequencies.map((f) => scaleLlama3(scaling, f)), gain: 1 }),
   yarn: scaleYarn,
   longrope: scaleLongrope,
 };
 
-/** Frequencies of a rotary embedding, stretched as its model was. */
-export function scaleFrequencies(rope: Rope, frequencies: readonly number[]): ScaledFrequencies {
+/**
+ * Frequencies of a rotary embedding, stretched as its model was.
+ * @param length of the sequence, in tokens: dynamic scaling depends on it
+ */
+export function scaleFrequencies(
+  rope: Rope,
+  frequencies: readonly number[],
+  length: number = rope.originalPositions,
+): ScaledFrequencies {
   // The cast: TypeScript cannot see that the function of a type takes exactly the scalings of that type.
   const scale = SCALES[rope.scaling.type] as Scale<RopeScaling["type"]>;
-  return scale(rope.scaling, frequencies, rope);
+  return scale(rope.scaling, frequencies, rope, length);
+}
+
+/**
+ * Dynamic NTK: beyond the trained positions the base grows with the sequence, by (factor x length / trained - (factor - 1))^(d / (d - 2)) as
+ * in Hugging Face's models, so that the slowest pair is stretched by about as much as the sequence and the fastest not at all.
+ */
+function scaleDynamic(
+  { factor }: Scaling<"dynamic">,
+  frequencies: readonly number[],
+  { originalPositions, rotaryDim }: Rope,
+  length: number,
+): ScaledFrequencies {
+  const growth = (factor * Math.max(length, originalPositions)) / originalPositions - (factor - 1);
+  return { frequencies: frequencies.map((f, pair) => f * growth ** ((-2 * pair) / (rotaryDim - 2))), gain: 1 };
 }
 
 /** Llama 3.1's: slow pairs are stretched, fast ones left alone, with a ramp between (Grattafiori et al., arXiv:2407.21783; Llama's code). */

@@ -71,6 +71,12 @@ export interface Rope {
   maxPositions: number;
 }
 
+/** The ropes of a model and the positions they all serve. */
+export interface Ropes {
+  ropes: readonly Rope[];
+  maxPositions: number;
+}
+
 /** The attention kernel wants rows of 8 cosines. */
 const ROTARY_STEP = 16;
 
@@ -104,11 +110,24 @@ export function parseRope(raw: RawConfig, parameters: Readonly<Record<string, un
 
 /**
  * The rope for texts of at most `contextLength`. LongRoPE has one set of factors for texts within the original positions and one for longer
- * ones, for all of a text's positions; keys in the cache cannot be turned again, so the context decides (as in llama.cpp).
+ * ones, for all of a text's positions; keys in the cache cannot be turned again, so the context decides (as in llama.cpp). Dynamic scaling
+ * has nothing to scale within the original positions.
  */
 export function fitRope(rope: Rope, contextLength: number): Rope {
-  if (rope.scaling.type !== "longrope" || contextLength > rope.originalPositions) return rope;
+  const { type } = rope.scaling;
+  if ((type !== "longrope" && type !== "dynamic") || contextLength > rope.originalPositions) return rope;
   return { ...rope, maxPositions: Math.min(rope.maxPositions, rope.originalPositions) };
+}
+
+/**
+ * Lengths at which a sequence needs another rotation, the last one being all positions. Dynamic scaling changes the base with the length of
+ * a sequence, so its keys are computed anew whenever it has doubled; with everything else there is one stage.
+ */
+export function ropeStages({ ropes, maxPositions }: Ropes): number[] {
+  const dynamic = ropes.find(({ scaling }) => scaling.type === "dynamic");
+  const stages = [];
+  if (dynamic !== undefined) for (let end = dynamic.originalPositions; end < maxPositions; end *= 2) stages.push(end);
+  return [...stages, maxPositions];
 }
 
 /** What positions a scaled embedding comes from and can serve. */
@@ -127,19 +146,23 @@ function reach(raw: RawConfig, scaling: RopeScaling, rotaryDim: number) {
     }
     return { originalPositions, maxPositions: trained };
   }
-  return { originalPositions: trained, maxPositions: trained };
+  const stretched = Math.floor(trained * ("factor" in scaling ? scaling.factor : 1));
+  if (scaling.type === "dynamic") return { originalPositions: trained, maxPositions: stretched };
+  // Linear: most models write the stretched length, and a few the length before it and this beside it.
+  const stated = scaling.type === "linear" ? Math.min(stretched, raw.max_sequence_length ?? trained) : trained;
+  return { originalPositions: trained, maxPositions: Math.max(trained, stated) };
 }
 
 /**
  * Cosines and sines of a rotary embedding (Su et al., arXiv:2104.09864), row-major [positions, rotaryDim / 2]: position p turns pair i by
- * p x theta^(-2i / rotaryDim), as changed by the scaling.
+ * p x theta^(-2i / rotaryDim), as changed by the scaling for sequences of that length.
  */
 export function ropeCaches(rope: Rope, positionCount: number): { cos: Float32Array; sin: Float32Array } {
   const pairs = rope.rotaryDim / 2;
   const cos = new Float32Array(positionCount * pairs);
   const sin = new Float32Array(positionCount * pairs);
   const unscaled = Array.from({ length: pairs }, (_, pair) => rope.theta ** ((-2 * pair) / rope.rotaryDim));
-  const { frequencies, gain } = scaleFrequencies(rope, unscaled);
+  const { frequencies, gain } = scaleFrequencies(rope, unscaled, positionCount);
   for (const [pair, frequency] of frequencies.entries()) {
     for (let position = 0; position < positionCount; position++) {
       cos[position * pairs + pair] = gain * Math.cos(position * frequency);

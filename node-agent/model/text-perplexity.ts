@@ -2,7 +2,6 @@ import { PorchlightError } from "../../shared/errors.ts";
 import type { Quantization } from "../../shared/inference/model.ts";
 import { loadTextTools } from "../text/load.ts";
 import { loadDecoder } from "./load.ts";
-import { readModelShape } from "./model-files.ts";
 import { perplexityOf, windowedLosses } from "./perplexity.ts";
 
 /** Tokens that are seen together at most: the cache of a longer context takes memory, and little is learned from it. */
@@ -38,17 +37,16 @@ export async function measureTextPerplexity(options: TextPerplexityOptions): Pro
   const texts = typeof text === "string" ? [(await loadTextTools(path)).tokenizer.encode(text)] : text;
   if (texts.every((tokens) => tokens.length < 2))
     throw new PorchlightError("invalid_request", "The text has less than two tokens: give a longer one.");
-  const { maxPositions } = await readModelShape(path);
-  const window = Math.min(maxPositions, LONGEST_WINDOW);
-  const stride = Math.ceil(window / 2);
   const decoder = await loadDecoder({
     folder: path,
     quantization,
     cacheDir,
     slots: 1,
-    contextLength: window,
+    contextLength: LONGEST_WINDOW,
     ...(threads === undefined ? {} : { threads }),
   });
+  const window = decoder.contextLength;
+  const stride = Math.ceil(window / 2);
   try {
     const start = performance.now();
     const losses: number[] = [];

@@ -7,7 +7,7 @@ import { GRAPH_VALUES, type Shared, type Stream } from "./graph-values.ts";
 import { addBiases, addLinear, type Precision, type Weights } from "./linear.ts";
 import { addMixtureOfExperts } from "./mixture-of-experts.ts";
 import { addNorm, addStreamNorm } from "./norm.ts";
-import { ropeCaches } from "./rope.ts";
+import { ropeCaches, ropeStages } from "./rope.ts";
 import { addEmbedding } from "./token-table.ts";
 
 /** How each part of the model is held. */
@@ -59,6 +59,7 @@ export async function buildTransformer(
   const shared = {
     lastPositions: graph.input(names.lastPositions, "int32", ["batch"]),
     totalLength: graph.input(names.totalLength, "int32", [1]),
+    tableRows: ropeStages(config).length > 1 ? graph.input(names.tableRows, "int64", ["batch", "length"]) : undefined,
     ropes: await addRopeCaches(config, weights),
   };
   const table = { from: `${config.tensorPrefix}model.embed_tokens`, rows: vocabSize };
@@ -145,17 +146,23 @@ function addSoftcap({ graph }: Weights, name: string, input: Value, cap: number)
   return graph.node(name, "Mul", [graph.node(`${name}.tanh`, "Tanh", [small]), size]);
 }
 
-/** Adds the tables of the rotary embeddings, for every position there can be. */
-export async function addRopeCaches(
-  { ropes, maxPositions }: ModelConfig,
-  { graph, file }: Weights,
-): Promise<Shared["ropes"]> {
+/** Adds the tables of the rotary embeddings, for every position there can be; those of each stage follow the ones before. */
+export async function addRopeCaches(config: ModelConfig, { graph, file }: Weights): Promise<Shared["ropes"]> {
+  const stages = ropeStages(config);
+  const rows = stages.reduce((sum, end) => sum + end, 0);
   const added = [];
-  for (const [i, rope] of ropes.entries()) {
-    const caches = ropeCaches(rope, maxPositions);
-    const dims = [maxPositions, rope.rotaryDim / 2];
-    const cos = await file.add(graph, `rope${i}.cos`, caches.cos, dims);
-    added.push({ cos, sin: await file.add(graph, `rope${i}.sin`, caches.sin, dims) });
+  for (const [i, rope] of config.ropes.entries()) {
+    const width = rope.rotaryDim / 2;
+    const [cosines, sines] = [new Float32Array(rows * width), new Float32Array(rows * width)];
+    let at = 0;
+    for (const end of stages) {
+      const { cos, sin } = ropeCaches(rope, end);
+      cosines.set(cos, at);
+      sines.set(sin, at);
+      at += cos.length;
+    }
+    const cos = await file.add(graph, `rope${i}.cos`, cosines, [rows, width]);
+    added.push({ cos, sin: await file.add(graph, `rope${i}.sin`, sines, [rows, width]) });
   }
   return added;
 }

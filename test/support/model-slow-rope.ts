@@ -10,6 +10,7 @@ export interface SlowConfig {
   readonly head_dim: number;
   readonly rms_norm_eps: number;
   readonly max_position_embeddings: number;
+  readonly max_sequence_length?: number;
   readonly rope_theta: number;
   readonly tie_word_embeddings?: boolean;
   readonly rope_scaling?: Readonly<Record<string, unknown>>;
@@ -37,16 +38,28 @@ const number = (value: unknown): number => {
   return value;
 };
 
+/** Length of the stage of dynamic scaling that a sequence is in: the trained one, or that doubled often enough, and never beyond all of it. */
+function slowStage(trained: number, factor: number, length: number): number {
+  let stage = trained;
+  while (stage < length) stage *= 2;
+  return Math.min(stage, Math.floor(trained * factor));
+}
+
 /**
- * Angle of each pair at position 1 and the factor on sines and cosines, computed pair by pair from wavelengths as the papers tell it: what the
+ * Angle of each pair at position 1 of a sequence of `length` tokens and the factor on sines and cosines, computed pair by pair from wavelengths as the papers tell it: what the
  * tables of the fast model are compared with.
  */
-export function slowRope(config: SlowConfig, theta: number, rotaryDim: number): { angles: number[]; gain: number } {
+export function slowRope(
+  config: SlowConfig,
+  theta: number,
+  rotaryDim: number,
+  length = 1,
+): { angles: number[]; gain: number } {
   const scaling = config.rope_scaling ?? {};
   const type = scaling["rope_type"] ?? scaling["type"] ?? "default";
   const wavelengths = Array.from({ length: rotaryDim / 2 }, (_, i) => 2 * Math.PI * theta ** ((2 * i) / rotaryDim));
   const turn = 2 * Math.PI;
-  if (type === "default" || type === "dynamic") return { angles: wavelengths.map((wave) => turn / wave), gain: 1 };
+  if (type === "default") return { angles: wavelengths.map((wave) => turn / wave), gain: 1 };
   if (type === "longrope" || type === "su") {
     const [trained, original] = [config.max_position_embeddings, number(config.original_max_position_embeddings)];
     const factors = scaling[trained > original ? "long_factor" : "short_factor"];
@@ -56,6 +69,13 @@ export function slowRope(config: SlowConfig, theta: number, rotaryDim: number): 
   }
   const factor = number(scaling["factor"]);
   if (type === "linear") return { angles: wavelengths.map((wave) => turn / (wave * factor)), gain: 1 };
+  if (type === "dynamic") {
+    const trained = config.max_position_embeddings;
+    const stage = slowStage(trained, factor, length);
+    const base = theta * ((factor * stage) / trained - (factor - 1)) ** (rotaryDim / (rotaryDim - 2));
+    const angles = Array.from({ length: rotaryDim / 2 }, (_, i) => 1 / base ** ((2 * i) / rotaryDim));
+    return { angles, gain: 1 };
+  }
   const context = number(scaling["original_max_position_embeddings"]);
   if (type === "llama3") {
     const [low, high] = [number(scaling["low_freq_factor"]), number(scaling["high_freq_factor"])];

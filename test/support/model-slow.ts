@@ -82,7 +82,7 @@ function attend(config: SlowConfig, layer: number, rows: ReturnType<typeof query
   const scale = 1 / Math.sqrt(config.query_pre_attn_scalar ?? dim);
   const window = windowOf(config, layer);
   for (const [position, { q, k }] of rows.entries())
-    for (const head of [...q, ...k]) rotate(config, layer, head, position);
+    for (const head of [...q, ...k]) rotate(config, layer, head, position, rows.length);
   return rows.map(({ q }, position) => {
     const out = new Float64Array(heads * dim);
     for (const [h, query] of q.entries()) {
@@ -125,14 +125,14 @@ function windowOf(config: SlowConfig, layer: number): number {
   return slides() ? window : Number.POSITIVE_INFINITY;
 }
 
-/** Turns pairs (i, i + half) of the rotated part of a head. */
-function rotate(config: SlowConfig, layer: number, x: Float64Array, position: number): void {
+/** Turns pairs (i, i + half) of the rotated part of a head, in a sequence of `length` tokens. */
+function rotate(config: SlowConfig, layer: number, x: Float64Array, position: number, length: number): void {
   if (config.no_rope_layers?.[layer] === 0) return;
   const local = config.rope_local_base_freq !== undefined && windowOf(config, layer) !== Number.POSITIVE_INFINITY;
   const rotaryDim = x.length * (config.partial_rotary_factor ?? 1);
   const { angles, gain } = local
     ? slowRope({ ...config, rope_scaling: {} }, config.rope_local_base_freq ?? 0, rotaryDim)
-    : slowRope(config, config.rope_theta, rotaryDim);
+    : slowRope(config, config.rope_theta, rotaryDim, length);
   for (const [i, perPosition] of angles.entries()) {
     const angle = position * perPosition;
     const [a, b] = [x[i] ?? 0, x[i + rotaryDim / 2] ?? 0];

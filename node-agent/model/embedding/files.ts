@@ -2,7 +2,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import type { Quantization } from "../../../shared/inference/model.ts";
-import { type ModelConfig, parseConfig } from "../config.ts";
+import { fitFirstStage, type ModelConfig, parseConfig } from "../config.ts";
 import { readJson } from "../json-file.ts";
 import { modelError } from "../model-error.ts";
 import { type EncoderConfig, encoderKindOf, parseEncoderConfig } from "./encoder-config.ts";
@@ -67,7 +67,7 @@ function bodyOf(json: unknown, encoder: EncoderName | undefined, graph: OnnxEmbe
   const config = encoder === undefined ? undefined : parseEncoderConfig(encoder, z.looseObject({}).parse(json));
   if (graph !== undefined) return { kind: "onnx", config: config ?? parseGraphConfig(json), graph };
   if (config !== undefined) return { kind: "encoder", config };
-  return { kind: "decoder", config: parseConfig(asLanguageModel(json)) };
+  return { kind: "decoder", config: fitFirstStage(parseConfig(asLanguageModel(json))) };
 }
 
 const count = z

@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { GraphBuilder } from "../../runtime/graph-builder.ts";
 import { openSession, type SessionOptions, Tensor, type Tensors } from "../../runtime/session.ts";
-import type { ModelConfig } from "../config.ts";
+import { fitFirstStage, type ModelConfig } from "../config.ts";
 import { GRAPH_VALUES as NAMES } from "../graph-values.ts";
 import type { LinearProduct, Part, Precision, Weights } from "../linear.ts";
 import type { TensorSource } from "../tensor-source.ts";
@@ -45,7 +45,8 @@ const gramOut = (i: number) => `gram_out.${i}`;
 
 /** Builds a layer's graph and opens it. */
 export async function openLayer(options: LayerOptions): Promise<LayerRun> {
-  const { config, layer, source, precision, withInputs, folder } = options;
+  const { layer, source, precision, withInputs, folder } = options;
+  const config = fitFirstStage(options.config);
   const graph = new GraphBuilder();
   graph.withoutResult();
   const products: LinearProduct[] = [];
@@ -57,6 +58,7 @@ export async function openLayer(options: LayerOptions): Promise<LayerRun> {
     const shared = {
       lastPositions: graph.input(NAMES.lastPositions, "int32", [1]),
       totalLength: graph.input(NAMES.totalLength, "int32", [1]),
+      tableRows: undefined,
       ropes: await addRopeCaches(config, weights),
     };
     const precisions = { linear: precision, output: precision, embedding: precision };
