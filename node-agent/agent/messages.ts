@@ -12,6 +12,8 @@ export const agentSettingsSchema = z.object({
   provider: providerChoiceSchema.optional(),
   /** Memory for all loaded models; absent: most of the machine's. */
   memoryBytes: z.number().int().positive().optional(),
+  /** Tokens of one conversation, at most what the default model can take; others take what they can of it. Absent: all that there is memory for. */
+  contextLength: z.number().int().positive().optional(),
   /** How long an idle model stays loaded; -1 is for ever. */
   keepAliveMs: keepAliveSchema.optional(),
   /** Disk space for keys and values of past conversations, for each model. Absent: they are not written down. */
@@ -27,6 +29,10 @@ export const agentOptionsSchema = agentSettingsSchema.extend({
   localKeyFile: z.string(),
   modelsDir: z.string(),
   compiledDir: z.string(),
+  /** Where to write down, while it runs, at which address it answers; absent: nowhere. */
+  runningFile: z.string().optional(),
+  /** Whether to try the default model once it is loaded, and time it. */
+  canary: z.boolean().optional(),
   /** Port of the local API on loopback; 0 for any free one. */
   localPort: z.number().int().min(0).max(65_535),
   agentVersion: z.string(),

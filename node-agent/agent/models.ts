@@ -3,7 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { type Quantization, wrongTask } from "../../shared/inference/model.ts";
 import { BUNDLED_MODELS } from "../data-folder.ts";
 import type { EngineModel } from "../engine/backend.ts";
-import { embeddingContextWithin, kvBudget } from "./context-budget.ts";
+import { checkContext, embeddingContextWithin, kvBudget } from "./context-budget.ts";
 import { contentVersion } from "../model/content-version.ts";
 import { isGguf } from "../model/model-files.ts";
 import { chooseDefault, listLocalModels, type LocalModel, resolveModel, type UsableModel } from "../model/registry.ts";
@@ -23,13 +23,18 @@ export interface WantedModels {
   quantization?: Quantization | undefined;
   /** Name or folder of a smaller model that guesses the default model's tokens. */
   draft?: string | undefined;
+  /** Tokens of one conversation; absent: all that there is memory for. */
+  contextLength?: number | undefined;
   /** Requests that one model answers at once. */
   slots: number;
   /** For all models together. */
   memoryBytes: number;
 }
 
-/** Finds the models of this machine and picks the default. Throws PorchlightError `model_not_found` or `model_load_failed`. */
+/**
+ * Finds the models of this machine and picks the default. Throws PorchlightError `model_not_found` or `model_load_failed`, and
+ * `invalid_request` where it cannot take the wanted context.
+ */
 export async function chooseModels(wanted: WantedModels): Promise<ModelChoice> {
   const local = await listLocalModels({ folders: [wanted.modelsDir, BUNDLED_MODELS] });
   const chosen =
@@ -37,6 +42,7 @@ export async function chooseModels(wanted: WantedModels): Promise<ModelChoice> {
   // The name "starter" is the bundled model's, so asking for it says what is missing when even that is.
   const preferred = chosen ?? (await resolveModel("starter", local));
   if (preferred.info.task === "embed") throw wrongTask(preferred.name, "generate");
+  await checkContext(preferred, wanted);
   const others = local.filter((model) => model.usable).filter((model) => model.name !== preferred.name);
   const models = await Promise.all([preferred, ...others].map((model) => toEngineModel(model, wanted)));
   return { models: await withDraft(models, local, wanted), preferred: preferred.name };
@@ -87,7 +93,7 @@ async function toEngineModel({ folder, info }: UsableModel, wanted: WantedModels
     version: await contentVersion(place),
     ...(info.task === "embed"
       ? { contextLength: await embeddingContextWithin(place, wanted.memoryBytes) }
-      : await kvBudget(place, wanted.slots, wanted.memoryBytes)),
+      : await kvBudget(place, wanted)),
     quantization: wanted.quantization ?? info.quantization,
   };
 }

@@ -8,6 +8,7 @@ const FLAG_HELP: Record<keyof typeof FLAGS, [form: string, meaning: string]> = {
   quantization: ["--quantization Q", "fp32, int8 or int4; without it, what suits the model"],
   provider: ["--provider P", "where models run: auto (the default), cpu, cuda, webgpu, coreml or dml"],
   memory: ["--memory SIZE", "memory for all loaded models, such as 8GB (three quarters of the machine's)"],
+  context: ["--context N", "tokens of one conversation, at most what the model can take (as many as fit)"],
   "keep-alive": ["--keep-alive TIME", "how long an idle model stays loaded: 30s, 5m (the default), 1h, 0, or forever"],
   "kv-disk": ["--kv-disk SIZE", "keep what was computed of past conversations on the disk, up to this (off)"],
   draft: ["--draft NAME", "a smaller model of the same family that guesses ahead for the default one"],

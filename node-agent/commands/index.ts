@@ -1,7 +1,7 @@
 import { quantizationSchema } from "../../shared/inference/model.ts";
 import { providerChoiceSchema } from "../runtime/providers.ts";
 import { CommandError } from "./command-error.ts";
-import { byteSize, duration, oneOf } from "./flag-values.ts";
+import { byteSize, count, duration, oneOf } from "./flag-values.ts";
 
 /** Every flag of every command: one meaning each. */
 export const FLAGS = {
@@ -12,6 +12,7 @@ export const FLAGS = {
   quantization: { type: "string" },
   provider: { type: "string" },
   memory: { type: "string" },
+  context: { type: "string" },
   "keep-alive": { type: "string" },
   "kv-disk": { type: "string" },
   draft: { type: "string" },
@@ -46,6 +47,7 @@ const AGENT = [
   "quantization",
   "provider",
   "memory",
+  "context",
   "keep-alive",
   "kv-disk",
   "draft",
@@ -145,6 +147,7 @@ function agentFlags(flags: Flags) {
       quantization: quantization.data,
       provider: oneOf("provider", flags.provider, providerChoiceSchema.options),
       memoryBytes: byteSize("memory", flags.memory),
+      contextLength: count("context", flags.context),
       keepAliveMs: duration("keep-alive", flags["keep-alive"]),
       kvDiskBytes: byteSize("kv-disk", flags["kv-disk"]),
       draft: nonEmpty(flags.draft, "--draft"),

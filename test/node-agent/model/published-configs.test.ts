@@ -257,6 +257,87 @@ const PUBLISHED: [string, object, object][] = [
       attention: Array.from({ length: 26 }, (_, i) => (i % 6 === 5 ? full : { rope: 1, window: 512 })),
     },
   ],
+  [
+    "Llama 3.1 8B",
+    {
+      architectures: ["LlamaForCausalLM"],
+      ...sizes(4096, 14_336, 32, 32, 8, 128_256),
+      max_position_embeddings: 131_072,
+      rope_scaling: {
+        factor: 8,
+        high_freq_factor: 4,
+        low_freq_factor: 1,
+        original_max_position_embeddings: 8192,
+        rope_type: "llama3",
+      },
+      rope_theta: 500_000,
+    },
+    { maxPositions: 131_072 },
+  ],
+  [
+    "Qwen2.5 7B with YaRN added as its makers say: the length before it stays in the file",
+    {
+      architectures: ["Qwen2ForCausalLM"],
+      ...sizes(3584, 18_944, 28, 28, 4, 152_064),
+      max_position_embeddings: 32_768,
+      max_window_layers: 28,
+      rope_scaling: { factor: 4, original_max_position_embeddings: 32_768, type: "yarn" },
+      rope_theta: 1_000_000,
+      sliding_window: 131_072,
+      use_sliding_window: false,
+    },
+    { maxPositions: 131_072, ropes: [{ originalPositions: 32_768 }] },
+  ],
+  [
+    "Phi-3 mini 128K",
+    {
+      architectures: ["Phi3ForCausalLM"],
+      ...sizes(3072, 8192, 32, 32, 32, 32_064),
+      max_position_embeddings: 131_072,
+      original_max_position_embeddings: 4096,
+      rope_scaling: {
+        long_factor: Array.from({ length: 48 }, (_, i) => 1 + i),
+        short_factor: Array.from({ length: 48 }, () => 1),
+        type: "longrope",
+      },
+      rope_theta: 10_000,
+      sliding_window: 262_144,
+    },
+    { maxPositions: 131_072, ropes: [{ originalPositions: 4096 }] },
+  ],
+  [
+    "DeepSeek-Coder 6.7B: linear, and the length is the stretched one",
+    {
+      architectures: ["LlamaForCausalLM"],
+      ...sizes(4096, 11_008, 32, 32, 32, 32_256),
+      max_position_embeddings: 16_384,
+      rope_scaling: { factor: 4, type: "linear" },
+      rope_theta: 100_000,
+    },
+    { maxPositions: 16_384, ropes: [{ scaling: { type: "linear", factor: 4 } }] },
+  ],
+  [
+    "Vicuna 7B 16K: linear, and the stretched length is beside the one before it",
+    {
+      architectures: ["LlamaForCausalLM"],
+      ...sizes(4096, 11_008, 32, 32, 32, 32_000),
+      max_position_embeddings: 4096,
+      max_sequence_length: 16_384,
+      rope_scaling: { factor: 4, type: "linear" },
+    },
+    { maxPositions: 16_384 },
+  ],
+  [
+    "InternLM2 1.8B in Llama's form: dynamic, twice the trained length",
+    {
+      architectures: ["LlamaForCausalLM"],
+      ...sizes(2048, 8192, 24, 16, 8, 92_544),
+      max_position_embeddings: 32_768,
+      rope_scaling: { factor: 2, type: "dynamic" },
+      rope_theta: 1_000_000,
+    },
+    { maxPositions: 65_536, ropes: [{ originalPositions: 32_768, scaling: { type: "dynamic", factor: 2 } }] },
+  ],
 ];
 
 test.each(PUBLISHED)("%s", (_, config, expected) => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { fitContext, parseConfig } from "../../../node-agent/model/config.ts";
-import { type Rope, ropeCaches } from "../../../node-agent/model/rope.ts";
+import { fitContext, fitFirstStage, parseConfig } from "../../../node-agent/model/config.ts";
+import { type Rope, ropeCaches, ropeStages } from "../../../node-agent/model/rope.ts";
 import { scaleFrequencies } from "../../../node-agent/model/rope-scaling.ts";
 import { type SlowConfig, slowRope } from "../../support/model-slow-rope.ts";
 import { TINY_CONFIG } from "../../support/model-tiny.ts";
@@ -108,10 +108,19 @@ describe("what the papers and the models' own code say", () => {
     expect(gainOf({ factor: 1 })).toBe(1);
   });
 
-  test("dynamic scaling changes nothing in the trained positions, which are those we serve", () => {
-    const dynamic = { ...base, rope_scaling: { type: "dynamic", factor: 4 } };
+  test("dynamic scaling changes nothing in the trained positions, and stages double up to its factor", () => {
+    const dynamic = { ...base, max_position_embeddings: 2048, rope_scaling: { type: "dynamic", factor: 5 } };
     expect(stretches(dynamic)).toEqual(stretches(base));
-    expect(parseConfig(dynamic).maxPositions).toBe(131_072);
+    const config = parseConfig(dynamic);
+    expect(config.maxPositions).toBe(10_240);
+    expect(ropeStages(config)).toEqual([2048, 4096, 8192, 10_240]);
+    expect(ropeStages(fitContext(config, 2049))).toEqual([2048, 4096, 8192, 10_240]);
+    expect(ropeStages(fitContext(config, 2048))).toEqual([2048]);
+    expect(ropeStages(fitFirstStage(config))).toEqual([2048]);
+    expect(ropeStages(parseConfig(llama31))).toEqual([131_072]);
+    // More than we serve in any case.
+    const long = { ...base, rope_scaling: { type: "dynamic", factor: 4 } };
+    expect(ropeStages(parseConfig(long))).toEqual([131_072]);
   });
 });
 
@@ -126,9 +135,13 @@ describe("tables equal an independent computation", () => {
     ["yarn over few pairs", { ...qwen25, rope_theta: 100, head_dim: 32 }],
     ["longrope", phi3],
     ["a quarter of a head", { ...base, partial_rotary_factor: 0.25 }],
+    [
+      "dynamic, beyond the trained positions",
+      { ...base, max_position_embeddings: 1024, rope_scaling: { type: "dynamic", factor: 4 } },
+    ],
   ])("%s", (_, config) => {
     const rope = ropeOf(config);
-    const slow = slowRope(config, config.rope_theta, rope.rotaryDim);
+    const slow = slowRope(config, config.rope_theta, rope.rotaryDim, 4096);
     const { cos, sin } = ropeCaches(rope, 4096);
     const pairs = rope.rotaryDim / 2;
     expect(slow.angles).toHaveLength(pairs);
