@@ -68,10 +68,10 @@ ${lines.join("\n")}
 
 Positions served: those of \`max_position_embeddings\`, at most 131072; with YaRN what it was stretched to. LongRoPE (Phi-3 of 128K,
 Phi-4-mini) has one set of factors for texts within the original positions and one for longer ones; the context that a model is loaded with
-decides, since keys in the cache cannot be turned again. Linear scaling is taken to be in `max_position_embeddings` already, unless
-`max_sequence_length` says more. Dynamic NTK scaling serves `factor` times the trained positions: up to the trained length nothing
+decides, since keys in the cache cannot be turned again. Linear scaling is taken to be in \`max_position_embeddings\` already, unless
+\`max_sequence_length\` says more. Dynamic NTK scaling serves \`factor\` times the trained positions: up to the trained length nothing
 changes, and whenever a conversation has doubled beyond it, its keys are computed anew in the rotation of the next stage, so that all keys
-of one conversation have one rotation (equal to the original without a cache, at the stage's length). `--context N` sets the context,
+of one conversation have one rotation (equal to the original without a cache, at the stage's length). \`--context N\` sets the context,
 at most to what the model can take.
 
 Mixtures of experts: those of Qwen3. Where shares of all experts are close, rounding can change which experts compute a token; that is the
