@@ -17,7 +17,8 @@ import { docsApp, PAGE_PATHS, pagesApp, problemPage, wantsPage } from "./pages/i
 export const app = new Hono<AppEnv>();
 
 app.use(identifyRequest);
-for (const path of ["/v1/*", "/api/*", "/j/*", "/enter/*", "/healthz", "/openapi.json"]) app.use(path, securityHeaders);
+for (const path of ["/v1/*", "/api/*", "/j/*", "/oauth/*", "/enter/*", "/healthz", "/openapi.json"])
+  app.use(path, securityHeaders);
 app.use(limitHeaders);
 for (const path of [...PAGE_PATHS, "/enter/*"]) app.use(path, preferLocalhost);
 for (const path of [...PAGE_PATHS, "/v1/*", "/api/*"]) app.use(path, authenticate);

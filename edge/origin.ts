@@ -24,6 +24,6 @@ export function shownOrigin(c: Context<AppEnv>): string {
 }
 
 /** Whether the address names this very machine. */
-function isLocal(url: URL): boolean {
+export function isLocal(url: URL): boolean {
   return LOCAL_HOSTS.has(url.hostname);
 }

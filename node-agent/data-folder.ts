@@ -11,6 +11,9 @@ export interface DataFolder {
   /** Key pair and pairing with the embedded edge; with a remote edge. */
   localIdentity: string;
   remoteIdentity: string;
+  /** Where the agent that serves the embedded edge, or the remote one, answers on loopback while it runs. */
+  localAgent: string;
+  remoteAgent: string;
   /** Key of the agent's own API on loopback. */
   localKey: string;
   /** The owner's API key at the embedded edge. */
@@ -33,6 +36,8 @@ export function dataFolder(flag: string | undefined, env: NodeJS.ProcessEnv = pr
     edge: join(root, "edge"),
     localIdentity: join(root, "agent", "local.json"),
     remoteIdentity: join(root, "agent", "remote.json"),
+    localAgent: join(root, "agent", "local-running.json"),
+    remoteAgent: join(root, "agent", "remote-running.json"),
     localKey: join(root, "agent", "local-key"),
     owner: join(root, "owner.json"),
     running: join(root, "running.json"),

@@ -99,6 +99,11 @@ export const ERRORS = {
     retryable: false,
     message: "This link was used already or has expired. Make a new one.",
   },
+  user_code_unknown: {
+    status: 410,
+    retryable: false,
+    message: "No machine waits under this code: it was mistyped, used already or has expired. Run 'porchlight connect' again.",
+  },
   body_too_large: { status: 413, retryable: false, message: "The body is larger than this address takes." },
   unsupported_media_type: {
     status: 415,

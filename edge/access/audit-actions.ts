@@ -24,7 +24,12 @@ export const AUDIT_ACTIONS = [
   "member_removed",
   "sign_in_link_made",
   "pairing_code_made",
+  "agent_approved",
+  "agent_denied",
   "agent_paired",
+  "agent_renamed",
   "agent_revoked",
+  "agent_restored",
+  "agent_left",
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];

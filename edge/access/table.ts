@@ -35,9 +35,20 @@ export const ACCESS: Readonly<Record<string, Need>> = {
 
   // Machines.
   "GET /api/agents": VIEWER,
+  "PATCH /api/agents/:id": OWNER,
   "DELETE /api/agents/:id": OWNER,
+  "POST /api/agents/:id/restore": OWNER,
+  // The machine's own signature says who it is.
+  "POST /api/agents/:id/leave": ANYONE,
   "POST /api/pairing-codes": OWNER,
+  "GET /j/:code": ANYONE,
   "POST /j/:code": ANYONE,
+  "POST /oauth/device_authorization": ANYONE,
+  "POST /oauth/token": ANYONE,
+  "POST /api/device-authorizations/find": OWNER_HERE,
+  // Fresh as well, but where nobody can be: see credentials/require-fresh.ts.
+  "POST /api/device-authorizations/:id/approve": OWNER_HERE,
+  "POST /api/device-authorizations/:id/deny": OWNER_HERE,
   "GET /tunnel": ANYONE,
 
   // Ways in.
@@ -79,6 +90,9 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "GET /sign-in": ANYONE,
   "GET /setup": ANYONE,
   "GET /join/:code": ANYONE,
+  "GET /agents": SELF,
+  "GET /device": OWNER_HERE,
+  "GET /device/:id": OWNER_HERE,
   "GET /account": SELF,
   "GET /sessions": SELF,
   "GET /members": OWNER_HERE,

@@ -12,6 +12,17 @@ export const CREDENTIAL_LIMITS = {
   codeMs: 10 * 60_000,
   /** 128 bits cannot be guessed within ten minutes, or ever. */
   codeBytes: 16,
+  /** A machine waits this long for its owner to type in the code it shows. */
+  deviceMs: 10 * 60_000,
+  deviceCodeBytes: 32,
+  /** 20^8 codes, of which a few are open at a time: see `userCode` below. */
+  userCodeCharacters: 8,
+  /** How often a waiting machine may ask, and how much seldomer each time it does not keep to that (RFC 8628, section 3.5). */
+  pollMs: 5_000,
+  pollStepMs: 5_000,
+  pollMaxMs: 60_000,
+  /** Clocks of home machines are wrong; what is signed for this long can only be a wish to leave. */
+  leaveMs: 10 * 60_000,
   /** A browser stays signed in for this long. */
   sessionMs: 30 * 24 * 3600_000,
   sessionBytes: 32,
@@ -42,6 +53,11 @@ export const ATTEMPT_LIMITS = {
   address: { count: 20, windowMs: 15 * 60_000 },
   /** Wrong passwords for one name, from wherever: the addresses of a botnet are many, the name is one. */
   name: { count: 5, windowMs: 15 * 60_000 },
+  /** Wrong user codes of one person: locked for a while, and after more of them for the rest of the day. */
+  userCode: { count: 5, windowMs: 5 * 60_000 },
+  userCodeDay: { count: 15, windowMs: 24 * 3600_000 },
+  /** Machines that ask for a device code from one address: each is a row. */
+  deviceStart: { count: 20, windowMs: 10 * 60_000 },
   /** Wrong set-up tokens from anywhere: whoever chose a weak one is protected until the first account is made. */
   setUp: { count: 50, windowMs: 15 * 60_000 },
 } as const;

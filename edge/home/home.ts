@@ -3,7 +3,7 @@ import type { ModelInfo, ModelTask } from "../../shared/inference/model.ts";
 import { PorchlightError } from "../../shared/errors.ts";
 import { CLOSE_CODES } from "../../shared/protocol/close-codes.ts";
 import { encodeWelcome } from "../../shared/protocol/edge-handshake.ts";
-import type { Machine } from "../../shared/protocol/messages.ts";
+import type { Machine, Speed } from "../../shared/protocol/messages.ts";
 import type { ProtocolStream } from "../../shared/protocol/types.ts";
 import type { EdgeBindings } from "../env.ts";
 import { touchAgent } from "../store/agents.ts";
@@ -12,7 +12,7 @@ import { VERSION } from "../version.ts";
 import { AgentTable } from "./agent-table.ts";
 import { readAttachment } from "./attachment.ts";
 import { decodeDial } from "./dial.ts";
-import { tunnelsFor } from "./dispatch.ts";
+import { tunnelsFor, worstCaseTokens } from "./dispatch.ts";
 import { decodeJob, encodeRefusal, isJob } from "./generate-job.ts";
 import { challenge, closeOverdue, handshakeDeadlineMs, takeProof } from "./handshakes.ts";
 import { relayEvents } from "./relay.ts";
@@ -28,7 +28,11 @@ export interface AgentStatus {
   id: string;
   online: boolean;
   machine: Machine | undefined;
+  version: string | undefined;
   models: ModelInfo[];
+  speed: Speed | undefined;
+  /** Requests that it answers for this edge now. */
+  running: number;
 }
 
 /**
@@ -104,12 +108,15 @@ export class Home extends DurableObject<EdgeBindings> {
 
   /** Every agent that ever connected, with what it last said of itself. */
   agents(): AgentStatus[] {
-    const online = new Set(this.#tunnels.all.map(({ agentId }) => agentId));
+    const tunnels = new Map(this.#tunnels.all.map((tunnel) => [tunnel.agentId, tunnel]));
     return [...this.#agents.all()].map(({ id, status }) => ({
       id,
-      online: online.has(id),
+      online: tunnels.has(id),
       machine: status?.machine,
+      version: status?.agentVersion,
       models: status?.models ?? [],
+      speed: status?.speed,
+      running: tunnels.get(id)?.session.streamCount ?? 0,
     }));
   }
 

@@ -8,6 +8,7 @@ import { DocsPage } from "./docs/page.tsx";
 import type { AppEnv } from "../env.ts";
 import { originOf } from "../origin.ts";
 import { pageHeaders } from "./headers.ts";
+import { machinePages } from "./machines/routes.tsx";
 import { ProblemPage } from "./message-pages.tsx";
 import { pageProps } from "./page-props.ts";
 import { detectLocale, switchLanguage } from "./preferences.ts";
@@ -20,6 +21,9 @@ export const PAGE_PATHS = [
   "/sign-in",
   "/setup",
   "/join/:code",
+  "/agents",
+  "/device",
+  "/device/:id",
   "/account",
   "/sessions",
   "/members",
@@ -35,6 +39,7 @@ for (const path of PAGE_PATHS) if (path !== "/docs") pagesApp.use(path, pageHead
 pagesApp.get("/", (c) => renderPage(c, <ChatPage page={pageProps(c)} account={accountOf(c).userId} />));
 
 pagesApp.route("/", accessPages);
+pagesApp.route("/", machinePages);
 
 pagesApp.get("/assets/*", async (c) => {
   const file = await c.env.ASSETS.fetch(c.req.raw);

@@ -1,12 +1,10 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { errorResponses, jsonContent, registerRoute } from "../../shared/api/document.ts";
 import { modelInfoSchema } from "../../shared/inference/model.ts";
-import { machineSchema } from "../../shared/protocol/messages.ts";
+import { machineSchema, speedSchema } from "../../shared/protocol/messages.ts";
 import type { AppEnv } from "../env.ts";
-import { homeOf } from "../home/backend.ts";
+import { agentsOf } from "../home/list-agents.ts";
 import { accountOf } from "../middleware/authenticate.ts";
-import { listAgents } from "../store/agents.ts";
-import { database } from "../store/database.ts";
 
 const agentSchema = z
   .object({
@@ -16,7 +14,10 @@ const agentSchema = z
     machine: machineSchema
       .nullable()
       .openapi({ description: "As it announced itself last; null before the first time." }),
+    version: z.string().nullable().openapi({ description: "Of Porchlight on it." }),
     models: z.array(modelInfoSchema),
+    running: z.number().int().openapi({ description: "Requests that it answers for this edge now." }),
+    speed: speedSchema.nullable().openapi({ description: "Of its default model, as tried when it started." }),
     createdAt: z.iso.datetime(),
     lastSeenAt: z.iso.datetime().nullable(),
   })
@@ -39,26 +40,18 @@ const route = createRoute({
 export function mountAgents(app: OpenAPIHono<AppEnv>): void {
   registerRoute(app, route);
   app.get(route.path, async (c) => {
-    const { id } = accountOf(c);
-    const [rows, known] = await Promise.all([listAgents(database(c.env.DB), id), homeOf(c.env, id).agents()]);
-    const now = Date.now();
-    const agents = rows.map((row) => {
-      const status = known.find((agent) => agent.id === row.id);
-      const online = status?.online ?? false;
-      return {
-        id: row.id,
-        name: row.name,
-        online,
-        machine: status?.machine ?? null,
-        models: status?.models ?? [],
-        createdAt: new Date(row.createdAt).toISOString(),
-        lastSeenAt: toIso(online ? now : row.lastSeenAt),
-      };
-    });
+    const agents = (await agentsOf(c.env, accountOf(c).id)).map(({ id, name, createdAt, lastSeenAt, status }) => ({
+      id,
+      name,
+      online: status?.online ?? false,
+      machine: status?.machine ?? null,
+      version: status?.version ?? null,
+      models: status?.models ?? [],
+      running: status?.running ?? 0,
+      speed: status?.speed ?? null,
+      createdAt: new Date(createdAt).toISOString(),
+      lastSeenAt: lastSeenAt === null ? null : new Date(lastSeenAt).toISOString(),
+    }));
     return c.json({ agents } satisfies z.infer<typeof agentListSchema>);
   });
-}
-
-function toIso(timeMs: number | null): string | null {
-  return timeMs === null ? null : new Date(timeMs).toISOString();
 }

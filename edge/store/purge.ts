@@ -1,7 +1,7 @@
 import { lt } from "drizzle-orm";
 import { CREDENTIAL_LIMITS } from "../credentials/limits.ts";
 import type { Database } from "./database.ts";
-import { attempts, auditLog, ceremonies, invitations, oneTimeCodes } from "./schema.ts";
+import { attempts, auditLog, ceremonies, deviceAuthorizations, invitations, oneTimeCodes } from "./schema.ts";
 import { purgeSessions } from "./sessions.ts";
 
 /** Throws away every value that has expired. Nothing relies on it: what has expired is refused wherever it is read. */
@@ -10,6 +10,7 @@ export async function purgeExpired(db: Database, nowMs: number): Promise<void> {
     purgeSessions(db, nowMs),
     db.delete(oneTimeCodes).where(lt(oneTimeCodes.expiresAt, nowMs)),
     db.delete(ceremonies).where(lt(ceremonies.expiresAt, nowMs)),
+    db.delete(deviceAuthorizations).where(lt(deviceAuthorizations.expiresAt, nowMs)),
     db.delete(invitations).where(lt(invitations.expiresAt, nowMs)),
     db.delete(attempts).where(lt(attempts.expiresAt, nowMs)),
     db.delete(auditLog).where(lt(auditLog.at, nowMs - CREDENTIAL_LIMITS.auditMs)),

@@ -114,6 +114,8 @@ export const agents = sqliteTable(
     createdAt: integer("created_at").notNull(),
     lastSeenAt: integer("last_seen_at"),
     revokedAt: integer("revoked_at"),
+    /** The owner gave it its name, which pairing again does not take away. */
+    renamed: integer({ mode: "boolean" }).notNull().default(false),
   },
   (table) => [uniqueIndex("agents_account_key").on(table.accountId, table.publicKey)],
 );
@@ -129,6 +131,36 @@ export const oneTimeCodes = sqliteTable(
     userId: text("user_id").references(() => users.id, { onDelete: "cascade" }),
   },
   (table) => [index("one_time_codes_expiry").on(table.expiresAt)],
+);
+
+/** Machines that ask to be let in (RFC 8628), until they have fetched the answer. */
+export const deviceAuthorizations = sqliteTable(
+  "device_authorizations",
+  {
+    /** Of the device code, which only the machine knows. */
+    hash: text().primaryKey(),
+    /** In the addresses of pages: tells nothing of either code. */
+    id: text().notNull(),
+    userCodeHash: text("user_code_hash").notNull(),
+    publicKey: text("public_key").notNull(),
+    /** The machine's own word, as is the system; the address is what the edge saw. */
+    name: text().notNull(),
+    system: text().notNull(),
+    address: text().notNull(),
+    createdAt: integer("created_at").notNull(),
+    expiresAt: integer("expires_at").notNull(),
+    /** Grows when it is not kept to. */
+    intervalMs: integer("interval_ms").notNull(),
+    lastPolledAt: integer("last_polled_at").notNull(),
+    state: text({ enum: ["pending", "approved", "denied"] }).notNull(),
+    /** Who approved or denied it; whoever is removed takes the approval along. */
+    decidedBy: text("decided_by").references(() => users.id, { onDelete: "cascade" }),
+  },
+  (table) => [
+    uniqueIndex("device_authorizations_id").on(table.id),
+    uniqueIndex("device_authorizations_user_code").on(table.userCodeHash),
+    index("device_authorizations_expiry").on(table.expiresAt),
+  ],
 );
 
 /** WebAuthn ceremonies under way, by the hash of their challenge. */

@@ -1,5 +1,5 @@
 import { mkdir } from "node:fs/promises";
-import type { StatusMessage } from "../../shared/protocol/messages.ts";
+import type { Speed, StatusMessage } from "../../shared/protocol/messages.ts";
 import { createEngineBackend, type EngineModel } from "../engine/backend.ts";
 import { probeAccelerators } from "../hardware/accelerators.ts";
 import { memoryForModels, probeHardware, toMachine } from "../hardware/probe.ts";
@@ -9,6 +9,8 @@ import { isPaired, loadIdentity, type PairedIdentity, savePairing } from "../lin
 import { createLink, type Link, type LinkState } from "../link/link.ts";
 import { loadLocalKey, startLocalApi } from "./local-api.ts";
 import { chooseProvider } from "../runtime/choose-provider.ts";
+import { type AgentStatus, markAgent, unmarkAgent } from "./agent-status.ts";
+import { tryModel } from "./canary.ts";
 import type { AgentOptions } from "./messages.ts";
 import { chooseModels, chooseModelsAgain, type WantedModels } from "./models.ts";
 import { watchModels } from "./watch-models.ts";
@@ -34,6 +36,8 @@ export interface AgentEvents {
   onLink: (state: LinkState) => void;
   /** A model is being made ready: how far it has come, in [0, 1]; 1 is ready. */
   onLoading: (model: string, fraction: number) => void;
+  /** The default model was tried, with `canary`; undefined: its answer was too short to time. */
+  onTried?: (speed: Speed | undefined) => void;
 }
 
 /**
@@ -76,18 +80,27 @@ export async function startAgent(options: AgentOptions, events: AgentEvents): Pr
       process.stderr.write(`The new version of ${model} cannot be used; the one before goes on. ${reason}\n`);
     },
   });
-  let stopping = false;
+  const stopping = new AbortController();
+  let speed: Speed | undefined;
+  let link: Link | undefined;
   // A model that does not load says so to whoever asks it; the agent and its other models go on.
-  backend
-    .preload(preferred)
-    .then(() => events.onLoading(preferred, 1))
-    .catch((error: Error) => stopping || process.stderr.write(`${error.message}\n`));
+  const prepare = async (): Promise<void> => {
+    await backend.preload(preferred);
+    events.onLoading(preferred, 1);
+    if (options.canary !== true) return;
+    speed = await tryModel(backend, preferred, stopping.signal);
+    link?.announce();
+    events.onTried?.(speed);
+  };
+  prepare().catch((error: Error) => stopping.signal.aborted || process.stderr.write(`${error.message}\n`));
   const local = await startLocalApi({
     port: options.localPort,
     key: localKey,
     backend,
     stats: () => backend.stats(),
+    status: async () => await ownStatus(),
   });
+  const startedAt = new Date().toISOString();
   const loaded = () => new Set(backend.processes().map(({ model }) => model));
   const status = (): StatusMessage => ({
     type: "status",
@@ -97,10 +110,29 @@ export async function startAgent(options: AgentOptions, events: AgentEvents): Pr
       ...info,
       loaded: loaded().has(info.name),
     })),
+    ...(speed === undefined ? {} : { speed }),
   });
 
   let current: PairedIdentity | undefined = isPaired(identity) ? identity : undefined;
-  let link: Link | undefined;
+  let linkStatus: AgentStatus["link"] = { state: "starting", origin: null, reason: "" };
+  const onLink = (origin: string | null, state: LinkState): void => {
+    linkStatus = { ...state, origin };
+    events.onLink(state);
+  };
+  const ownStatus = async (): Promise<AgentStatus> => {
+    const stats = (await backend.stats()).map((one) => one.stats);
+    const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0);
+    return {
+      pid: process.pid,
+      version: options.agentVersion,
+      startedAt,
+      link: linkStatus,
+      models: status().models.map((model) => ({ name: model.name, loaded: model.loaded })),
+      speed: speed ?? null,
+      load: { running: sum(stats.map(({ running }) => running)), waiting: sum(stats.map(({ waiting }) => waiting)) },
+    };
+  };
+  if (options.runningFile !== undefined) await markAgent(options.runningFile, local.url);
   backend.onChange(() => link?.announce());
   const stopWatching = watchModels({
     folder: options.modelsDir,
@@ -119,7 +151,7 @@ export async function startAgent(options: AgentOptions, events: AgentEvents): Pr
         const pairing = await enrol({ url: enrolUrl, identity, name: hardware.name });
         current = await savePairing(identity, pairing);
       }
-      if (!current) return events.onLink({ state: "refused", reason: "This machine is not paired with an edge yet." });
+      if (!current) return onLink(null, { state: "refused", reason: "This machine is not paired with an edge yet." });
       const target = origin === undefined ? current.pairing : { origin, tunnelUrl: tunnelUrlOf(origin) };
       link = createLink({
         origin: target.origin,
@@ -127,13 +159,14 @@ export async function startAgent(options: AgentOptions, events: AgentEvents): Pr
         identity: current,
         backend,
         status,
-        onState: events.onLink,
+        onState: (state) => onLink(target.origin, state),
       });
       link.start();
     },
     stop: async () => {
-      stopping = true;
+      stopping.abort();
       stopWatching();
+      if (options.runningFile !== undefined) await unmarkAgent(options.runningFile);
       await Promise.all([link?.stop(), local.stop()]);
       await backend.stop();
     },

@@ -7,6 +7,7 @@ import { PorchlightError } from "../../shared/errors.ts";
 import type { InferenceBackend } from "../../shared/inference/backend.ts";
 import { bearerToken } from "../../shared/api/headers.ts";
 import { createInferenceApi } from "../../shared/api/inference-api.ts";
+import type { AgentStatus } from "./agent-status.ts";
 import { writePrivateFile } from "../data-folder.ts";
 import type { EngineBackend } from "../engine/backend.ts";
 
@@ -20,13 +21,14 @@ export interface LocalApi {
 
 /**
  * The inference API on loopback, for programs on this machine: same app as at the edge, always with the key. `GET /api/stats` adds
- * the engine's counters, one entry for each loaded model.
+ * the engine's counters, one entry for each loaded model, and `GET /api/status` what `porchlight status` shows.
  */
 export async function startLocalApi(options: {
   port: number;
   key: string;
   backend: InferenceBackend;
   stats: EngineBackend["stats"];
+  status?: () => Promise<AgentStatus>;
 }): Promise<LocalApi> {
   const authorize: MiddlewareHandler = async (c, next) => {
     if (!HOSTS.test(c.req.header("host") ?? "")) {
@@ -37,6 +39,8 @@ export async function startLocalApi(options: {
   };
   const app = createInferenceApi({ backend: () => options.backend, authorize });
   app.get("/api/stats", authorize, async (c) => c.json({ models: await options.stats() }));
+  const { status } = options;
+  if (status) app.get("/api/status", authorize, async (c) => c.json(await status()));
   const answer = getRequestListener(app.fetch);
   // The listener answers every failure itself, so its promise does not reject.
   const server = createServer((incoming, outgoing) => void answer(incoming, outgoing));

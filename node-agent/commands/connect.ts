@@ -1,51 +1,63 @@
+import { fingerprintOf } from "../../shared/protocol/fingerprint.ts";
 import { PorchlightError } from "../../shared/errors.ts";
+import type { Speed } from "../../shared/protocol/messages.ts";
 import { type Agent, startAgent } from "../agent/agent.ts";
 import type { AgentSettings } from "../agent/messages.ts";
-import { dataFolder } from "../data-folder.ts";
+import { type DataFolder, dataFolder } from "../data-folder.ts";
+import { type Hardware, probeHardware } from "../hardware/probe.ts";
+import { enrolByDevice } from "../link/device-flow.ts";
+import { requireSafe } from "../link/edge-request.ts";
+import { enrol } from "../link/enrol.ts";
+import { loadIdentity, savePairing } from "../link/identity.ts";
 import type { LinkState } from "../link/link.ts";
 import { VERSION } from "../version.ts";
 import { CommandError } from "./command-error.ts";
+import { pullFitting } from "./connect-pull.ts";
+import { formatBytes } from "./models-units.ts";
+import { showDeviceCode } from "./show-device-code.ts";
 import { interruption } from "./signals.ts";
 import { StatusLine, say, showLoading, styled } from "./terminal.ts";
 
 export interface ConnectFlags {
-  /** The pairing link; absent: the edge this machine is paired with already. */
+  /** A pairing link, or the address of an edge; absent: the edge this machine is paired with already. */
   url?: string;
   localPort: number;
   data?: string;
   settings: AgentSettings;
+  /** Whether to pull the smallest model that is of use, if only the starter is here. */
+  pull: boolean;
 }
 
-/** `porchlight connect`: serves an edge elsewhere until interrupted. */
+/** `porchlight connect`: pairs if it was given an address, then serves that edge until interrupted. */
 export async function connect(flags: ConnectFlags): Promise<number> {
   const folder = dataFolder(flags.data);
   const interrupted = interruption();
   const status = new StatusLine();
   const refused = Promise.withResolvers<string>();
-  const { url, localPort, settings } = flags;
+  const hardware = probeHardware();
   let agent: Agent | undefined;
   try {
+    if (!(await pair(flags.url, folder, hardware, interrupted))) return 130;
+    if (flags.pull) await pullFitting(folder, hardware);
     agent = await startAgent(
       {
-        ...settings,
-        localPort,
+        ...flags.settings,
+        localPort: flags.localPort,
         identityFile: folder.remoteIdentity,
         localKeyFile: folder.localKey,
         modelsDir: folder.models,
         compiledDir: folder.compiled,
+        runningFile: folder.remoteAgent,
+        canary: true,
         agentVersion: VERSION,
       },
       {
         onLink: (link) => report(link, refused.resolve),
         onLoading: (model, fraction) => showLoading(status, model, fraction),
+        onTried: (speed) => say(tried(speed)),
       },
     );
-    if (url === undefined && !agent.paired) {
-      const message =
-        "This machine is not paired yet. Make a pairing link at your edge, then: porchlight connect https://EDGE/j/CODE";
-      throw new CommandError("not_ready", message);
-    }
-    await agent.dial(undefined, url);
+    await agent.dial(undefined);
     say(`Model ${styled("bold", agent.model)} answers here. Ctrl-C stops it; the pairing stays.`);
     const reason = await Promise.race([interrupted, refused.promise]);
     if (reason !== undefined) throw new CommandError("not_ready", reason);
@@ -57,6 +69,59 @@ export async function connect(flags: ConnectFlags): Promise<number> {
   } finally {
     await agent?.stop();
   }
+}
+
+/** Pairs by the link or through the device flow; returns whether it was not interrupted. Throws CommandError where there is nothing to serve. */
+async function pair(
+  address: string | undefined,
+  folder: DataFolder,
+  hardware: Hardware,
+  interrupted: Promise<void>,
+): Promise<boolean> {
+  const identity = await loadIdentity(folder.remoteIdentity);
+  const { name, os, arch } = hardware;
+  if (address === undefined) {
+    if (identity.pairing !== undefined) return true;
+    const message =
+      "This machine is not paired yet. Make a pairing link at your edge, then: porchlight connect https://EDGE/j/CODE " +
+      "(or porchlight connect https://EDGE, and type in the code there that it shows).";
+    throw new CommandError("not_ready", message);
+  }
+  const origin = edgeOrigin(address);
+  if (origin === undefined) {
+    await savePairing(identity, await enrol({ url: address, identity, name }));
+  } else {
+    const stop = new AbortController();
+    void interrupted.then(() => stop.abort());
+    const fingerprint = await fingerprintOf(identity.publicKey);
+    try {
+      const onCode = (code: Parameters<typeof showDeviceCode>[0]) => showDeviceCode(code, fingerprint);
+      const system = `${os} ${arch}`;
+      await savePairing(identity, await enrolByDevice({ origin, identity, name, system, onCode, signal: stop.signal }));
+    } catch (error) {
+      if (stop.signal.aborted) return false;
+      throw error;
+    }
+  }
+  const { cpu, memory } = hardware;
+  say(
+    `${styled("green", "✓")} Paired as ${styled("bold", name)}: ${cpu.model}, ${cpu.cores} cores, ${formatBytes(memory.totalBytes)} of memory.`,
+  );
+  return true;
+}
+
+/** The origin of an address without a path; undefined for any other, such as a pairing link. Throws for one that is not safe. */
+function edgeOrigin(address: string): string | undefined {
+  const url = URL.parse(address);
+  if (url === null || !/^https?:$/.test(url.protocol) || url.pathname !== "/") return undefined;
+  requireSafe(url);
+  return url.origin;
+}
+
+function tried(speed: Speed | undefined): string {
+  const tick = styled("green", "✓");
+  if (speed === undefined) return `${tick} The model answers.`;
+  return `${tick} ${speed.model} answers with ${speed.tokensPerSecond} tokens/s.`;
 }
 
 function report(link: LinkState, refuse: (reason: string) => void): void {

@@ -24,6 +24,7 @@ const FLAG_HELP: Record<keyof typeof FLAGS, [form: string, meaning: string]> = {
   text: ["--text FILE", "quantize, eval: the text that perplexity is measured on"],
   link: ["--link", "link to a model folder on this disk instead of copying it"],
   force: ["--force", "pull a model even if this build cannot load it"],
+  pull: ["--pull", "connect: get the smallest model that is of use, if only the starter is here"],
   versions: ["--versions", "list every version of every model in the store"],
   yes: ["-y, --yes", "remove without asking"],
   json: ["--json", "print one JSON object instead of text"],

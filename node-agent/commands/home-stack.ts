@@ -12,6 +12,8 @@ export interface HomeStackOptions {
   port: number;
   localPort: number;
   settings?: AgentSettings;
+  /** Whether to try the default model and time it. */
+  canary?: boolean;
   onProgress?: (what: string) => void;
   /** How far the default model has come, in [0, 1]; goes on after the stack is up. */
   onLoading?: (model: string, fraction: number) => void;
@@ -41,6 +43,8 @@ export async function startHomeStack(options: HomeStackOptions): Promise<HomeSta
       modelsDir: folder.models,
       compiledDir: folder.compiled,
       localPort: options.localPort,
+      runningFile: folder.localAgent,
+      canary: options.canary ?? false,
       agentVersion: VERSION,
       ...options.settings,
     },

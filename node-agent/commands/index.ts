@@ -28,6 +28,7 @@ export const FLAGS = {
   text: { type: "string" },
   link: { type: "boolean" },
   force: { type: "boolean" },
+  pull: { type: "boolean" },
   versions: { type: "boolean" },
   yes: { type: "boolean", short: "y" },
   json: { type: "boolean" },
@@ -81,12 +82,41 @@ export const COMMANDS = {
   },
   connect: {
     summary: "pair this machine with an edge elsewhere, or go on serving the one it is paired with",
-    usage: "porchlight connect [https://EDGE/j/CODE]",
-    flags: AGENT,
+    usage: "porchlight connect [https://EDGE | https://EDGE/j/CODE] [--pull]",
+    flags: [...AGENT, "pull"],
     run: async (flags, rest) => {
       if (rest.length > 1) throw new CommandError("bad_usage", "'porchlight connect' takes one address.");
       const { connect } = await import("./connect.ts");
-      return await connect({ ...agentFlags(flags), ...optional("url", rest[0]) });
+      return await connect({ ...agentFlags(flags), pull: flags.pull ?? false, ...optional("url", rest[0]) });
+    },
+  },
+  status: {
+    summary: "say which edge this machine serves, whether it is online, and how it stands",
+    usage: "porchlight status [--json]",
+    flags: ["data", "json"],
+    run: async (flags, rest) => {
+      takesNothing("status", rest);
+      const { status } = await import("./status.ts");
+      return await status({ json: flags.json ?? false, ...optional("data", nonEmpty(flags.data, "--data")) });
+    },
+  },
+  disconnect: {
+    summary: "leave the edge that this machine is paired with, and forget the pairing",
+    usage: "porchlight disconnect",
+    flags: ["data"],
+    run: async (flags, rest) => {
+      takesNothing("disconnect", rest);
+      const { disconnect } = await import("./disconnect.ts");
+      return await disconnect(optional("data", nonEmpty(flags.data, "--data")));
+    },
+  },
+  service: {
+    summary: "run in the background from login on, and see how that goes",
+    usage: "porchlight service [install | uninstall | status | logs]",
+    flags: ["data"],
+    run: async (flags, rest) => {
+      const { service } = await import("./service.ts");
+      return await service(optional("data", nonEmpty(flags.data, "--data")), rest);
     },
   },
   doctor: {

@@ -56,6 +56,7 @@ async function start(folder: DataFolder, flags: UpFlags): Promise<number> {
   const starting = startHomeStack({
     ...flags,
     folder,
+    canary: flags.ask === undefined,
     onProgress: (what) => status.show(what),
     onLoading: (model, fraction) => showLoading(status, model, fraction),
   });

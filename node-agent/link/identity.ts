@@ -68,6 +68,12 @@ export async function savePairing(identity: Identity, pairing: Pairing): Promise
   return { ...identity, pairing };
 }
 
+/** Forgets where the machine is paired; its key stays. */
+export async function forgetPairing({ path }: Identity): Promise<void> {
+  const { pairing: _forgotten, ...file } = parseFile(path, await readFile(path, "utf8"));
+  await writeFile(path, file);
+}
+
 async function readIfThere(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, "utf8");

@@ -37,7 +37,8 @@ function requireJsonType(contentType: string | null): void {
   }
 }
 
-async function readBytes(request: Request, limitBytes: number): Promise<Uint8Array> {
+/** All bytes of a body of at most `limitBytes`. Throws PorchlightError `body_too_large`, or `invalid_request` if it breaks off. */
+export async function readBytes(request: Request, limitBytes: number): Promise<Uint8Array> {
   let chunks: Uint8Array[] = [];
   let length = 0;
   try {
@@ -58,7 +59,7 @@ async function readBytes(request: Request, limitBytes: number): Promise<Uint8Arr
 function tooLarge(limitBytes: number): PorchlightError {
   return new PorchlightError(
     "body_too_large",
-    `The body is larger than ${limitBytes / 1024 / 1024} MiB. Shorten it and try again.`,
+    `The body is larger than ${limitBytes >= 2 ** 20 ? `${limitBytes / 2 ** 20} MiB` : `${limitBytes / 1024} KiB`}. Shorten it and try again.`,
   );
 }
 

@@ -21,12 +21,21 @@ export const machineSchema = z.object({
 });
 export type Machine = z.infer<typeof machineSchema>;
 
+/** How fast the machine's default model answered when it was tried. */
+export const speedSchema = z.object({
+  model: z.string().min(1).max(256),
+  tokensPerSecond: z.number().positive().max(1e6),
+});
+export type Speed = z.infer<typeof speedSchema>;
+
 /** What the agent announces after `welcome` and whenever it changes. */
 export const statusMessageSchema = z.object({
   type: z.literal("status"),
   agentVersion: z.string().max(64),
   machine: machineSchema,
   models: z.array(modelInfoSchema).max(1000),
+  /** Absent until it was measured. */
+  speed: speedSchema.optional(),
 });
 export type StatusMessage = z.infer<typeof statusMessageSchema>;
 

@@ -21,9 +21,26 @@ export interface EnrolmentClaims {
   code: string;
 }
 
+/** What a machine asks with for a code that its owner types in elsewhere (RFC 8628). */
+export interface DeviceClaims {
+  origin: string;
+  /** The name it gives itself, which the owner is shown. */
+  name: string;
+}
+
+/** What a machine says when it leaves its edge. */
+export interface LeaveClaims {
+  origin: string;
+  agentId: string;
+  /** Unix milliseconds. */
+  time: number;
+}
+
 // The labels keep a signature made for one purpose from being used for the other.
 const PROOF_LABEL = "porchlight tunnel proof v1";
 const ENROLMENT_LABEL = "porchlight enrolment v1";
+const DEVICE_LABEL = "porchlight device authorization v1";
+const LEAVE_LABEL = "porchlight leave v1";
 const PUBLIC_KEY_BYTES = 32;
 const SIGNATURE_BYTES = 64;
 
@@ -49,6 +66,26 @@ export async function verifyEnrolment(publicKey: string, signature: string, clai
   return verify(publicKey, signature, enrolmentTranscript(claims));
 }
 
+/** Base64url of the signature that a machine sends when it asks for a device code. */
+export async function signDevice(privateKey: SigningKey, claims: DeviceClaims): Promise<string> {
+  return sign(privateKey, deviceTranscript(claims));
+}
+
+/** Whether the sender of `publicKey` holds its private half and asks under this name here. False for garbage. */
+export async function verifyDevice(publicKey: string, signature: string, claims: DeviceClaims): Promise<boolean> {
+  return verify(publicKey, signature, deviceTranscript(claims));
+}
+
+/** Base64url of the signature that a machine sends to be removed from its edge. */
+export async function signLeave(privateKey: SigningKey, claims: LeaveClaims): Promise<string> {
+  return sign(privateKey, leaveTranscript(claims));
+}
+
+/** Whether the machine with this key wants to leave. False for garbage. */
+export async function verifyLeave(publicKey: string, signature: string, claims: LeaveClaims): Promise<boolean> {
+  return verify(publicKey, signature, leaveTranscript(claims));
+}
+
 /** The exact bytes a proof signs, as PROTOCOL.md lays them out. */
 export async function proofTranscript(claims: ProofClaims): Promise<Uint8Array<ArrayBuffer>> {
   const features = lengthPrefixed(claims.features.map((feature) => utf8.encode(feature)));
@@ -66,6 +103,14 @@ export async function proofTranscript(claims: ProofClaims): Promise<Uint8Array<A
 /** The exact bytes an enrolment signs, as PROTOCOL.md lays them out. */
 export function enrolmentTranscript({ origin, code }: EnrolmentClaims): Uint8Array<ArrayBuffer> {
   return lengthPrefixed([utf8.encode(ENROLMENT_LABEL), utf8.encode(origin), utf8.encode(code)]);
+}
+
+function deviceTranscript({ origin, name }: DeviceClaims): Uint8Array<ArrayBuffer> {
+  return lengthPrefixed([DEVICE_LABEL, origin, name].map((field) => utf8.encode(field)));
+}
+
+function leaveTranscript({ origin, agentId, time }: LeaveClaims): Uint8Array<ArrayBuffer> {
+  return lengthPrefixed([LEAVE_LABEL, origin, agentId, String(time)].map((field) => utf8.encode(field)));
 }
 
 /** Each field behind its length in four bytes, so that no two lists of fields give the same bytes. */

@@ -12,11 +12,13 @@ const OPEN = [
   "GET /docs",
   "GET /enter/:code",
   "GET /healthz",
+  "GET /j/:code",
   "GET /join/:code",
   "GET /openapi.json",
   "GET /setup",
   "GET /sign-in",
   "GET /tunnel",
+  "POST /api/agents/:id/leave",
   "POST /api/join",
   "POST /api/join/options",
   "POST /api/setup",
@@ -28,6 +30,8 @@ const OPEN = [
   "POST /api/sign-in/recovery",
   "POST /api/sign-out",
   "POST /j/:code",
+  "POST /oauth/device_authorization",
+  "POST /oauth/token",
 ];
 /** For nobody but the owner. */
 const OWNERS = [
@@ -129,10 +133,11 @@ describe.each([
 });
 
 describe.each([
-  ["owner's key", "owner"],
-  ["owner's inference key", "viewer"],
-  ["member's widest key", "member"],
-] as const)("the %s", (name, role) => {
+  ["owner's key", "owner", "admin"],
+  ["owner's inference key", "owner", "inference"],
+  ["owner's monitoring key", "owner", "agents:read"],
+  ["member's widest key", "member", "admin"],
+] as const)("the %s", (name, role, scope) => {
   it("reaches what the table says", async () => {
     for (const route of routes) {
       const result = await keptOut(route, bearer(keys[name] ?? ""));

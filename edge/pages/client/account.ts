@@ -2,6 +2,7 @@ import { browserSupportsWebAuthn, browserSupportsWebAuthnAutofill } from "@simpl
 import type { AccessPageData } from "../access/page-data.ts";
 import { FLOWS, offerPasskeys } from "./access/flows.ts";
 import { RefusedError, send, sentenceOf } from "./access/request.ts";
+import { watchAgents } from "./machines/live.ts";
 import { onAction, part, partOf } from "./ui/dom.ts";
 import { toast } from "./ui/notify.ts";
 import { startShell } from "./ui/shell.ts";
@@ -71,6 +72,8 @@ for (const time of document.querySelectorAll("time")) {
   const date = new Date(time.dateTime);
   time.textContent = date.toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
 }
+
+if (document.querySelector('[data-part="agents"]')) watchAgents();
 
 const signIn = document.querySelector<HTMLFormElement>('[data-flow="sign-in"]');
 if (signIn && !browserSupportsWebAuthn()) toast(strings.unsupported);

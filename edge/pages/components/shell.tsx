@@ -44,6 +44,7 @@ export function SignOut({ page }: { page: PageProps }) {
 /** Places of the navigation, in order, each with the least role that sees it; `visitor` sees what needs nobody. */
 const PLACES = [
   { name: "chat", href: "/", role: "viewer" },
+  { name: "agents", href: "/agents", role: "viewer" },
   { name: "account", href: "/account", role: "viewer" },
   { name: "sessions", href: "/sessions", role: "viewer" },
   { name: "members", href: "/members", role: "owner" },

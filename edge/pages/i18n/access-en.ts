@@ -25,8 +25,13 @@ const actions: Record<AuditAction, string> = {
   member_removed: "removed somebody",
   sign_in_link_made: "made a sign-in link",
   pairing_code_made: "made a pairing link",
+  agent_approved: "let a machine in",
+  agent_denied: "refused a machine",
   agent_paired: "paired a machine",
+  agent_renamed: "renamed a machine",
   agent_revoked: "revoked a machine",
+  agent_restored: "let a revoked machine in again",
+  agent_left: "left: the machine was disconnected",
 };
 
 /** The pages of people and their ways in. Part of `en`. */

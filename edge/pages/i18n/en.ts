@@ -1,4 +1,5 @@
 import { accessEn } from "./access-en.ts";
+import { machinesEn } from "./machines-en.ts";
 
 /** Every string of the pages in English. `{name}` in a string is filled by `format`. The other languages have the same keys. */
 export const en = {
@@ -9,6 +10,7 @@ export const en = {
     mainNav: "Main",
     chat: "Chat",
     docs: "API reference",
+    agents: "Machines",
     account: "Account",
     sessions: "Sessions",
     members: "Members",
@@ -93,6 +95,7 @@ export const en = {
   /** Null: the API's own sentences are in this language already. */
   errors: null,
   ...accessEn,
+  ...machinesEn,
   problem: {
     notFoundTitle: "Nothing here",
     notFoundHeading: "Nobody lives at this address.",

@@ -1,4 +1,5 @@
 import { accessZhCn } from "./access-zh-cn.ts";
+import { machinesZhCn } from "./machines-zh-cn.ts";
 import type { Strings } from "./index.ts";
 
 /** 简体中文. A missing key does not compile. */
@@ -10,6 +11,7 @@ export const zhCn: Strings = {
     mainNav: "主导航",
     chat: "对话",
     docs: "API 文档",
+    agents: "机器",
     account: "账户",
     sessions: "登录设备",
     members: "成员",
@@ -87,6 +89,7 @@ export const zhCn: Strings = {
     noModelPicked: "没有可用的模型。请在家里的机器上运行 “porchlight up”。",
   },
   errors: {
+    user_code_unknown: "没有机器在等待这个代码：可能输错了、已被使用或已过期。请重新运行 porchlight connect。",
     invalid_request: "请求无效。",
     invalid_json: "请求内容不是有效的 JSON。",
     json_too_deep: "请求内容嵌套过深。",
@@ -123,6 +126,7 @@ export const zhCn: Strings = {
     timeout: "家里的机器没有及时回答。请重试。",
   },
   ...accessZhCn,
+  ...machinesZhCn,
   problem: {
     notFoundTitle: "没有内容",
     notFoundHeading: "这个地址没有人住。",

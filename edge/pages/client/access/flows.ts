@@ -32,6 +32,18 @@ export const FLOWS: Record<string, Flow> = {
   },
   codes: async (_fields, fileName) =>
     await afterCodes(await send("POST /api/account/recovery-codes"), fileName, here()),
+  pair: async () => {
+    const { url } = (await send("POST /api/pairing-codes")) as { url: string }; // the route's own answer
+    const box = part("pairing");
+    box.hidden = false;
+    const code = box.querySelector("code");
+    if (code) code.textContent = `npm run porchlight -- connect ${url}`;
+    return undefined;
+  },
+  device: async ({ userCode = "" }) => {
+    const { id } = (await send("POST /api/device-authorizations/find", { userCode })) as { id: string }; // as above
+    return `/device/${id}`;
+  },
   invite: async ({ role = "" }) => {
     const { url } = (await send("POST /api/invitations", { role })) as { url: string }; // the route's own answer
     const box = part("invitation");

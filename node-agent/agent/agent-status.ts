@@ -1,0 +1,50 @@
+import { readFile, rm } from "node:fs/promises";
+import { z } from "zod";
+import { speedSchema } from "../../shared/protocol/messages.ts";
+import { writePrivateFile } from "../data-folder.ts";
+import { isAlive } from "../process-alive.ts";
+
+/** What a running agent says of itself on loopback (`GET /api/status`, with the local key). */
+export const agentStatusSchema = z.object({
+  pid: z.number().int().positive(),
+  version: z.string(),
+  startedAt: z.iso.datetime(),
+  link: z.object({
+    state: z.enum(["starting", "offline", "online", "refused"]),
+    /** The edge it serves; null before it was told to serve one. */
+    origin: z.string().nullable(),
+    reason: z.string(),
+  }),
+  models: z.array(z.object({ name: z.string(), loaded: z.boolean() })),
+  speed: speedSchema.nullable(),
+  load: z.object({ running: z.number().int(), waiting: z.number().int() }),
+});
+export type AgentStatus = z.infer<typeof agentStatusSchema>;
+
+const fileSchema = z.object({ pid: z.number().int().positive(), url: z.url() });
+
+/** Writes down where this process's agent answers. */
+export async function markAgent(file: string, url: string): Promise<void> {
+  await writePrivateFile(file, `${JSON.stringify({ pid: process.pid, url })}\n`);
+}
+
+export async function unmarkAgent(file: string): Promise<void> {
+  await rm(file, { force: true });
+}
+
+/** The agent that runs on this folder, asked at its own API; undefined if none does. A leftover of a crash does not count. */
+export async function readAgentStatus(file: string, localKeyFile: string): Promise<AgentStatus | undefined> {
+  try {
+    const { pid, url } = fileSchema.parse(JSON.parse(await readFile(file, "utf8")));
+    if (!isAlive(pid)) return undefined;
+    const key = (await readFile(localKeyFile, "utf8")).trim();
+    const response = await fetch(`${url}/api/status`, {
+      headers: { authorization: `Bearer ${key}` },
+      signal: AbortSignal.timeout(2_000),
+    });
+    const status = agentStatusSchema.parse(await response.json());
+    return status.pid === pid ? status : undefined;
+  } catch {
+    return undefined; // No file, half a file, another program at that port: none of it is a running agent.
+  }
+}

@@ -1,0 +1,103 @@
+import { access } from "node:fs/promises";
+import { type AgentStatus, readAgentStatus } from "../agent/agent-status.ts";
+import { type DataFolder, dataFolder } from "../data-folder.ts";
+import { isPaired, loadIdentity } from "../link/identity.ts";
+import { type ServiceState, serviceState } from "../service/service.ts";
+import { styled } from "./terminal.ts";
+
+export interface StatusFlags {
+  json: boolean;
+  data?: string;
+}
+
+interface Role {
+  /** Which edge: the one that `porchlight up` runs here, or the one of `porchlight connect`. */
+  edge: "local" | "remote";
+  pairedWith: string | null;
+  /** Null while it is not running. */
+  agent: AgentStatus | null;
+}
+
+/** `porchlight status`: what runs here, for whom, and how it stands. Exit code 0 when something is online, else 1. */
+export async function status(flags: StatusFlags): Promise<number> {
+  const folder = dataFolder(flags.data);
+  const [roles, service] = await Promise.all([rolesOf(folder), serviceState()]);
+  const text = flags.json ? JSON.stringify({ roles, service }) : describe(roles, service).join("\n");
+  process.stdout.write(`${text}\n`);
+  return roles.some(({ agent }) => agent?.link.state === "online") ? 0 : 1;
+}
+
+async function rolesOf(folder: DataFolder): Promise<Role[]> {
+  const places = [
+    { edge: "local", identity: folder.localIdentity, running: folder.localAgent },
+    { edge: "remote", identity: folder.remoteIdentity, running: folder.remoteAgent },
+  ] as const;
+  return await Promise.all(
+    places.map(async ({ edge, identity, running }) => ({
+      edge,
+      pairedWith: await pairedWith(identity),
+      agent: (await readAgentStatus(running, folder.localKey)) ?? null,
+    })),
+  );
+}
+
+/** The edge in an identity file, which is not made by this. */
+async function pairedWith(file: string): Promise<string | null> {
+  if (!(await exists(file))) return null;
+  const identity = await loadIdentity(file);
+  return isPaired(identity) ? identity.pairing.origin : null;
+}
+
+async function exists(file: string): Promise<boolean> {
+  return await access(file).then(
+    () => true,
+    () => false,
+  );
+}
+
+function describe(roles: Role[], service: ServiceState): string[] {
+  const lines = roles.flatMap((role) => describeRole(role));
+  return [...lines, row("Service", service.sentence)];
+}
+
+function describeRole({ edge, pairedWith: origin, agent }: Role): string[] {
+  const what = edge === "local" ? "Own edge" : "Edge";
+  if (agent === null) {
+    const start = edge === "local" ? "porchlight up" : "porchlight connect";
+    if (origin !== null) return [row(what, `${origin}, ${styled("yellow", "not running")}. Start it: ${start}`)];
+    return edge === "local" ? [] : [row(what, "not paired. Pair it: porchlight connect https://EDGE")];
+  }
+  const { link, models, speed, load, startedAt, pid, version } = agent;
+  const state = link.state === "online" ? styled("green", "online") : styled("yellow", `${link.state}: ${link.reason}`);
+  const names = models.map(({ name, loaded }) => (loaded ? `${name} (loaded)` : name));
+  return [
+    row(what, `${link.origin ?? origin ?? "none"}, ${state}`),
+    row("Models", names.join(", ")),
+    row("Load", `${load.running} running, ${load.waiting} waiting`),
+    ...(speed === null ? [] : [row("Speed", `${speed.tokensPerSecond} tokens/s with ${speed.model}`)]),
+    row(
+      "Up since",
+      `${startedAt} (${duration(Date.now() - Date.parse(startedAt))}), process ${pid}, version ${version}`,
+    ),
+  ];
+}
+
+function row(label: string, text: string): string {
+  return `${label.padEnd(10)}${text}`;
+}
+
+/** Such as "3 d 4 h", in the two largest units. */
+export function duration(ms: number): string {
+  const minutes = Math.max(0, Math.floor(ms / 60_000));
+  const parts = [
+    [Math.floor(minutes / 1440), "d"],
+    [Math.floor(minutes / 60) % 24, "h"],
+    [minutes % 60, "min"],
+  ] as const;
+  const first = parts.findIndex(([count]) => count > 0);
+  if (first === -1) return "less than a minute";
+  return parts
+    .slice(first, first + 2)
+    .map(([count, unit]) => `${count} ${unit}`)
+    .join(" ");
+}
