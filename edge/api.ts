@@ -1,8 +1,8 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { createInferenceApi } from "../shared/api/inference-api.ts";
 import type { AppEnv } from "./env.ts";
-import { homeBackend, homeOf } from "./home/backend.ts";
-import { accountOf, requireAccount } from "./middleware/authenticate.ts";
+import { accountBackend } from "./home/account-backend.ts";
+import { requireAccount } from "./middleware/authenticate.ts";
 import { mountAccount } from "./routes/account.ts";
 import { mountAgent } from "./routes/agent.ts";
 import { mountAgentLeave } from "./routes/agent-leave.ts";
@@ -14,6 +14,8 @@ import { mountHealthz } from "./routes/healthz.ts";
 import { mountInvitations } from "./routes/invitations.ts";
 import { mountJoin } from "./routes/join.ts";
 import { mountJoinHousehold } from "./routes/join-household.ts";
+import { mountKey } from "./routes/key.ts";
+import { mountKeys } from "./routes/keys.ts";
 import { mountMembers } from "./routes/members.ts";
 import { mountDeviceAuthorization } from "./routes/oauth/device-authorization.ts";
 import { mountToken } from "./routes/oauth/token.ts";
@@ -26,6 +28,7 @@ import { mountSignIn } from "./routes/sign-in.ts";
 import { mountSignInLinks } from "./routes/sign-in-links.ts";
 import { mountSignOut } from "./routes/sign-out.ts";
 import { mountTunnel } from "./routes/tunnel.ts";
+import { mountUsage } from "./routes/usage.ts";
 
 /** Everything that is not a page: the inference API over the account's machines, and what only the edge has. */
 export const api = new OpenAPIHono<AppEnv>();
@@ -33,11 +36,14 @@ export const api = new OpenAPIHono<AppEnv>();
 api.route(
   "/",
   createInferenceApi<AppEnv>({
-    backend: (c) => homeBackend(homeOf(c.env, accountOf(c).id), c.var.requestId),
+    backend: accountBackend,
     authorize: requireAccount,
   }),
 );
 
+mountKeys(api);
+mountKey(api);
+mountUsage(api);
 mountAgents(api);
 mountAgent(api);
 mountAgentLeave(api);

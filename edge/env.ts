@@ -1,4 +1,6 @@
 import type { Role } from "./access/roles.ts";
+import type { Scope } from "./access/scopes.ts";
+import type { KeyGrant } from "./credentials/key-grant.ts";
 import type { Home } from "./home/home.ts";
 
 /** Bindings of wrangler.toml, and secrets. */
@@ -21,8 +23,10 @@ export interface Account {
   /** The person. */
   userId: string;
   userName: string;
-  /** What this credential may do: that of its person, or less for a key of narrower scope. */
+  /** What the person may do. A key may do less: see its scopes. */
   role: Role;
+  /** Absent for a session. */
+  key?: KeyGrant & { scopes: readonly Scope[] };
   /** Absent for an API key. `confirmedAt`: when the person last proved to be there, in Unix milliseconds. */
   session?: { id: string; confirmedAt: number };
 }

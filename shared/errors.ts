@@ -43,7 +43,8 @@ export const ERRORS = {
   origin_not_configured: {
     status: 403,
     retryable: false,
-    message: "Passkeys need a fixed address. Set PUBLIC_ORIGIN of this edge to its https address, or use http://localhost.",
+    message:
+      "Passkeys need a fixed address. Set PUBLIC_ORIGIN of this edge to its https address, or use http://localhost.",
   },
   passwords_off: {
     status: 403,
@@ -102,7 +103,8 @@ export const ERRORS = {
   user_code_unknown: {
     status: 410,
     retryable: false,
-    message: "No machine waits under this code: it was mistyped, used already or has expired. Run 'porchlight connect' again.",
+    message:
+      "No machine waits under this code: it was mistyped, used already or has expired. Run 'porchlight connect' again.",
   },
   body_too_large: { status: 413, retryable: false, message: "The body is larger than this address takes." },
   unsupported_media_type: {
@@ -121,6 +123,17 @@ export const ERRORS = {
     message: "This address takes WebSocket connections of paired machines only. Use 'porchlight connect'.",
   },
   headers_too_large: { status: 431, retryable: false, message: "The request's headers are larger than 32 KiB in all." },
+  rate_limit_exceeded: {
+    status: 429,
+    retryable: true,
+    message: "This API key has reached one of its limits. Wait as long as 'retry-after' says, or raise the limit.",
+  },
+  too_many_keys: { status: 409, retryable: false, message: "There are too many API keys. Revoke one first." },
+  idempotency_conflict: {
+    status: 409,
+    retryable: false,
+    message: "This Idempotency-Key was used for another request. Choose a new one.",
+  },
   rate_limited: { status: 429, retryable: true, message: "Too many requests. Wait a little and try again." },
   internal: {
     status: 500,

@@ -5,6 +5,7 @@ import { CREDENTIAL_LIMITS } from "../credentials/limits.ts";
 import type { Account, AppEnv } from "../env.ts";
 import { requireSameOrigin } from "../middleware/same-origin.ts";
 import { hasRole } from "./roles.ts";
+import { allowsScope } from "./scopes.ts";
 import { ACCESS, type Need } from "./table.ts";
 
 /** Holds each request to the access table, after `authenticate`. A route that the table lacks is closed to everybody. */
@@ -27,10 +28,14 @@ function check(need: Need | undefined, account: Account | undefined, nowMs: numb
   if (!hasRole(account.role, need.role)) {
     throw new PorchlightError("forbidden", `Only the ${need.role}'s key or session may do that.`);
   }
-  if (need.session === undefined) return;
-  if (account.session === undefined) {
+  const { key, session } = account;
+  if (need.session === true && session === undefined) {
     throw new PorchlightError("forbidden", "Only a person who is signed in may do that, not an API key.");
   }
-  const isFresh = nowMs - account.session.confirmedAt < CREDENTIAL_LIMITS.confirmationMs;
+  if (key !== undefined && !allowsScope(key.scopes, need.scopes ?? [])) {
+    throw new PorchlightError("forbidden", `This API key lacks the scope '${need.scopes?.[0] ?? "admin"}'.`);
+  }
+  if (session === undefined) return;
+  const isFresh = nowMs - session.confirmedAt < CREDENTIAL_LIMITS.confirmationMs;
   if (need.fresh === true && !isFresh) throw new PorchlightError("confirmation_needed");
 }

@@ -1,12 +1,15 @@
 import type { Role } from "./roles.ts";
+import type { Scope } from "./scopes.ts";
 
 /** What a route asks of whoever calls it. */
 export interface Need {
   /** `anyone`: without credentials. Otherwise the least role. */
   role: Role | "anyone";
+  /** What an API key must be for, any of these or `admin`; absent: `admin` alone. Sessions have no scopes. */
+  scopes?: readonly Scope[];
   /** Only for a browser's session: what concerns the person, which no key may touch. */
   session?: true;
-  /** The person must have proved within the last minutes to be there (see `CREDENTIAL_LIMITS.confirmationMs`). */
+  /** Whoever comes by session must have proved within the last minutes to be there (see `CREDENTIAL_LIMITS.confirmationMs`). */
   fresh?: true;
   /** Only from this edge's own pages, though nobody is signed in yet: no other site may sign a browser in. */
   page?: true;
@@ -15,6 +18,9 @@ export interface Need {
 const ANYONE: Need = { role: "anyone" };
 const OWN_PAGES: Need = { role: "anyone", page: true };
 const VIEWER: Need = { role: "viewer" };
+const INFERENCE: Need = { role: "viewer", scopes: ["inference"] };
+const MODELS: Need = { role: "viewer", scopes: ["inference", "models:read"] };
+const MEMBER: Need = { role: "member" };
 const OWNER: Need = { role: "owner" };
 /** One's own affairs: everybody has some, whatever their role. */
 const SELF: Need = { role: "viewer", session: true };
@@ -28,13 +34,13 @@ const OWNER_FRESH: Need = { ...OWNER_HERE, fresh: true };
  */
 export const ACCESS: Readonly<Record<string, Need>> = {
   // The inference API.
-  "GET /v1/models": VIEWER,
-  "GET /v1/models/:model{.+}": VIEWER,
-  "POST /v1/chat/completions": VIEWER,
-  "POST /v1/embeddings": VIEWER,
+  "GET /v1/models": MODELS,
+  "GET /v1/models/:model{.+}": MODELS,
+  "POST /v1/chat/completions": INFERENCE,
+  "POST /v1/embeddings": INFERENCE,
 
   // Machines.
-  "GET /api/agents": VIEWER,
+  "GET /api/agents": { role: "viewer", scopes: ["agents:read"] },
   "PATCH /api/agents/:id": OWNER,
   "DELETE /api/agents/:id": OWNER,
   "POST /api/agents/:id/restore": OWNER,
@@ -50,6 +56,13 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "POST /api/device-authorizations/:id/approve": OWNER_HERE,
   "POST /api/device-authorizations/:id/deny": OWNER_HERE,
   "GET /tunnel": ANYONE,
+
+  // API keys and what was done with them.
+  "GET /api/keys": MEMBER,
+  "POST /api/keys": { role: "member", fresh: true },
+  "PATCH /api/keys/:id": MEMBER,
+  "DELETE /api/keys/:id": MEMBER,
+  "GET /api/usage": { role: "viewer", scopes: ["usage:read"] },
 
   // Ways in.
   "POST /api/setup": ANYONE,

@@ -8,6 +8,8 @@ export const CREDENTIAL_LIMITS = {
   keyCacheEntries: 10_000,
   /** `last_used` and `last_seen` are for people: finer than this only costs writes. */
   lastUsedMs: 60_000,
+  /** Keys of one person: a program each is plenty, and the list stays one page. */
+  keysPerPerson: 100,
   /** One-time codes: long enough to walk to the other machine. */
   codeMs: 10 * 60_000,
   /** 128 bits cannot be guessed within ten minutes, or ever. */

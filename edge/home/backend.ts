@@ -1,9 +1,12 @@
+import { unknownModel } from "../../shared/api/openai/models-route.ts";
 import { PorchlightError } from "../../shared/errors.ts";
 import type { InferenceBackend, ListedModel } from "../../shared/inference/backend.ts";
 import type { EmbedRequest, EmbedResult } from "../../shared/inference/embed.ts";
 import { collectEmbedLines } from "../../shared/inference/embed-lines.ts";
 import type { GenerateEvent } from "../../shared/inference/event.ts";
-import type { GenerateRequest } from "../../shared/inference/request.ts";
+import type { ModelTask } from "../../shared/inference/model.ts";
+import type { GenerateRequest, Priority } from "../../shared/inference/request.ts";
+import { allowsModel, type Caller } from "../credentials/key-grant.ts";
 import type { EdgeBindings } from "../env.ts";
 import { readEmbedLines, readEvents } from "./event-lines.ts";
 import { decodeAnswer, encodeJob } from "./generate-job.ts";
@@ -14,45 +17,74 @@ export function homeOf(env: EdgeBindings, accountId: string): DurableObjectStub<
   return env.HOME.getByName(accountId);
 }
 
-/** The machines of one account as a backend; `requestId` names what it starts. */
-export function homeBackend(home: DurableObjectStub<Home>, requestId: string): InferenceBackend {
+/** For whom a backend works, and how it tells of what concerns the whole answer. */
+export interface JobSource {
+  /** Names what is started. */
+  requestId: string;
+  caller: Caller;
+  priority: Priority;
+  /** Models that may be used; null: all. */
+  models: readonly string[] | null;
+  /** Hears the headers that tell a client how it stands with its limits. */
+  onHeaders(headers: Headers): void;
+}
+
+/** The machines of one account as a backend. Who asks is said here, never by the client. */
+export function homeBackend(home: DurableObjectStub<Home>, from: JobSource): InferenceBackend {
+  const named = (request: GenerateRequest): GenerateRequest => ({
+    ...request,
+    caller: from.caller.id,
+    ...(from.priority === "normal" ? {} : { priority: from.priority }),
+  });
   return {
-    listModels: async () => listModels(await home.agents()),
-    generate: (request, signal) => generate(home, requestId, request, signal),
-    embed: (request, signal) => embed(home, requestId, request, signal),
+    listModels: async () => listModels(await home.agents()).filter(({ name }) => allowsModel(from.models, name)),
+    generate: (request, signal) => generate(home, from, named(request), signal),
+    embed: (request, signal) => embed(home, from, request, signal),
   };
 }
 
 async function* generate(
   home: DurableObjectStub<Home>,
-  requestId: string,
+  from: JobSource,
   request: GenerateRequest,
   signal: AbortSignal,
 ): AsyncGenerator<GenerateEvent> {
   try {
-    const response = await home.fetch(encodeJob("generate", requestId, request, signal));
-    yield* readEvents(await decodeAnswer(response), signal);
+    yield* readEvents(await start(home, "generate", from, request, signal), signal);
   } catch (error) {
     if (signal.aborted) return;
-    if (!(error instanceof PorchlightError)) console.error(`request ${requestId}: its events failed:`, error);
+    if (!(error instanceof PorchlightError)) console.error(`request ${from.requestId}: its events failed:`, error);
     yield { type: "error", error: PorchlightError.from(error).toWire() };
   }
 }
 
 async function embed(
   home: DurableObjectStub<Home>,
-  requestId: string,
+  from: JobSource,
   request: EmbedRequest,
   signal: AbortSignal,
 ): Promise<EmbedResult> {
   try {
-    const response = await home.fetch(encodeJob("embed", requestId, request, signal));
-    const lines = readEmbedLines(await decodeAnswer(response), signal);
+    const lines = readEmbedLines(await start(home, "embed", from, request, signal), signal);
     return await collectEmbedLines(lines, request.inputs.length);
   } catch (error) {
     if (signal.aborted) throw new PorchlightError("cancelled");
     throw error;
   }
+}
+
+/** Throws the PorchlightError of a refusal. A model that is not allowed is refused like one that nobody has. */
+async function start(
+  home: DurableObjectStub<Home>,
+  task: ModelTask,
+  from: JobSource,
+  request: GenerateRequest | EmbedRequest,
+  signal: AbortSignal,
+): Promise<ReadableStream<Uint8Array>> {
+  if (!allowsModel(from.models, request.model)) throw unknownModel(request.model);
+  const response = await home.fetch(encodeJob(task, from, request, signal));
+  from.onHeaders(response.headers);
+  return await decodeAnswer(response);
 }
 
 /** Models by name; one that several machines have is online or loaded if it is so on any of them. */

@@ -29,3 +29,18 @@ export function tunnelsFor(
     tunnels.length === 0 ? undefined : `The machine that has '${model}' is offline. Start it with 'porchlight up'.`;
   throw new PorchlightError("agent_offline", sentence, { retryAfterMs: OFFLINE_RETRY_MS });
 }
+
+/**
+ * Most tokens that a request can cost: no prompt has more tokens than its JSON has bytes, and prompt and answer together are not
+ * longer than the model's context. Embeddings have several texts, each with a context of its own.
+ */
+export function worstCaseTokens(
+  job: { task: ModelTask; model: string; body: Uint8Array; maxTokens?: number | undefined },
+  agents: { status: StatusMessage | undefined }[],
+): number {
+  const bytes = job.body.length;
+  if (job.task === "embed") return bytes;
+  const its = agents.flatMap(({ status }) => status?.models.filter(({ name }) => name === job.model) ?? []);
+  const context = Math.max(0, ...its.map(({ contextLength }) => contextLength));
+  return Math.min(context, bytes + (job.maxTokens ?? context));
+}

@@ -6,6 +6,8 @@ import type { GenerateRequest } from "../../shared/inference/request.ts";
 import { encodeJson } from "../../shared/protocol/json.ts";
 import { PROTOCOL_LIMITS } from "../../shared/protocol/limits.ts";
 import { streamHeaderSchema } from "../../shared/protocol/messages.ts";
+import { type Caller, callerSchema } from "../credentials/key-grant.ts";
+import { QuotaError } from "./quota/gate.ts";
 
 /** How the Worker asks the Home object for a generation or for embeddings: over fetch, because only there a client's leaving crosses at once. */
 const jobSchema = z.object({
@@ -13,6 +15,12 @@ const jobSchema = z.object({
   requestId: streamHeaderSchema.options[0].shape.requestId,
   /** Percent-encoded in the header: names may be any Unicode, and any client's text (half a surrogate pair cannot be encoded). */
   model: z.string().transform(decodeURIComponent),
+  caller: z
+    .string()
+    .transform((text): unknown => JSON.parse(text))
+    .pipe(callerSchema),
+  /** Most tokens of the answer, if the request says. */
+  maxTokens: z.coerce.number().int().nonnegative().optional(),
 });
 export type GenerateJob = z.infer<typeof jobSchema> & { body: Uint8Array };
 
@@ -20,6 +28,8 @@ export type GenerateJob = z.infer<typeof jobSchema> & { body: Uint8Array };
 const PATHS: Record<ModelTask, string> = { generate: "/generate", embed: "/embed" };
 const REQUEST_ID = "porchlight-request-id";
 const MODEL = "porchlight-model";
+const CALLER = "porchlight-caller";
+const MAX_TOKENS = "porchlight-max-tokens";
 
 export function isJob(request: Request): boolean {
   return taskOf(request) !== undefined;
@@ -33,13 +43,18 @@ function taskOf(request: Request): string | undefined {
 /** Throws PorchlightError `body_too_large` for what no stream of the tunnel takes. */
 export function encodeJob(
   task: ModelTask,
-  requestId: string,
+  from: { requestId: string; caller: Caller },
   request: GenerateRequest | EmbedRequest,
   signal: AbortSignal,
 ): Request {
   const body = encodeJson(request);
   if (body.length > PROTOCOL_LIMITS.requestBytes) throw new PorchlightError("body_too_large");
-  const headers = { [REQUEST_ID]: requestId, [MODEL]: encodeURIComponent(request.model.toWellFormed()) };
+  const headers = new Headers({
+    [REQUEST_ID]: from.requestId,
+    [MODEL]: encodeURIComponent(request.model.toWellFormed()),
+    [CALLER]: JSON.stringify(from.caller),
+  });
+  if ("maxTokens" in request && request.maxTokens !== undefined) headers.set(MAX_TOKENS, String(request.maxTokens));
   return new Request(`https://home${PATHS[task]}`, { method: "POST", headers, body, signal });
 }
 
@@ -49,6 +64,8 @@ export async function decodeJob(request: Request): Promise<GenerateJob> {
     task: taskOf(request),
     requestId: headers.get(REQUEST_ID),
     model: headers.get(MODEL),
+    caller: headers.get(CALLER),
+    maxTokens: headers.get(MAX_TOKENS) ?? undefined,
   });
   return { ...job, body: await request.bytes() };
 }
@@ -56,7 +73,8 @@ export async function decodeJob(request: Request): Promise<GenerateJob> {
 /** The refusal of a job, as a response of the Home object. */
 export function encodeRefusal(error: unknown): Response {
   const refusal = PorchlightError.from(error);
-  return Response.json(refusal.toWire(), { status: refusal.status });
+  const headers = refusal instanceof QuotaError ? refusal.headers : {};
+  return Response.json(refusal.toWire(), { status: refusal.status, headers });
 }
 
 /** The NDJSON of a job's answer. Throws the PorchlightError of a refusal. */

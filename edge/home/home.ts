@@ -5,6 +5,7 @@ import { CLOSE_CODES } from "../../shared/protocol/close-codes.ts";
 import { encodeWelcome } from "../../shared/protocol/edge-handshake.ts";
 import type { Machine, Speed } from "../../shared/protocol/messages.ts";
 import type { ProtocolStream } from "../../shared/protocol/types.ts";
+import type { Caller } from "../credentials/key-grant.ts";
 import type { EdgeBindings } from "../env.ts";
 import { touchAgent } from "../store/agents.ts";
 import { database } from "../store/database.ts";
@@ -15,6 +16,8 @@ import { decodeDial } from "./dial.ts";
 import { tunnelsFor, worstCaseTokens } from "./dispatch.ts";
 import { decodeJob, encodeRefusal, isJob } from "./generate-job.ts";
 import { challenge, closeOverdue, handshakeDeadlineMs, takeProof } from "./handshakes.ts";
+import type { UsageRow } from "./quota/ledger.ts";
+import { Quotas, type Ticket } from "./quota/quotas.ts";
 import { relayEvents } from "./relay.ts";
 import { closeSocket, sendBytes } from "./sockets.ts";
 import { SESSION_LIMITS, Tunnels } from "./tunnels.ts";
@@ -42,12 +45,14 @@ export interface AgentStatus {
 export class Home extends DurableObject<EdgeBindings> {
   readonly #agents: AgentTable;
   readonly #tunnels: Tunnels;
+  readonly #quotas: Quotas;
 
   constructor(ctx: DurableObjectState, env: EdgeBindings) {
     super(ctx, env);
     // Answered without waking the object.
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
     this.#agents = new AgentTable(ctx.storage.sql);
+    this.#quotas = new Quotas(ctx.storage.sql);
     this.#tunnels = new Tunnels(ctx.getWebSockets(), {
       onControl: (agentId, status) => {
         this.#agents.setStatus(agentId, status);
@@ -128,16 +133,47 @@ export class Home extends DurableObject<EdgeBindings> {
     this.#agents.remove(agentId);
   }
 
-  /** Starts a generation or an embedding on an agent that has the model. It ends at once when the request's signal aborts. */
+  /** A key's limits are others now, whatever a Worker has cached. */
+  keyChanged(caller: Caller): void {
+    this.#quotas.change(caller);
+  }
+
+  /** A key is worth nothing any more; what it runs ends. */
+  keyRevoked(id: string): void {
+    this.#quotas.revoke(id);
+  }
+
+  /** Usage by caller, model and UTC day, of the days from `from` to `to`. */
+  usage(from: string, to: string): UsageRow[] {
+    return this.#quotas.usage(from, to);
+  }
+
+  /**
+   * Starts a generation or an embedding on an agent that has the model. It ends at once when the request's signal aborts. Limits are
+   * looked at before any agent is.
+   */
   async #start(request: Request): Promise<Response> {
     try {
-      const { task, requestId, model, body } = await decodeJob(request);
-      const stream = this.#openStream(task, model, requestId);
+      const job = await decodeJob(request);
+      const { task, requestId, model, body, caller } = job;
+      const worstTokens = worstCaseTokens(job, [...this.#agents.all()]);
+      const ticket = this.#quotas.start({ caller, model, bodyBytes: body.length, worstTokens });
+      const stream = this.#openFor(ticket, task, model, requestId);
+      ticket.onRevoked(() => stream.reset(new PorchlightError("invalid_api_key").toWire()));
       stream.write(body).catch(() => undefined); // It fails when the stream is lost: then its reader has the error.
       stream.end();
-      return new Response(relayEvents(stream, request.signal));
+      return new Response(relayEvents(stream, request.signal, ticket), { headers: ticket.headers });
     } catch (error) {
       return encodeRefusal(error);
+    }
+  }
+
+  #openFor(ticket: Ticket, task: ModelTask, model: string, requestId: string): ProtocolStream {
+    try {
+      return this.#openStream(task, model, requestId);
+    } catch (error) {
+      ticket.cancel();
+      throw error;
     }
   }
 

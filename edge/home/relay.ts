@@ -14,17 +14,28 @@ const encoder = new TextEncoder();
  */
 const STALLED_MS = 60_000;
 
+/** Reads along with what is relayed. */
+export interface RelayObserver {
+  read(bytes: Uint8Array): void;
+  /** Called at least once. `lost`: the answer did not come to its end. */
+  settle(lost: boolean): void;
+}
+
 /**
- * The agent's bytes, not looked at, as a stream that takes from the tunnel only what its reader takes (so credit, and with it the
+ * The agent's bytes, unchanged, as a stream that takes from the tunnel only what its reader takes (so credit, and with it the
  * agent, waits for a slow client). A stream that is lost ends with one `error` event. A reader that leaves, or `signal`, resets the
  * stream: the agent stops at once. So does a reader that takes nothing for `stalledMs`.
  */
 export function relayEvents(
   stream: ProtocolStream,
   signal: AbortSignal,
+  observer: RelayObserver,
   stalledMs = STALLED_MS,
 ): ReadableStream<Uint8Array> {
-  const reset = (code: "cancelled" | "timeout"): void => stream.reset(new PorchlightError(code).toWire());
+  const reset = (code: "cancelled" | "timeout"): void => {
+    stream.reset(new PorchlightError(code).toWire());
+    observer.settle(true);
+  };
   const watch = new StallWatch(stalledMs, () => reset("timeout"));
   const cancel = (): void => {
     watch.stop();
@@ -41,11 +52,14 @@ export function relayEvents(
         try {
           const result = await incoming.next();
           if (!result.done) {
+            observer.read(result.value);
             // A copy: frames of one message share a buffer, and a byte stream takes over the buffers it is given.
             controller.enqueue(result.value.slice());
             return watch.resume();
           }
+          observer.settle(false);
         } catch (thrown) {
+          observer.settle(true);
           const error = PorchlightError.from(thrown).toWire();
           controller.enqueue(encoder.encode(`${CUT_OFF}\n${JSON.stringify({ type: "error", error })}\n`));
         }

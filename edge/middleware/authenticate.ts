@@ -2,19 +2,17 @@ import type { Context, MiddlewareHandler } from "hono";
 import { bearerToken } from "../../shared/api/headers.ts";
 import { PorchlightError } from "../../shared/errors.ts";
 import { isApiKey } from "../credentials/api-key.ts";
-import { ExpiringCache } from "../credentials/expiring-cache.ts";
+import { keyCache } from "../credentials/key-cache.ts";
 import { CREDENTIAL_LIMITS } from "../credentials/limits.ts";
 import { hashSecret } from "../credentials/secret.ts";
 import { readSessionCookie } from "../credentials/session-cookie.ts";
-import { roleOfKey } from "../access/roles.ts";
+import { parseScopes } from "../access/scopes.ts";
 import type { Account, AppEnv } from "../env.ts";
+import { grantOf } from "../credentials/stored-grant.ts";
 import { findApiKey, touchApiKey } from "../store/api-keys.ts";
 import { database } from "../store/database.ts";
 import { findSession, touchSession } from "../store/sessions.ts";
 import { requireSameOrigin } from "./same-origin.ts";
-
-/** By the key's hash; `null` is a key that was looked up and is not good. */
-const keys = new ExpiringCache<Account | null>(CREDENTIAL_LIMITS.keyCacheEntries);
 
 /**
  * Sets `c.var.account` from the API key, else from the session cookie. Who shows neither goes on without an account; a key that is
@@ -51,18 +49,24 @@ async function byKey(c: Context<AppEnv>): Promise<Account | null> {
   if (token === undefined || !isApiKey(token)) return null;
   const hash = await hashSecret(token);
   const now = Date.now();
-  const known = keys.get(hash, now);
+  const known = keyCache.get(hash, now);
   if (known !== undefined) return known;
   const db = database(c.env.DB);
-  const found = await findApiKey(db, hash);
+  const found = await findApiKey(db, hash, now);
   if (!found) {
-    keys.set(hash, null, now + CREDENTIAL_LIMITS.keyMissCacheMs);
+    keyCache.set(hash, null, now + CREDENTIAL_LIMITS.keyMissCacheMs);
     return null;
   }
-  const { accountId, userId, userName } = found;
-  const account: Account = { id: accountId, userId, userName, role: roleOfKey(found.scope, found.role) };
-  keys.set(hash, account, now + CREDENTIAL_LIMITS.keyCacheMs);
-  c.executionCtx.waitUntil(touchApiKey(db, found.id, now, CREDENTIAL_LIMITS.lastUsedMs));
+  const { key, userId, userName, role } = found;
+  const account: Account = {
+    id: key.accountId,
+    userId,
+    userName,
+    role,
+    key: { ...grantOf(key), scopes: parseScopes(key.scope) },
+  };
+  keyCache.set(hash, account, Math.min(now + CREDENTIAL_LIMITS.keyCacheMs, key.expiresAt ?? Infinity));
+  c.executionCtx.waitUntil(touchApiKey(db, key.id, now, CREDENTIAL_LIMITS.lastUsedMs));
   return account;
 }
 

@@ -29,8 +29,8 @@ export async function createOwner(db: Database, owner: NewOwner): Promise<boolea
     ...(key
       ? [
           db.insert(apiKeys).select(
-            sql`SELECT ${key.id}, ${id}, ${key.hash}, ${key.prefix}, ${key.name}, 'owner', ${nowMs}, NULL, NULL, ${userId}
-                WHERE ${isMade}`,
+            sql`SELECT ${key.id}, ${id}, ${key.hash}, ${key.prefix}, ${key.name}, 'admin', ${nowMs}, NULL, NULL, ${userId},
+                NULL, NULL, 'normal', NULL, NULL, NULL, ${nowMs} WHERE ${isMade}`,
           ),
         ]
       : []),

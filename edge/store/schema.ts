@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
 import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
-import { ROLES, SCOPES } from "../access/roles.ts";
+import { ROLES } from "../access/roles.ts";
 
 /** All times are Unix milliseconds. Secrets are kept as SHA-256 (base64url): they are random, so a fast hash is enough. */
 
@@ -92,13 +92,27 @@ export const apiKeys = sqliteTable(
     /** The first characters, to tell keys apart in a list. */
     prefix: text().notNull(),
     name: text().notNull(),
-    /** What the key may do at most; never more than its person may. */
-    scope: text({ enum: SCOPES }).notNull(),
+    /** What the key may do at most, see access/scopes.ts; never more than its person may. */
+    scope: text().notNull(),
     createdAt: integer("created_at").notNull(),
     lastUsedAt: integer("last_used_at"),
     revokedAt: integer("revoked_at"),
     /** Whose key it is. Null never stays: SQLite only cannot add a column that is not null. */
     userId: text("user_id").references(() => users.id, { onDelete: "cascade" }),
+    /** Null: never. */
+    expiresAt: integer("expires_at"),
+    /** JSON array of names of models, see credentials/key-grant.ts; null: all. */
+    models: text(),
+    /** Share of a busy machine. */
+    priority: text({ enum: ["low", "normal", "high"] })
+      .notNull()
+      .default("normal"),
+    /** Limits; null: none. */
+    requestsPerMinute: integer("requests_per_minute"),
+    tokensPerDay: integer("tokens_per_day"),
+    nodeSecondsPerDay: integer("node_seconds_per_day"),
+    /** Which of two states of the limits is the newer one. */
+    updatedAt: integer("updated_at").notNull().default(0),
   },
   (table) => [uniqueIndex("api_keys_hash").on(table.hash), index("api_keys_account").on(table.accountId)],
 );

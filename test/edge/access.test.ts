@@ -2,6 +2,7 @@ import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import { ACCESS, type Need } from "../../edge/access/table.ts";
 import { hasRole, type Role } from "../../edge/access/roles.ts";
+import { allowsScope, type Scope } from "../../edge/access/scopes.ts";
 import { app } from "../../edge/app.ts";
 import { bearer, insertKey, insertUser, type Owner, request, setUp } from "./support/edge.ts";
 import { forgetAttempts, insertSession, LOCAL } from "./support/people.ts";
@@ -63,7 +64,8 @@ beforeAll(async () => {
   people.viewer = await insertUser(owner.accountId, "viewer");
   keys["owner's key"] = owner.apiKey;
   keys["owner's inference key"] = await insertKey(owner.accountId, "inference");
-  keys["member's widest key"] = await insertKey(owner.accountId, "owner", people.member);
+  keys["owner's monitoring key"] = await insertKey(owner.accountId, "agents:read");
+  keys["member's widest key"] = await insertKey(owner.accountId, "admin", people.member);
 });
 
 /** What kept the caller out, if that was the table: not what a handler thought of an empty body. */
@@ -86,10 +88,14 @@ async function keptOut(route: string, headers: Record<string, string>): Promise<
   return ["invalid_api_key", "forbidden", "confirmation_needed"].find((code) => code === error.code);
 }
 
-function expected(need: Need | undefined, who: { role: Role; session: boolean; fresh: boolean }): string | undefined {
+function expected(
+  need: Need | undefined,
+  who: { role: Role; session: boolean; fresh: boolean; scopes?: Scope[] },
+): string | undefined {
   if (need === undefined) return "forbidden";
   if (need.role === "anyone") return undefined;
   if (!hasRole(who.role, need.role) || (need.session && !who.session)) return "forbidden";
+  if (who.scopes && !allowsScope(who.scopes, need.scopes ?? [])) return "forbidden";
   return need.fresh && !who.fresh ? "confirmation_needed" : undefined;
 }
 
@@ -143,7 +149,7 @@ describe.each([
       const result = await keptOut(route, bearer(keys[name] ?? ""));
       expect({ route, result }).toEqual({
         route,
-        result: expected(ACCESS[route], { role, session: false, fresh: true }),
+        result: expected(ACCESS[route], { role, session: false, fresh: true, scopes: [scope] }),
       });
     }
   });

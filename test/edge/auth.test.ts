@@ -128,7 +128,7 @@ describe("rights", () => {
 
   it("of an owner's key end where its person's end", async () => {
     const id = await insertUser(owner.accountId, "member");
-    const key = await insertKey(owner.accountId, "owner", id);
+    const key = await insertKey(owner.accountId, "admin", id);
     expect((await postJson("/api/pairing-codes", {}, bearer(key))).status).toBe(403);
     expect(await statusWith(key)).toBe(200);
   });

@@ -204,7 +204,7 @@ describe("revoking a machine", () => {
     const stranger = crypto.randomUUID();
     await env.DB.prepare("INSERT INTO accounts VALUES (?, 'x', 0)").bind(stranger).run();
     await insertUser(stranger, "owner");
-    const key = await insertKey(stranger, "owner");
+    const key = await insertKey(stranger, "admin");
     const response = await request(`/api/agents/${agentId}`, { method: "DELETE", headers: bearer(key) });
     expect(response.status).toBe(404);
     const list = await request("/api/agents", { headers: bearer(key) });

@@ -116,6 +116,8 @@ export const zhCn: Strings = {
     body_too_large: "消息太长，服务器无法接收。请缩短后再发。",
     unsupported_media_type: "请求的内容类型不受支持。",
     headers_too_large: "请求头过大。",
+    rate_limit_exceeded: "这个 API 密钥已达到限额。请稍后再试，或提高限额。",
+    too_many_keys: "API 密钥太多了。请先撤销一个。",
     rate_limited: "请求太频繁。请稍等片刻再试。",
     internal: "我们这边出了点问题。请重试；如果一直这样，请运行 “porchlight doctor”。",
     engine_crashed: "模型进程在回答时退出了。请重试：它会自动重启。",

@@ -89,6 +89,7 @@ describe("an answer", () => {
       sampling: { topK: 0, seed: 5 },
       maxTokens: 7,
       stop: ["x"],
+      caller: expect.stringMatching(/^[\w-]{36}$/),
     });
   });
 

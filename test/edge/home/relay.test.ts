@@ -31,9 +31,11 @@ function openStream(): { atEdge: ProtocolStream; atAgent: ProtocolStream } {
   };
 }
 
+const observer = { read: () => undefined, settle: () => undefined };
+
 it("resets the stream of a reader that takes nothing for too long", async () => {
   const streams = openStream();
-  const reader = relayEvents(streams.atEdge, idle, STALLED_MS).getReader();
+  const reader = relayEvents(streams.atEdge, idle, observer, STALLED_MS).getReader();
   await scheduler.wait(1);
   const { atAgent } = streams;
   await atAgent.write(new TextEncoder().encode("first"));
@@ -46,7 +48,7 @@ it("resets the stream of a reader that takes nothing for too long", async () => 
 
 it("leaves alone a reader that waits for an agent which has nothing to say", async () => {
   const streams = openStream();
-  const reader = relayEvents(streams.atEdge, idle, STALLED_MS).getReader();
+  const reader = relayEvents(streams.atEdge, idle, observer, STALLED_MS).getReader();
   await scheduler.wait(1);
   const reading = reader.read();
   await scheduler.wait(4 * STALLED_MS);

@@ -33,8 +33,8 @@ export function bearer(apiKey: string): Record<string, string> {
   return { authorization: `Bearer ${apiKey}` };
 }
 
-/** Another key for a person, by default the first of the account, of narrower scope than any route gives out yet. */
-export async function insertKey(accountId: string, scope: "owner" | "inference", userId?: string): Promise<string> {
+/** Another key for a person, by default the first of the account, put straight into the database. */
+export async function insertKey(accountId: string, scope: string, userId?: string): Promise<string> {
   const key = createApiKey();
   await env.DB.prepare(
     `INSERT INTO api_keys (id, account_id, hash, prefix, name, scope, created_at, user_id)
