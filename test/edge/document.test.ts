@@ -5,7 +5,16 @@ import { PAGE_PATHS } from "../../edge/pages/index.tsx";
 import { request } from "./support/edge.ts";
 
 /** What machines and the pages' own files use. */
-const NOT_DOCUMENTED = ["GET /openapi.json", "GET /assets/*", "GET /enter/{code}", "GET /tunnel", "POST /api/sign-out", "GET /j/{code}", "POST /oauth/device_authorization", "POST /oauth/token"];
+const NOT_DOCUMENTED = [
+  "GET /openapi.json",
+  "GET /assets/*",
+  "GET /enter/{code}",
+  "GET /tunnel",
+  "POST /api/sign-out",
+  "GET /j/{code}",
+  "POST /oauth/device_authorization",
+  "POST /oauth/token",
+];
 /** Pages, and what only pages call: no part of the API that programs are written against. */
 const PAGES = ["/", ...PAGE_PATHS].map((path) => `GET ${path}`);
 const OF_PAGES = new Set([

@@ -64,7 +64,7 @@ export function DeviceDecisionPage(props: {
   return (
     <AccessShell page={page} title={text.title} layout="door">
       <h1 class="display">{text.question}</h1>
-      <dl class="facts">
+      <dl class="knock-facts">
         <dt>{text.machine}</dt>
         <dd>{device.name}</dd>
         <dt>{text.system}</dt>

@@ -1,0 +1,100 @@
+import { execFileSync } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { duration } from "../../node-agent/commands/status.ts";
+import { launchdPlist } from "../../node-agent/service/launchd.ts";
+import { serviceManager, serviceState, writeService } from "../../node-agent/service/service.ts";
+import { serviceSpec } from "../../node-agent/service/spec.ts";
+import { systemdUnit } from "../../node-agent/service/systemd.ts";
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "porchlight-service-"));
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+const has = (program: string) => {
+  try {
+    execFileSync("sh", ["-c", `command -v ${program}`]);
+    return true;
+  } catch {
+    return false; // it is not on the path
+  }
+};
+
+describe("the systemd unit", () => {
+  it("runs this very command on this data folder, and comes back after a failure but not for ever", () => {
+    const unit = systemdUnit(serviceSpec("connect", "/home/a/data", ""));
+    expect(unit).toContain(`ExecStart="${process.execPath}" "`);
+    expect(unit).toMatch(/node-agent\/cli\.ts" "connect" "--data" "\/home\/a\/data"\n/);
+    expect(unit).toContain("Restart=on-failure\n");
+    expect(unit).toContain("StartLimitBurst=5\n");
+    expect(unit).toContain("WantedBy=default.target\n");
+  });
+
+  it("keeps a hostile folder name one word on one line", () => {
+    const unit = systemdUnit({
+      command: ["/n", 'a "b" $HOME %h \\\nExecStart=/bin/evil'],
+      workingFolder: "/w%h",
+      logFile: "",
+    });
+    expect(unit).toContain('ExecStart="/n" "a \\"b\\" $$HOME %%h \\\\\\nExecStart=/bin/evil"\n');
+    expect(unit).toContain("WorkingDirectory=/w%%h\n");
+    expect(unit.match(/^ExecStart=/gm)).toHaveLength(1);
+  });
+
+  it.skipIf(!has("systemd-analyze"))("is one that systemd itself understands", async () => {
+    const file = join(folder, "porchlight.service");
+    await writeFile(file, systemdUnit(serviceSpec("connect", join(folder, "a b%c$d"), "")));
+    const said = execFileSync("systemd-analyze", ["verify", "--man=no", file], { encoding: "utf8", stdio: "pipe" });
+    expect(said).toBe("");
+  });
+});
+
+describe("the launchd job", () => {
+  it("runs at login, again when it fails, writes a log, and is well-formed whatever the folder is called", () => {
+    const plist = launchdPlist(serviceSpec("up", "/Users/a/<&>", "/Users/a/Library/Logs/porchlight.log"));
+    expect(plist).toContain("<string>/Users/a/&lt;&amp;&gt;</string>");
+    expect(plist).toMatch(/<key>RunAtLoad<\/key>\n {2}<true\/>/);
+    expect(plist).toMatch(/<key>SuccessfulExit<\/key>\n {4}<false\/>/);
+    expect(plist.match(/porchlight\.log/g)).toHaveLength(2);
+    const open = plist.match(/<(?!\/|\?|!)[a-z]+(?=[ >])/g)?.length;
+    expect(plist.match(/<\/[a-z]+>/g)?.length).toBe(open);
+  });
+});
+
+describe("a system's service", () => {
+  it("is a user's own: systemd's on Linux, launchd's on macOS, none elsewhere", () => {
+    const linux = serviceManager("linux", "/home/a", {});
+    expect(linux?.file).toBe("/home/a/.config/systemd/user/porchlight.service");
+    expect(linux?.install.every(([program, flag]) => program === "systemctl" && flag === "--user")).toBe(true);
+    expect(serviceManager("linux", "/home/a", { XDG_CONFIG_HOME: "/c" })?.file).toMatch(/^\/c\/systemd\/user\//);
+    expect(serviceManager("darwin", "/Users/a", {})?.file).toMatch(/^\/Users\/a\/Library\/LaunchAgents\/.*\.plist$/);
+    expect(serviceManager("win32", "C:", {})).toBeUndefined();
+  });
+
+  it("says that it is not there, and that it does not run", async () => {
+    const manager = serviceManager("linux", folder, {});
+    if (!manager) throw new Error("Linux has one");
+    expect(await serviceState(manager)).toMatchObject({ installed: false, running: false });
+    await writeService(manager, serviceSpec("up", folder, ""));
+    expect(await readFile(manager.file, "utf8")).toContain('"up"');
+    const stopped = { ...manager, status: ["false"] };
+    expect(await serviceState(stopped)).toMatchObject({ installed: true, running: false });
+    expect(await serviceState({ ...manager, status: ["true"] })).toMatchObject({ installed: true, running: true });
+    expect(await serviceState({ ...manager, status: ["no-such-program-here"] })).toMatchObject({ running: false });
+  });
+});
+
+it.each([
+  [0, "less than a minute"],
+  [61_000, "1 min"],
+  [3_600_000, "1 h 0 min"],
+  [26 * 3_600_000 + 59_000, "1 d 2 h"],
+])("says %i ms as %s", (ms, words) => {
+  expect(duration(ms)).toBe(words);
+});
