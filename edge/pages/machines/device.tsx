@@ -2,6 +2,7 @@ import type { DeviceAuthorization } from "../../store/device-authorizations.ts";
 import { AccessShell, ActionButton, FormError, Moment } from "../access/parts.tsx";
 import { Button, ButtonLink } from "../components/button.tsx";
 import { Command } from "../components/code-block.tsx";
+import { EmptyState } from "../components/empty-state.tsx";
 import { Field } from "../components/field.tsx";
 import { Inline } from "../components/inline.tsx";
 import type { PageProps } from "../page-props.ts";
@@ -12,10 +13,11 @@ export function DevicePage({ page, userCode }: { page: PageProps; userCode: stri
   const { device: text } = page.strings;
   return (
     <AccessShell page={page} title={text.title} layout="door">
-      <h1 class="display">{text.heading}</h1>
-      <p class="muted">
-        <Inline text={text.text} />
-      </p>
+      <EmptyState level={1} heading={text.heading}>
+        <p class="muted">
+          <Inline text={text.text} />
+        </p>
+      </EmptyState>
       <form class="door-form" data-flow="device">
         <Field
           id="user-code"
@@ -50,13 +52,14 @@ export function DeviceDecisionPage(props: {
           : [text.gone, text.goneText];
     return (
       <AccessShell page={page} title={text.title} layout="door">
-        <h1 class="display">{heading}</h1>
-        <p class="muted">
-          <Inline text={words} />
-        </p>
-        <p class="actions">
-          <ButtonLink href="/agents" kind="primary" label={text.toList} />
-        </p>
+        <EmptyState level={1} heading={heading}>
+          <p class="muted">
+            <Inline text={words} />
+          </p>
+          <p>
+            <ButtonLink href="/agents" kind="primary" label={text.toList} />
+          </p>
+        </EmptyState>
       </AccessShell>
     );
   }
@@ -97,8 +100,7 @@ export function PairingLinkPage({ page, link }: { page: PageProps; link: string 
   const { pairingLink: text, chat } = page.strings;
   return (
     <AccessShell page={page} title={text.title} layout="door">
-      <h1 class="display">{text.heading}</h1>
-      <p class="muted">{text.text}</p>
+      <EmptyState level={1} heading={text.heading} text={text.text} />
       <Command code={connectCommand(link)} copyLabel={chat.copy} />
     </AccessShell>
   );
