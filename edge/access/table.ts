@@ -106,6 +106,8 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "GET /agents": SELF,
   "GET /device": OWNER_HERE,
   "GET /device/:id": OWNER_HERE,
+  "GET /keys": { role: "member", session: true },
+  "GET /usage": SELF,
   "GET /account": SELF,
   "GET /sessions": SELF,
   "GET /members": OWNER_HERE,

@@ -8,6 +8,7 @@ import { DocsPage } from "./docs/page.tsx";
 import type { AppEnv } from "../env.ts";
 import { originOf } from "../origin.ts";
 import { pageHeaders } from "./headers.ts";
+import { keyPages } from "./keys/routes.tsx";
 import { machinePages } from "./machines/routes.tsx";
 import { ProblemPage } from "./message-pages.tsx";
 import { pageProps } from "./page-props.ts";
@@ -24,6 +25,8 @@ export const PAGE_PATHS = [
   "/agents",
   "/device",
   "/device/:id",
+  "/keys",
+  "/usage",
   "/account",
   "/sessions",
   "/members",
@@ -40,6 +43,7 @@ pagesApp.get("/", (c) => renderPage(c, <ChatPage page={pageProps(c)} account={ac
 
 pagesApp.route("/", accessPages);
 pagesApp.route("/", machinePages);
+pagesApp.route("/", keyPages);
 
 pagesApp.get("/assets/*", async (c) => {
   const file = await c.env.ASSETS.fetch(c.req.raw);

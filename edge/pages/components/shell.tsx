@@ -45,6 +45,8 @@ export function SignOut({ page }: { page: PageProps }) {
 const PLACES = [
   { name: "chat", href: "/", role: "viewer" },
   { name: "agents", href: "/agents", role: "viewer" },
+  { name: "keys", href: "/keys", role: "member" },
+  { name: "usage", href: "/usage", role: "viewer" },
   { name: "account", href: "/account", role: "viewer" },
   { name: "sessions", href: "/sessions", role: "viewer" },
   { name: "members", href: "/members", role: "owner" },

@@ -1,4 +1,5 @@
 import { accessEn } from "./access-en.ts";
+import { keysEn } from "./keys-en.ts";
 import { machinesEn } from "./machines-en.ts";
 
 /** Every string of the pages in English. `{name}` in a string is filled by `format`. The other languages have the same keys. */
@@ -11,6 +12,8 @@ export const en = {
     chat: "Chat",
     docs: "API reference",
     agents: "Machines",
+    keys: "Keys",
+    usage: "Usage",
     account: "Account",
     sessions: "Sessions",
     members: "Members",
@@ -96,6 +99,7 @@ export const en = {
   errors: null,
   ...accessEn,
   ...machinesEn,
+  ...keysEn,
   problem: {
     notFoundTitle: "Nothing here",
     notFoundHeading: "Nobody lives at this address.",

@@ -1,4 +1,5 @@
 import { accessZhCn } from "./access-zh-cn.ts";
+import { keysZhCn } from "./keys-zh-cn.ts";
 import { machinesZhCn } from "./machines-zh-cn.ts";
 import type { Strings } from "./index.ts";
 
@@ -12,6 +13,8 @@ export const zhCn: Strings = {
     chat: "对话",
     docs: "API 文档",
     agents: "机器",
+    keys: "密钥",
+    usage: "用量",
     account: "账户",
     sessions: "登录设备",
     members: "成员",
@@ -129,6 +132,7 @@ export const zhCn: Strings = {
   },
   ...accessZhCn,
   ...machinesZhCn,
+  ...keysZhCn,
   problem: {
     notFoundTitle: "没有内容",
     notFoundHeading: "这个地址没有人住。",

@@ -1,6 +1,7 @@
 import { startAuthentication, startRegistration } from "@simplewebauthn/browser";
 import { part } from "../ui/dom.ts";
 import { showCodes } from "./codes.ts";
+import { changeKey, makeKey } from "./keys.ts";
 import { type AuthenticationOptions, send } from "./request.ts";
 
 type RegistrationOptions = Parameters<typeof startRegistration>[0]["optionsJSON"];
@@ -44,6 +45,8 @@ export const FLOWS: Record<string, Flow> = {
     const { id } = (await send("POST /api/device-authorizations/find", { userCode })) as { id: string }; // as above
     return `/device/${id}`;
   },
+  "make-key": makeKey,
+  "change-key": changeKey,
   invite: async ({ role = "" }) => {
     const { url } = (await send("POST /api/invitations", { role })) as { url: string }; // the route's own answer
     const box = part("invitation");
