@@ -48,7 +48,12 @@ export async function enrolByDevice(options: {
   const { user_code: userCode, verification_uri: url, verification_uri_complete: completeUrl } = started;
   // An edge may not send its owner to type the code in elsewhere.
   if (![url, completeUrl].every((link) => new URL(link).origin === origin)) throw notAnEdge(origin, undefined);
-  options.onCode({ userCode, url, completeUrl, expiresInMs: started.expires_in * 1000 });
+  options.onCode({
+    userCode,
+    url: new URL(url).href,
+    completeUrl: new URL(completeUrl).href,
+    expiresInMs: started.expires_in * 1000,
+  });
   const fields = {
     grant_type: GRANT_TYPE,
     client_id: CLIENT_ID,
@@ -64,8 +69,10 @@ export async function enrolByDevice(options: {
     if (answer === undefined) {
       waitMs *= 2; // RFC 8628, section 3.5: back off when a connection times out.
     } else if (answer.ok) {
-      const { agent_id: agentId, tunnel_url: tunnelUrl, ...rest } = grantSchema.parse(answer.body);
-      return checkPairing(origin, { agentId, tunnelUrl, ...rest });
+      const grant = grantSchema.safeParse(answer.body);
+      if (!grant.success) throw notAnEdge(origin, grant.error);
+      const { agent_id: agentId, tunnel_url: tunnelUrl, origin: named } = grant.data;
+      return checkPairing(origin, { agentId, tunnelUrl, origin: named });
     } else {
       const error = errorSchema.safeParse(answer.body).data?.error;
       if (error === "slow_down") waitMs += SLOW_DOWN_MS;

@@ -48,7 +48,9 @@ export function refusal(origin: string, { status, body }: EdgeAnswer, what: stri
   const answer = errorAnswerSchema.safeParse(body);
   if (answer.success) {
     const { code, message } = answer.data.error;
-    return new PorchlightError(isErrorCode(code) ? code : codeOf(status), message);
+    // It goes to a terminal, which control characters would command.
+    const sentence = message.slice(0, 1000).replaceAll(/\p{Cc}/gu, "\uFFFD");
+    return new PorchlightError(isErrorCode(code) ? code : codeOf(status), sentence);
   }
   return new PorchlightError(codeOf(status), `${origin} refused to ${what} (HTTP ${status}).`);
 }

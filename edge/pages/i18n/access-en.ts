@@ -34,7 +34,7 @@ const actions: Record<AuditAction, string> = {
   agent_renamed: "renamed a machine",
   agent_revoked: "revoked a machine",
   agent_restored: "let a revoked machine in again",
-  agent_left: "left: the machine was disconnected",
+  agent_left: "left the household, as a machine",
 };
 
 /** The pages of people and their ways in. Part of `en`. */
