@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createEngineBackend, type EngineModel } from "../../node-agent/engine/backend.ts";
 import { createRandom } from "../../node-agent/engine/random.ts";
 import { ask, readAnswer } from "../support/engine-events.ts";
+import { starterModel } from "../support/engine-starter.ts";
 import { temporaryFolder } from "../support/model-temp.ts";
 import { writeStarterVersion } from "../support/starter-versions.ts";
 
@@ -20,17 +21,12 @@ const { values } = parseArgs({
 });
 const random = createRandom(Number(values.seed));
 await using folder = await temporaryFolder();
-const model = async (version: number): Promise<EngineModel> => ({
-  name: "starter",
-  task: "generate",
-  folder: await writeStarterVersion(join(folder.path, `v${version}`), version),
-  version: String(version),
-  contextLength: 512,
-  architecture: "LlamaForCausalLM",
-  quantization: "fp32",
-  parameters: 5_480_000,
-  createdAt: 0,
-});
+const model = async (version: number): Promise<EngineModel> =>
+  starterModel({
+    folder: await writeStarterVersion(join(folder.path, `v${version}`), version),
+    version: String(version),
+    contextLength: 512,
+  });
 const versions = [await model(1), await model(2), await model(3)];
 const [first] = versions;
 if (first === undefined) throw new Error("there are three");

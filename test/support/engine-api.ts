@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startLocalApi } from "../../node-agent/agent/local-api.ts";
 import { createEngineBackend } from "../../node-agent/engine/backend.ts";
-import { STARTER } from "./engine-starter.ts";
+import { starterModel } from "./engine-starter.ts";
 
 export interface EngineApi {
   url: string;
@@ -15,18 +15,7 @@ export interface EngineApi {
 export async function startEngineApi(): Promise<EngineApi> {
   const cacheDir = await mkdtemp(join(tmpdir(), "porchlight-api-"));
   const backend = createEngineBackend({
-    models: [
-      {
-        name: "starter",
-        folder: STARTER,
-        contextLength: 1024,
-        task: "generate",
-        architecture: "LlamaForCausalLM",
-        quantization: "fp32",
-        parameters: 5_480_000,
-        createdAt: 0,
-      },
-    ],
+    models: [starterModel()],
     cacheDir,
     threads: 1,
   });

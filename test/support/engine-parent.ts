@@ -1,20 +1,10 @@
+import { starterModel } from "./engine-starter.ts";
 import { createEngineBackend } from "../../node-agent/engine/backend.ts";
 
 /** A process that loads a model, prints the model process's id, and waits to be killed. Arguments: folder, cache folder. */
 const [folder = "", cacheDir = ""] = process.argv.slice(2);
 const backend = createEngineBackend({
-  models: [
-    {
-      name: "starter",
-      folder,
-      contextLength: 1024,
-      task: "generate",
-      architecture: "LlamaForCausalLM",
-      quantization: "fp32",
-      parameters: 1,
-      createdAt: 0,
-    },
-  ],
+  models: [starterModel({ folder })],
   cacheDir,
 });
 await backend.preload("starter");

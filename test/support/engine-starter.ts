@@ -2,9 +2,25 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
+import type { EngineModel } from "../../node-agent/engine/backend.ts";
 
 /** The model that comes with the project. */
 export const STARTER = fileURLToPath(new URL("../../node-agent/models/starter", import.meta.url));
+
+/** The starter as an engine is told of it. */
+export function starterModel(more: Partial<EngineModel> = {}): EngineModel {
+  return {
+    name: "starter",
+    folder: STARTER,
+    contextLength: 1024,
+    task: "generate",
+    architecture: "LlamaForCausalLM",
+    quantization: "fp32",
+    parameters: 5_480_000,
+    createdAt: 0,
+    ...more,
+  };
+}
 
 const referenceSchema = z.object({
   references: z.array(

@@ -10,7 +10,7 @@ import {
 } from "../../../node-agent/engine/backend.ts";
 import { ask, readAnswer } from "../../support/engine-events.ts";
 import { isAlive, waitUntil } from "../../support/engine-processes.ts";
-import { STARTER } from "../../support/engine-starter.ts";
+import { STARTER, starterModel } from "../../support/engine-starter.ts";
 
 const MB = 1e6;
 const never = new AbortController().signal;
@@ -28,18 +28,7 @@ afterEach(() => backend.stop());
 afterAll(() => rm(dir, { recursive: true }));
 
 function model(name: string, more: Partial<EngineModel> = {}): EngineModel {
-  return {
-    name,
-    folder: STARTER,
-    contextLength: 1024,
-    task: "generate",
-    architecture: "LlamaForCausalLM",
-    quantization: "fp32",
-    parameters: 5_480_000,
-    createdAt: 0,
-    kvBytes: 20 * MB,
-    ...more,
-  };
+  return starterModel({ name, kvBytes: 20 * MB, ...more });
 }
 
 function start(models: EngineModel[], options: Partial<EngineOptions> = {}): void {

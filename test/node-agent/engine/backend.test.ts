@@ -11,17 +11,9 @@ import type { ModelExit } from "../../../node-agent/engine/model-child.ts";
 import type { GenerateEvent } from "../../../shared/inference/event.ts";
 import { ask, createAnswerReader, readAnswer } from "../../support/engine-events.ts";
 import { isAlive, waitUntil } from "../../support/engine-processes.ts";
-import { STARTER } from "../../support/engine-starter.ts";
+import { STARTER, starterModel } from "../../support/engine-starter.ts";
 
-const STARTER_MODEL: EngineModel = {
-  name: "starter",
-  folder: STARTER,
-  contextLength: 1024,
-  architecture: "LlamaForCausalLM",
-  quantization: "fp32",
-  parameters: 5_480_000,
-  createdAt: 0,
-};
+const STARTER_MODEL = starterModel();
 /** Rewarded for repeating itself, the model goes on to its limit. */
 const LONG = ask(`Repeat: ${"7".repeat(100)}`, { maxTokens: 400, sampling: { frequencyPenalty: -2 } });
 const HELLO = ask("Hello! Who are you?");
@@ -78,6 +70,7 @@ describe("the engine's backend", () => {
       {
         name: "starter",
         contextLength: 1024,
+        task: "generate",
         architecture: "LlamaForCausalLM",
         quantization: "fp32",
         parameters: 5_480_000,
