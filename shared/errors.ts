@@ -129,11 +129,6 @@ export const ERRORS = {
     message: "This API key has reached one of its limits. Wait as long as 'retry-after' says, or raise the limit.",
   },
   too_many_keys: { status: 409, retryable: false, message: "There are too many API keys. Revoke one first." },
-  idempotency_conflict: {
-    status: 409,
-    retryable: false,
-    message: "This Idempotency-Key was used for another request. Choose a new one.",
-  },
   rate_limited: { status: 429, retryable: true, message: "Too many requests. Wait a little and try again." },
   internal: {
     status: 500,

@@ -12,6 +12,10 @@ const BENCHES: Record<string, { summary: string; load(): Promise<Bench> }> = {
     summary: "tokens/s of the starter and of a synthetic 1.1B model, beside the machine's memory bandwidth",
     load: async () => (await import("./decode.ts")).decode,
   },
+  door: {
+    summary: "what the door costs: key check cold and cached, latency with limits on and off, requests/s per core",
+    load: async () => (await import("./door.ts")).door,
+  },
   engine: {
     summary: "the engine beside llama.cpp on synthetic models of 135M and 1.1B: speed, time to first token, memory",
     load: async () => (await import("./engine.ts")).engine,

@@ -56,7 +56,7 @@ export const keysEn = {
     plot: "Tokens per day",
     prompt: "Prompt",
     completion: "Answer",
-    total: "{tokens} tokens in {requests} requests",
+    total: "Tokens: {tokens} · Requests: {requests}",
     bar: "{day}: {prompt} prompt, {completion} answer",
     byKey: "By key and model",
     byDay: "By day",

@@ -9,9 +9,9 @@ export interface DayTokens {
 
 const WIDTH = 720;
 const HEIGHT = 200;
-const LEFT = 48;
+const LEFT = 60;
 const TOP = 8;
-const BOTTOM = 24;
+const BOTTOM = 28;
 const GRID_LINES = 4;
 
 /** Tokens by day as stacked bars. The table beside it says the same in words, so the drawing is one image to a screen reader. */
