@@ -30,6 +30,8 @@ const BODIES: Record<string, Record<string, unknown>> = {
     limits: { requestsPerMinute: 1 },
   },
   "patch /api/keys/{id}": { name: "x", models: null, priority: "high", limits: { tokensPerDay: 1 } },
+  "patch /api/agents/{id}": { name: "x" },
+  "post /api/agents/{id}/leave": { time: Date.now(), signature: "A".repeat(86) },
   "post /api/pairing-codes": {},
   "post /api/sign-in-links": {},
   "post /j/{code}": { publicKey: "A".repeat(43), name: "x", signature: "A".repeat(86) },

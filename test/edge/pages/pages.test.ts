@@ -97,7 +97,7 @@ describe("language", () => {
       Object.entries(value).flatMap(([key, inner]: [string, unknown]) =>
         typeof inner === "object" && inner !== null && !Array.isArray(inner)
           ? flat(inner, `${path}${key}.`)
-          : [[path + key, [...String(inner).matchAll(/\{\w+\}/g)].join()] satisfies [string, string]],
+          : [[path + key, (String(inner).match(/\{\w+\}/g) ?? []).toSorted().join()] satisfies [string, string]],
       );
     const { errors: _en, ...english } = en;
     const { errors: _zh, ...chinese } = zh;
