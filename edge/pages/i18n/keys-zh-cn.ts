@@ -57,7 +57,7 @@ export const keysZhCn: Pick<Strings, "keys" | "usage"> = {
     plot: "每天的 token 数",
     prompt: "提问",
     completion: "回答",
-    total: "{requests} 个请求，共 {tokens} 个 token",
+    total: "{tokens} 个 token · {requests} 个请求",
     bar: "{day}：提问 {prompt}，回答 {completion}",
     byKey: "按密钥和模型",
     byDay: "按日期",
