@@ -63,7 +63,7 @@ it("waits as it is told and tries again by itself", async () => {
   await api("PATCH", `/api/keys/${id}`, { limits: { tokensPerDay: 1500 } });
   const answered = watched.chat.completions.create({ model: "starter", messages, max_tokens: 1024 });
   await expect.poll(() => statuses).toEqual([429]);
-  for (const stream of open) for await (const _chunk of stream);
+  for (const stream of open) await stream.toReadableStream().pipeTo(new WritableStream());
   expect((await answered).choices[0]?.message.content).toMatch(/starter/i);
   expect(statuses).toEqual([429, 200]);
 });

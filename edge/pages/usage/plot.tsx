@@ -8,10 +8,10 @@ export interface DayTokens {
 }
 
 const WIDTH = 720;
-const HEIGHT = 200;
+const HEIGHT = 220;
 const LEFT = 60;
-const TOP = 8;
-const BOTTOM = 28;
+const TOP = 20;
+const BOTTOM = 40;
 const GRID_LINES = 4;
 
 /** Tokens by day as stacked bars. The table beside it says the same in words, so the drawing is one image to a screen reader. */
