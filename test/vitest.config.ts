@@ -8,6 +8,8 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 export default defineConfig({
   root,
   test: {
+    // Many tests wait for other processes: one worker more than the smallest machine has cores.
+    maxWorkers: 3,
     coverage: {
       provider: "istanbul",
       include: ["shared/**/*.ts", "edge/**/*.{ts,tsx}", "node-agent/**/*.ts"],
