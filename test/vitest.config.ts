@@ -37,6 +37,8 @@ export default defineConfig({
         root,
         test: {
           name: "node",
+          // Modules are loaded once per worker: no test here leaves anything in them.
+          isolate: false,
           include: ["test/{shared,node-agent,contract}/**/*.test.ts"],
           testTimeout: 30_000,
           hookTimeout: 60_000,
