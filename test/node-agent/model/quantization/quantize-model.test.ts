@@ -141,7 +141,7 @@ test("fitted to what the starter writes by itself, 4 bits lose less than two thi
   const loss = (await measure(rounded.folder, "int4")) / exact - 1;
   expect(loss).toBeGreaterThan(0.003);
   expect((await measure(fitted.folder, "int4")) / exact - 1).toBeLessThan((2 / 3) * loss);
-});
+}, 120_000);
 
 async function originalValues(name: string): Promise<Float32Array> {
   await using source = await disposable(openSafetensors(STARTER));
