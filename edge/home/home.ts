@@ -54,8 +54,9 @@ export class Home extends DurableObject<EdgeBindings> {
     this.#agents = new AgentTable(ctx.storage.sql);
     this.#quotas = new Quotas(ctx.storage.sql);
     this.#tunnels = new Tunnels(ctx.getWebSockets(), {
-      onControl: (agentId, status) => {
-        this.#agents.setStatus(agentId, status);
+      onControl: (agentId, message) => {
+        if (message.type !== "status") return; // The others are the edge's own to say.
+        this.#agents.setStatus(agentId, message);
         this.#noteSeen(agentId, LAST_SEEN_EVERY_MS);
       },
       onClosed: (agentId) => this.#noteSeen(agentId, 0),

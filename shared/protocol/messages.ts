@@ -28,6 +28,27 @@ export const speedSchema = z.object({
 });
 export type Speed = z.infer<typeof speedSchema>;
 
+/** Whether a model answered when it was last tried. */
+export const healthSchema = z.object({
+  ok: z.boolean(),
+  /** Unix time in milliseconds, by the agent's clock. */
+  checkedAt: z.number().int().nonnegative(),
+  /** Why not. */
+  reason: z.string().max(512).optional(),
+});
+export type Health = z.infer<typeof healthSchema>;
+
+/** What wakes a machine: the address of a network card, which is no group's and not empty, and the network it is on. */
+export const wakeTargetSchema = z.object({
+  mac: z
+    .string()
+    .regex(/^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/)
+    .refine((mac) => mac !== "00:00:00:00:00:00" && (Number.parseInt(mac.slice(0, 2), 16) & 1) === 0),
+  network: z.cidrv4(),
+});
+export type WakeTarget = z.infer<typeof wakeTargetSchema>;
+const wakeTargetsSchema = z.array(wakeTargetSchema).min(1).max(8);
+
 /** What the agent announces after `welcome` and whenever it changes. */
 export const statusMessageSchema = z.object({
   type: z.literal("status"),
@@ -36,9 +57,33 @@ export const statusMessageSchema = z.object({
   models: z.array(modelInfoSchema).max(1000),
   /** Absent until it was measured. */
   speed: speedSchema.optional(),
+  /** Requests that a model answers at once; more wait on the machine. */
+  slots: z.number().int().positive().max(1024).optional(),
+  /** Requests that others than this edge have it answer. */
+  otherRequests: z.number().int().nonnegative().max(1e6).optional(),
+  /** Its owner takes it out of service: it finishes what runs and takes no new work. */
+  draining: z.boolean().optional(),
+  /** An agent that says this takes the control messages `check`, `drain` and `wake`. */
+  health: healthSchema.optional(),
+  /** Only where its owner allowed it: how a sibling wakes this machine. Such an agent wakes others, too. */
+  wake: wakeTargetsSchema.optional(),
 });
 export type StatusMessage = z.infer<typeof statusMessageSchema>;
 
+/** From the edge: try a model now, and announce how that went. */
+const checkMessageSchema = z.object({ type: z.literal("check") });
+
+/** From the edge: go out of service, or come back. The agent keeps it over restarts, and announces it. */
+const drainMessageSchema = z.object({ type: z.literal("drain"), draining: z.boolean() });
+
+/** From the edge: wake a sibling, by a magic packet on those of the agent's networks that are named. */
+const wakeMessageSchema = z.object({ type: z.literal("wake"), targets: wakeTargetsSchema });
+
 /** Messages on stream 0 once the handshake is done. */
-export const controlMessageSchema = z.discriminatedUnion("type", [statusMessageSchema]);
+export const controlMessageSchema = z.discriminatedUnion("type", [
+  statusMessageSchema,
+  checkMessageSchema,
+  drainMessageSchema,
+  wakeMessageSchema,
+]);
 export type ControlMessage = z.infer<typeof controlMessageSchema>;
