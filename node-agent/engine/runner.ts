@@ -12,6 +12,7 @@ import type { Drafter } from "./drafter.ts";
 import { createGrammarCompiler } from "./grammar/compiler.ts";
 import { biasOf, describeLogprobs } from "./logprobs.ts";
 import { createPromptLookup } from "./prompt-lookup.ts";
+import { createSkip, replay, type ReplayContext } from "./resume.ts";
 import { createSampler, type Sampler } from "./sampler.ts";
 import { resolveSampling } from "./sampling-params.ts";
 import { Scheduler, type SchedulerOptions } from "./scheduler.ts";
@@ -52,9 +53,17 @@ export function createRunner(options: RunnerOptions): Runner {
         if (!isCancelled) emit(event);
       };
       let handle: { cancel: () => void } | null = null;
+      const cancel = (): void => {
+        isCancelled = true;
+        handle?.cancel();
+      };
       try {
         const tools = request.toolChoice === "none" ? [] : (request.tools ?? []);
         const prompt = tokenizer.encode(template.render(request.messages, tools));
+        if (request.countOnly === true) {
+          queueMicrotask(() => emitCount(prompt.length, emitLive));
+          return { cancel };
+        }
         const sampler = createSampler(resolveSampling(request.sampling, defaults), prompt, {
           bias: biasOf(request.logitBias, decoder.vocabSize),
           matcher: grammars.matcherFor(request),
@@ -65,10 +74,18 @@ export function createRunner(options: RunnerOptions): Runner {
           stop: request.stop ?? [],
           tools: tools.length > 0,
         });
-        const listener = createListener(output, { prompt, sampler, tokenizer }, emitLive);
+        const { onBegun, ...listener } = createListener(output, { request, prompt, sampler, tokenizer }, emitLive);
         const maxTokens = request.maxTokens ?? defaults.maxTokens;
+        const most = Math.min(maxTokens ?? Number.POSITIVE_INFINITY, decoder.contextLength - prompt.length);
+        const begun = request.resume?.tokens ?? [];
+        const end = replay(begun, { sampler, stopTokens, vocabSize: decoder.vocabSize, most, onBegun });
+        if (end !== null) {
+          queueMicrotask(() => listener.onFinish(end));
+          return { cancel };
+        }
         handle = scheduler.submit({
           prompt,
+          begun,
           maxTokens,
           stopTokens,
           sampler,
@@ -77,16 +94,11 @@ export function createRunner(options: RunnerOptions): Runner {
           priority: request.priority,
           listener,
         });
-        queueMicrotask(() => emitLive({ type: "progress", stage: "queued" }));
+        queueMicrotask(() => emitLive({ type: "progress", stage: "queued", promptTokens: prompt.length }));
       } catch (error) {
         queueMicrotask(() => emitLive({ type: "error", error: PorchlightError.from(error).toWire() }));
       }
-      return {
-        cancel: () => {
-          isCancelled = true;
-          handle?.cancel();
-        },
-      };
+      return { cancel };
     },
     stats: () => scheduler.stats(),
     reclaim: () => scheduler.reclaim(),
@@ -102,35 +114,76 @@ export function createRunner(options: RunnerOptions): Runner {
   };
 }
 
+/** The answer to a request that only counts. */
+function emitCount(promptTokens: number, emit: (event: GenerateEvent) => void): void {
+  emit({ type: "usage", promptTokens, completionTokens: 0, countOnly: true });
+  emit({ type: "finish", reason: "stop" });
+}
+
+interface AnswerContext {
+  request: GenerateRequest;
+  prompt: readonly number[];
+  sampler: Sampler;
+  tokenizer: Tokenizer;
+}
+
 /** Turns what a sequence does into events. */
 function createListener(
   output: ReturnType<typeof createOutput>,
-  { prompt, sampler, tokenizer }: { prompt: readonly number[]; sampler: Sampler; tokenizer: Tokenizer },
+  { request, prompt, sampler, tokenizer }: AnswerContext,
   emit: (event: GenerateEvent) => void,
-): SequenceListener {
+): SequenceListener & Pick<ReplayContext, "onBegun"> {
   let calls = 0;
+  const left = createSkip(request.resume?.skip);
+  /** Of tokens that were chosen before: they come out with the first that is chosen now. */
+  const begun: OutputPiece[] = [];
+  const startedMs = performance.now();
+  let firstTokenMs: number | undefined;
   /** Of tokens whose text has not come out yet. */
   let logprobs: TokenLogprob[] = [];
+  let tokens: number[] = [];
   const emitPieces = (pieces: readonly OutputPiece[]): void => {
-    for (const piece of pieces) {
-      if (piece.type === "text") emit(logprobs.length === 0 ? piece : { ...piece, logprobs });
-      else emit({ type: "tool_call", index: calls++, call: piece.call });
+    for (const whole of [...begun.splice(0), ...pieces]) {
+      const piece = left(whole);
+      const index = whole.type === "tool_call" ? calls++ : 0;
+      if (piece !== null) {
+        const ids = tokens.length === 0 ? {} : { tokens };
+        if (piece.type === "tool_call") emit({ type: "tool_call", index, call: piece.call, ...ids });
+        else emit({ ...piece, ...(logprobs.length === 0 ? {} : { logprobs }), ...ids });
+        tokens = [];
+      }
       logprobs = [];
     }
   };
+  const isOver = (): boolean => output.stopped || sampler.isComplete === true;
   return {
+    onBegun: (token) => {
+      begun.push(...output.push(token));
+      return isOver();
+    },
     onPrefill: (done, total) => {
-      if (done < total) emit({ type: "progress", stage: "prefill", fraction: done / total });
+      if (done >= total) return;
+      emit({ type: "progress", stage: "prefill", fraction: done / total, promptTokens: prompt.length });
     },
     onToken: (token) => {
+      firstTokenMs ??= performance.now();
       if (sampler.logprobs) logprobs.push(describeLogprobs(sampler.logprobs, tokenizer));
+      if (request.tokenIds === true) tokens.push(token);
       emitPieces(output.push(token));
-      return output.stopped || sampler.isComplete === true;
+      return isOver();
     },
     onFinish: ({ reason, completionTokens, cachedTokens }) => {
       emitPieces(output.end());
-      emit({ type: "usage", promptTokens: prompt.length, completionTokens, cachedTokens });
-      emit({ type: "finish", reason: calls > 0 && reason === "stop" ? "tool_calls" : reason });
+      const endMs = performance.now();
+      const promptMs = (firstTokenMs ?? endMs) - startedMs;
+      const completionMs = endMs - (firstTokenMs ?? endMs);
+      emit({ type: "usage", promptTokens: prompt.length, completionTokens, cachedTokens, promptMs, completionMs });
+      const { stoppedBy } = output;
+      emit({
+        type: "finish",
+        reason: calls > 0 && reason === "stop" ? "tool_calls" : reason,
+        ...(stoppedBy === undefined ? {} : { stopString: stoppedBy }),
+      });
     },
     onError: (error) => emit({ type: "error", error: error.toWire() }),
   };

@@ -10,6 +10,8 @@ export interface Output {
   end(): OutputPiece[];
   /** True once a stop string was seen: generation should end. */
   readonly stopped: boolean;
+  /** That stop string. */
+  readonly stoppedBy: string | undefined;
 }
 
 /** Stages: tokens -> whole characters -> text before a stop string -> text and, if `tools`, calls. */
@@ -26,6 +28,9 @@ export function createOutput(options: { tokenizer: Tokenizer; stop: readonly str
     end: () => [...parse(stopFilter.end()), ...(calls?.end() ?? [])],
     get stopped() {
       return stopFilter.stopped;
+    },
+    get stoppedBy() {
+      return stopFilter.stoppedBy;
     },
   };
 }

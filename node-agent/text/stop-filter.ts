@@ -8,6 +8,8 @@ export interface StopFilter {
   end(): string;
   /** True once a stop string was seen: nothing comes out any more. */
   readonly stopped: boolean;
+  /** The stop string that was seen, as it was given. */
+  readonly stoppedBy: string | undefined;
 }
 
 /**
@@ -18,24 +20,28 @@ export function createStopFilter(stops: readonly string[]): StopFilter {
   // Half a surrogate pair as stop string would cut a character in two.
   const matchers = stops.map((stop) => createPrefixMatcher(stop.toWellFormed()));
   let held = "";
-  let stopped = false;
+  let stoppedBy: string | undefined;
   return {
     get stopped() {
-      return stopped;
+      return stoppedBy !== undefined;
+    },
+    get stoppedBy() {
+      return stoppedBy;
     },
     push: (text) => {
-      if (stopped) return "";
+      if (stoppedBy !== undefined) return "";
       if (matchers.length === 0) return text;
       const before = held.length;
       const pending = held + text;
       for (let i = 0; i < text.length; i++) {
         const unit = text.charAt(i);
         let stopLength = 0;
-        for (const matcher of matchers) {
-          if (matcher.advance(unit)) stopLength = Math.max(stopLength, matcher.pattern.length);
+        for (const [index, matcher] of matchers.entries()) {
+          if (!matcher.advance(unit) || matcher.pattern.length <= stopLength) continue;
+          stopLength = matcher.pattern.length;
+          stoppedBy = stops[index];
         }
         if (stopLength > 0) {
-          stopped = true;
           held = "";
           return pending.slice(0, before + i + 1 - stopLength);
         }

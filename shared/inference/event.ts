@@ -1,7 +1,10 @@
 import { z } from "zod";
 import { wireErrorSchema } from "../errors.ts";
-import { tokenLogprobSchema } from "./output-format.ts";
+import { tokenIdSchema, tokenLogprobSchema } from "./output-format.ts";
 import { toolCallSchema } from "./request.ts";
+
+/** When asked for: the tokens sampled since the last event that carried some, in order. Their bytes may run ahead of the event's text. */
+const tokens = z.array(tokenIdSchema).optional();
 
 /**
  * What a generation yields, in this order: any number of `progress`; then `text` and `tool_call` as they come; then one
@@ -16,6 +19,8 @@ export const generateEventSchema = z.discriminatedUnion("type", [
     fraction: z.number().min(0).max(1).optional(),
     /** While queued for memory that other models hold: the place in line, from 1 on. */
     place: z.number().int().positive().optional(),
+    /** Tokens of the prompt, once they are counted. */
+    promptTokens: z.number().int().nonnegative().optional(),
   }),
   /** A piece of output text: whole Unicode characters, never empty. */
   z.object({
@@ -23,17 +28,28 @@ export const generateEventSchema = z.discriminatedUnion("type", [
     text: z.string().min(1),
     /** When asked for: the tokens that ended since the last text, in order. Their bytes may run ahead of `text`. */
     logprobs: z.array(tokenLogprobSchema).optional(),
+    tokens,
   }),
   /** A whole tool call; `index` counts from 0 within this answer. */
-  z.object({ type: z.literal("tool_call"), index: z.number().int().nonnegative(), call: toolCallSchema }),
+  z.object({ type: z.literal("tool_call"), index: z.number().int().nonnegative(), call: toolCallSchema, tokens }),
   z.object({
     type: z.literal("usage"),
     promptTokens: z.number().int().nonnegative(),
     completionTokens: z.number().int().nonnegative(),
     /** How many of the prompt's tokens were not computed again. */
     cachedTokens: z.number().int().nonnegative().optional(),
+    /** Of a request that was only counted: nobody pays for it. */
+    countOnly: z.boolean().optional(),
+    /** Milliseconds from the model's taking of the request to the first token, and from there to the end. */
+    promptMs: z.number().nonnegative().optional(),
+    completionMs: z.number().nonnegative().optional(),
   }),
-  z.object({ type: z.literal("finish"), reason: z.enum(["stop", "length", "tool_calls"]) }),
+  z.object({
+    type: z.literal("finish"),
+    reason: z.enum(["stop", "length", "tool_calls"]),
+    /** The request's stop string that ended the answer, if one did. */
+    stopString: z.string().optional(),
+  }),
   z.object({ type: z.literal("error"), error: wireErrorSchema }),
 ]);
 export type GenerateEvent = z.infer<typeof generateEventSchema>;

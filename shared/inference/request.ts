@@ -1,5 +1,11 @@
 import { z } from "zod";
-import { logitBiasSchema, MAX_TOP_LOGPROBS, responseFormatSchema, toolChoiceSchema } from "./output-format.ts";
+import {
+  logitBiasSchema,
+  MAX_TOP_LOGPROBS,
+  responseFormatSchema,
+  tokenIdSchema,
+  toolChoiceSchema,
+} from "./output-format.ts";
 
 /** A JSON Schema object, passed to the model's chat template as it is. */
 const jsonSchemaObject = z.record(z.string(), z.unknown());
@@ -63,6 +69,21 @@ export const keepAliveSchema = z
   .min(-1)
   .max(2 ** 31 - 1);
 
+/**
+ * An answer that was begun elsewhere: it goes on behind `tokens` as if they had been sampled here, and what was delivered already does
+ * not come again. Greedy and seeded answers then go on as they would have undisturbed.
+ */
+export const resumeSchema = z.object({
+  /** All that the events so far carried, in order; see `tokenIds`. */
+  tokens: z.array(tokenIdSchema).max(262_144),
+  /** What is left out, from the answer's start: text in UTF-16 units (`length`), and whole calls. */
+  skip: z.object({
+    characters: z.number().int().nonnegative(),
+    toolCalls: z.number().int().nonnegative(),
+  }),
+});
+export type Resume = z.infer<typeof resumeSchema>;
+
 /** The canonical request: every dialect is translated to it at the door, on either side, and every engine takes it. */
 export const generateRequestSchema = z.object({
   model: z.string().min(1).max(256),
@@ -77,14 +98,19 @@ export const generateRequestSchema = z.object({
   logitBias: logitBiasSchema.optional(),
   /** How many likely tokens to tell of beside each one of the answer; absent: no probabilities at all. */
   topLogprobs: z.number().int().min(0).max(MAX_TOP_LOGPROBS).optional(),
+  /** Whether to count the prompt's tokens and generate nothing: the answer is `usage` and `finish`. */
+  countOnly: z.boolean().optional(),
   /** Most tokens to generate; absent means the model's default, at most what the context leaves. */
   maxTokens: z.number().int().min(1).max(1_000_000).optional(),
   /** Generation ends before the first of these; they are not part of the output. */
-  stop: z.array(z.string().min(1).max(256)).max(4).optional(),
+  stop: z.array(z.string().min(1).max(256)).max(32).optional(),
   /** Who asks, such as an API key's id: a busy machine is shared fairly between callers. */
   caller: z.string().max(128).optional(),
   priority: prioritySchema.optional(),
   /** How long the model stays loaded after this request, in milliseconds: 0 not at all, -1 for ever. Absent: the machine's setting. */
   keepAliveMs: keepAliveSchema.optional(),
+  /** Whether events carry the ids of the answer's tokens: what `resume` wants, should the answer break off. */
+  tokenIds: z.boolean().optional(),
+  resume: resumeSchema.optional(),
 });
 export type GenerateRequest = z.infer<typeof generateRequestSchema>;

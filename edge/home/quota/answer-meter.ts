@@ -12,6 +12,7 @@ const usageSchema = z.object({
   promptTokens: z.number().int().nonnegative(),
   completionTokens: z.number().int().nonnegative().default(0),
   cachedTokens: z.number().int().nonnegative().default(0),
+  countOnly: z.boolean().default(false),
 });
 const typeSchema = z.object({ type: z.string() });
 
@@ -56,7 +57,13 @@ export class AnswerMeter {
     cachedTokens: number;
     failed: boolean;
   } {
-    if (this.#usage) return { ...this.#usage, failed: this.#failed };
+    if (this.#usage) {
+      const { countOnly, ...used } = this.#usage;
+      return {
+        ...(countOnly ? { promptTokens: 0, completionTokens: 0, cachedTokens: 0 } : used),
+        failed: this.#failed,
+      };
+    }
     // What the agent itself refused or broke off costs what was delivered.
     const prompt = this.#failed && this.#estimate === 0 ? 0 : promptTokens;
     return { promptTokens: prompt, completionTokens: this.#estimate, cachedTokens: 0, failed: this.#failed };

@@ -75,6 +75,29 @@ describe("a runner of the starter model", () => {
     }
   });
 
+  it("counts a prompt's tokens without an answer, and then as the answer counts them", async () => {
+    const question = parseChatMl((await readReferences())[0]?.prompt ?? "");
+    const before = runner.stats();
+    const counted = await generate(ask(question, { countOnly: true }));
+    expect(counted).toMatchObject({ text: "", finish: "stop", usage: { completionTokens: 0, countOnly: true } });
+    expect(runner.stats()).toEqual(before);
+    const answer = await generate(ask(question, { maxTokens: 4 }));
+    expect(counted.usage?.promptTokens).toBe(answer.usage?.promptTokens);
+    expect(answer.progress[0]?.promptTokens).toBe(answer.usage?.promptTokens);
+    // Longer than the context: that is what counting is for.
+    const long = await generate(ask("word ".repeat(2000), { countOnly: true }));
+    expect(long.usage?.promptTokens).toBeGreaterThan(CONTEXT);
+  });
+
+  it("tells how long prompt and answer took", async () => {
+    const startedMs = performance.now();
+    const { usage } = await generate(ask("What can you do?", { maxTokens: 24 }));
+    const tookMs = performance.now() - startedMs;
+    expect(usage?.promptMs).toBeGreaterThan(0);
+    expect(usage?.completionMs).toBeGreaterThan(0);
+    expect((usage?.promptMs ?? 0) + (usage?.completionMs ?? 0)).toBeLessThanOrEqual(tookMs);
+  });
+
   it("answers four requests at once in shared steps, each as if alone", async () => {
     const requests = QUESTIONS.map((question) => ask(question, { maxTokens: 40 }));
     const alone: Answer[] = [];

@@ -54,6 +54,14 @@ describe("createStopFilter", () => {
     expect(run(["aabaaabaaac"], ["aabaaac"]).out).toEqual(["aaba", ""]);
   });
 
+  it("says which one it was", () => {
+    const filter = createStopFilter(["xyz", "END", "ND"]);
+    filter.push("the E");
+    expect(filter.stoppedBy).toBeUndefined();
+    filter.push("ND");
+    expect(filter.stoppedBy).toBe("END");
+  });
+
   it("lets the first complete one win", () => {
     expect(run(["abcd"], ["abcd", "bc"]).out).toEqual(["a", ""]);
     expect(run(["xabc"], ["bc", "abc"]).out).toEqual(["x", ""]);
