@@ -7,9 +7,10 @@ import { accountOf } from "../middleware/authenticate.ts";
 
 const date = z.iso.date().openapi({ description: "A day of UTC.", example: "2026-11-22" });
 
+const askedSchema = z.strictObject({ from: date.optional(), to: date.optional() });
 const rangeSchema = z
-  .strictObject({ from: date.optional(), to: date.optional() })
-  .refine(({ from, to }) => from === undefined || to === undefined || from <= to, "'from' is after 'to'")
+  .object({ from: z.string(), to: z.string() })
+  .refine(({ from, to }) => from <= to, "'from' is after 'to'")
   .refine(({ from, to }) => daysBetween(from, to) < MOST_DAYS, `at most ${MOST_DAYS} days`);
 
 const count = z.number().int();
@@ -38,7 +39,7 @@ const route = createRoute({
   operationId: "getUsage",
   tags: ["Keys"],
   summary: "Usage by key, model and day",
-  description: "The owner sees everybody's, others their own. Without a range: the last 30 days.",
+  description: `The owner sees everybody's, others their own. At most ${MOST_DAYS} days; without \`to\`: until today, without \`from\`: 30 days.`,
   request: { query: z.object({ from: date.optional(), to: date.optional() }) },
   responses: {
     200: { description: "One row for each key, model and day with requests.", content: jsonContent(usageSchema) },
@@ -49,14 +50,14 @@ const route = createRoute({
 export function mountUsage(app: OpenAPIHono<AppEnv>): void {
   registerRoute(app, route);
   app.get(route.path, async (c) => {
-    const asked = parseWith(rangeSchema, c.req.query());
-    const usual = lastDays(30, Date.now());
-    const range = { from: asked.from ?? usual.from, to: asked.to ?? usual.to };
+    const asked = parseWith(askedSchema, c.req.query());
+    const { from, to } = lastDays(30, asked.to === undefined ? Date.now() : Date.parse(asked.to));
+    const range = parseWith(rangeSchema, { from: asked.from ?? from, to });
     const usage = await usageOf(c.env, accountOf(c), range);
     return c.json({ ...range, usage } satisfies z.infer<typeof usageSchema>);
   });
 }
 
-function daysBetween(from: string | undefined, to: string | undefined): number {
-  return from === undefined || to === undefined ? 0 : (Date.parse(to) - Date.parse(from)) / (24 * 3600_000);
+function daysBetween(from: string, to: string): number {
+  return (Date.parse(to) - Date.parse(from)) / (24 * 3600_000);
 }

@@ -76,7 +76,7 @@ export function admit(
   if (nodeSecondsPerDay !== null && nodeSeconds >= nodeSecondsPerDay) {
     refuse(`${nodeSecondsPerDay} seconds of machine time per day`, tomorrowMs);
   }
-  if (pace !== undefined) state.pace.count(caller.id, nowMs);
+  if (requestsPerMinute !== null) state.pace.count(caller.id, requestsPerMinute, nowMs);
   return rateHeaders(stand({ requests: 1, tokens: worstTokens }));
 }
 

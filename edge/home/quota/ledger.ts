@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { dayOf } from "./day.ts";
+import { UnderWay } from "./under-way.ts";
 
 /** What one request used, or many together. */
 export interface Use {
@@ -39,6 +40,7 @@ const KEPT_MS = 400 * 24 * 3600_000;
 export class UsageLedger {
   readonly #sql: SqlStorage;
   readonly #today = new Map<string, { day: string; tokens: number; nodeMs: number }>();
+  readonly #underWay: UnderWay;
   #purgedOn = "";
 
   constructor(sql: SqlStorage) {
@@ -49,10 +51,7 @@ export class UsageLedger {
          prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL,
          node_ms INTEGER NOT NULL, errors INTEGER NOT NULL, PRIMARY KEY (day, caller, model)) WITHOUT ROWID`,
     );
-    sql.exec(
-      `CREATE TABLE IF NOT EXISTS reservations (
-         id INTEGER PRIMARY KEY, caller TEXT NOT NULL, model TEXT NOT NULL, day TEXT NOT NULL, prompt_tokens INTEGER NOT NULL)`,
-    );
+    this.#underWay = new UnderWay(sql);
     this.#settleLost();
   }
 
@@ -75,22 +74,9 @@ export class UsageLedger {
     return today;
   }
 
-  /** Notes that a request has begun, so that it is paid for even if this object does not live to see its end. */
-  reserve(caller: string, model: string, promptTokens: number, nowMs: number): number {
-    const { id } = this.#sql
-      .exec(
-        "INSERT INTO reservations (caller, model, day, prompt_tokens) VALUES (?, ?, ?, ?) RETURNING id",
-        caller,
-        model,
-        dayOf(nowMs),
-        promptTokens,
-      )
-      .one();
-    return z.number().parse(id);
-  }
-
-  release(reservation: number): void {
-    this.#sql.exec("DELETE FROM reservations WHERE id = ?", reservation);
+  /** Notes that a request has begun, so that it is paid for even if this object does not live to see its end: see UnderWay. */
+  begin(caller: string, model: string, promptTokens: number, nowMs: number): () => void {
+    return this.#underWay.begin(caller, model, promptTokens, nowMs);
   }
 
   /** Adds what a request used to the day it ended on. */
@@ -123,15 +109,12 @@ export class UsageLedger {
     });
   }
 
-  /** Requests that ended with the object that ran them (a crash, a deploy): their prompts count as read, the rest is not known. */
+  /** Requests that ended with the object that ran them: their prompts count as read, the rest is not known. */
   #settleLost(): void {
-    const schema = z.object({ caller: z.string(), model: z.string(), day: z.string(), prompt_tokens: z.number() });
-    for (const row of this.#sql.exec("SELECT caller, model, day, prompt_tokens FROM reservations").toArray()) {
-      const { caller, model, day, prompt_tokens: promptTokens } = schema.parse(row);
-      const use = { requests: 1, promptTokens, completionTokens: 0, cachedTokens: 0, nodeMs: 0, errors: 1 };
+    for (const { caller, model, day, requests, promptTokens } of this.#underWay.takeLost()) {
+      const use = { requests, promptTokens, completionTokens: 0, cachedTokens: 0, nodeMs: 0, errors: requests };
       this.#write(caller, model, day, use);
     }
-    this.#sql.exec("DELETE FROM reservations");
   }
 
   #write(caller: string, model: string, day: string, use: Use): void {

@@ -2,6 +2,8 @@ import { z } from "zod";
 
 /** Requests are counted by the second: exact enough for a minute, and one short row however many there are. */
 const WINDOW_SECONDS = 60;
+/** What is written down of the running second may be ahead of what was counted by this part of the limit. */
+const AHEAD = 1 / 128;
 
 const countsSchema = z.array(z.tuple([z.number().int(), z.number().int()])).max(WINDOW_SECONDS + 1);
 
@@ -14,13 +16,20 @@ export interface Pace {
   resetMs: number;
 }
 
+interface Counts {
+  bySecond: [second: number, count: number][];
+  /** What SQLite holds for the last second: never less than what was counted. */
+  writtenForLast: number;
+}
+
 /**
- * Requests of the last minute by caller, in SQLite. Within any 60 seconds no more get through than the limit says; the second that is
- * just leaving still counts.
+ * Requests of the last minute by caller, in memory and in SQLite. Within any 60 seconds no more get through than the limit says; the
+ * second that is just leaving still counts. A write is what costs: every answer waits for it. So where the limit is high, some
+ * requests are written down before they come. An object that is lost then leaves a count that is too high by that, never too low.
  */
 export class PaceTable {
   readonly #sql: SqlStorage;
-  readonly #counts = new Map<string, [second: number, count: number][]>();
+  readonly #counts = new Map<string, Counts>();
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
@@ -28,27 +37,29 @@ export class PaceTable {
   }
 
   at(caller: string, limit: number, nowMs: number): Pace {
-    const counts = this.#recent(caller, nowMs);
-    const used = counts.reduce((sum, [, count]) => sum + count, 0);
+    const { bySecond } = this.#recent(caller, nowMs);
+    const used = bySecond.reduce((sum, [, count]) => sum + count, 0);
     return {
       used,
-      waitMs: waitMs(counts, used - limit + 1, nowMs),
-      resetMs: Math.max(0, leavesAt(counts.at(-1), nowMs)),
+      waitMs: waitMs(bySecond, used - limit + 1, nowMs),
+      resetMs: Math.max(0, leavesAt(bySecond.at(-1), nowMs)),
     };
   }
 
   /** Counts one request. */
-  count(caller: string, nowMs: number): void {
+  count(caller: string, limit: number, nowMs: number): void {
     const counts = this.#recent(caller, nowMs);
     const second = Math.floor(nowMs / 1000);
-    const last = counts.at(-1);
-    if (last?.[0] === second) last[1]++;
-    else counts.push([second, 1]);
-    this.#sql.exec(
-      "INSERT INTO pace (caller, counts) VALUES (?, ?) ON CONFLICT (caller) DO UPDATE SET counts = excluded.counts",
-      caller,
-      JSON.stringify(counts),
-    );
+    let last = counts.bySecond.at(-1);
+    if (last?.[0] !== second) {
+      last = [second, 0];
+      counts.bySecond.push(last);
+      counts.writtenForLast = 0;
+    }
+    last[1]++;
+    if (last[1] <= counts.writtenForLast) return;
+    counts.writtenForLast = last[1] + Math.floor(limit * AHEAD);
+    this.#write(caller, [...counts.bySecond.slice(0, -1), [second, counts.writtenForLast]]);
   }
 
   forget(caller: string): void {
@@ -56,17 +67,27 @@ export class PaceTable {
     this.#sql.exec("DELETE FROM pace WHERE caller = ?", caller);
   }
 
-  #recent(caller: string, nowMs: number): [number, number][] {
+  #recent(caller: string, nowMs: number): Counts {
     const counts = this.#counts.get(caller) ?? this.#read(caller);
     const oldest = Math.floor(nowMs / 1000) - WINDOW_SECONDS;
-    while (counts[0] !== undefined && counts[0][0] < oldest) counts.shift();
+    const { bySecond } = counts;
+    while (bySecond[0] !== undefined && bySecond[0][0] < oldest) bySecond.shift();
     this.#counts.set(caller, counts);
     return counts;
   }
 
-  #read(caller: string): [number, number][] {
+  #read(caller: string): Counts {
     const [row] = this.#sql.exec("SELECT counts FROM pace WHERE caller = ?", caller).toArray();
-    return row ? countsSchema.parse(JSON.parse(z.string().parse(row["counts"]))) : [];
+    const bySecond = row ? countsSchema.parse(JSON.parse(z.string().parse(row["counts"]))) : [];
+    return { bySecond, writtenForLast: bySecond.at(-1)?.[1] ?? 0 };
+  }
+
+  #write(caller: string, bySecond: [number, number][]): void {
+    this.#sql.exec(
+      "INSERT INTO pace (caller, counts) VALUES (?, ?) ON CONFLICT (caller) DO UPDATE SET counts = excluded.counts",
+      caller,
+      JSON.stringify(bySecond),
+    );
   }
 }
 

@@ -52,14 +52,14 @@ export class Quotas {
     const promptTokens = estimateTokens(bodyBytes);
     const { tokensPerDay, nodeSecondsPerDay } = caller.limits;
     const isKept = tokensPerDay !== null || nodeSecondsPerDay !== null;
-    const reservation = isKept ? this.#ledger.reserve(caller.id, model, promptTokens, now) : undefined;
+    const over = isKept ? this.#ledger.begin(caller.id, model, promptTokens, now) : undefined;
     const request: RunningRequest = { tokens: worstTokens, startedAtMs: now, stop: () => undefined };
     this.#running.set(caller.id, running.add(request));
     const meter = new AnswerMeter();
     const end = (): boolean => {
       if (!running.delete(request)) return false;
       if (running.size === 0 && this.#running.get(caller.id) === running) this.#running.delete(caller.id);
-      if (reservation !== undefined) this.#ledger.release(reservation);
+      over?.();
       return true;
     };
     return {

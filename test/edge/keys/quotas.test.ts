@@ -260,12 +260,33 @@ describe("usage", () => {
       ]);
   });
 
-  it.each(["from=yesterday", "from=2026-01-02&to=2026-01-01", "from=2020-01-01&to=2026-01-01", "key=1"])(
-    "refuses the range %s",
-    async (query) => {
-      expect((await request(`/api/usage?${query}`, { headers: bearer(owner.apiKey) })).status).toBe(400);
-    },
-  );
+  it.each([
+    "from=yesterday",
+    "from=2026-01-02&to=2026-01-01",
+    "from=2020-01-01&to=2026-01-01",
+    "from=2020-01-01",
+    "from=9999-12-31",
+    "key=1",
+  ])("refuses the range %s", async (query) => {
+    expect((await request(`/api/usage?${query}`, { headers: bearer(owner.apiKey) })).status).toBe(400);
+  });
+});
+
+describe("a range of usage", () => {
+  const range = async (query: string) => {
+    const { from, to } = await (await request(`/api/usage?${query}`, { headers: bearer(owner.apiKey) })).json<{
+      from: string;
+      to: string;
+    }>();
+    return [from, to];
+  };
+  const ago = (days: number) => new Date(Date.now() - days * 24 * 3600_000).toISOString().slice(0, 10);
+
+  it("of which one end is given ends today, or is 30 days long", async () => {
+    expect(await range("")).toEqual([ago(29), ago(0)]);
+    expect(await range(`from=${ago(399)}`)).toEqual([ago(399), ago(0)]);
+    expect(await range("to=2024-03-30")).toEqual(["2024-03-01", "2024-03-30"]);
+  });
 });
 
 describe("what is counted", () => {
@@ -289,6 +310,47 @@ describe("what is counted", () => {
       expect(second.usage(today, today)).toMatchObject([
         { caller: "k", requests: 2, promptTokens: 110, completionTokens: 5, errors: 1 },
       ]);
+    });
+  });
+
+  it("is never too little after a crash, where a high limit is written down ahead of time", async () => {
+    await inHome((sql) => {
+      const caller = { id: "k", version: 0, limits: { ...NONE, requestsPerMinute: 1280 } };
+      const remaining = (quotas: Quotas) =>
+        Number(quotas.start({ ...demand, caller }).headers["x-ratelimit-remaining-requests"]);
+      for (let crash = 0, started = 0; crash < 4; crash++) {
+        const quotas = new Quotas(sql);
+        const first = remaining(quotas);
+        started += 1;
+        // No more than what is left; each crash costs the caller 10 of 1280 at most, in each second that it falls into.
+        expect(first).toBeLessThanOrEqual(1280 - started);
+        expect(first).toBeGreaterThanOrEqual(1280 - started - 11 * crash);
+        for (let i = 0; i < 12; i++, started++) expect(remaining(quotas)).toBeLessThan(first);
+      }
+    });
+  });
+
+  it("charges the most that ran at once after a crash, and nothing once all has ended for a while", async () => {
+    const home = env.HOME.getByName(crypto.randomUUID());
+    const caller = { id: "k", version: 0, limits: { ...NONE, tokensPerDay: 100_000 } };
+    const today = new Date().toISOString().slice(0, 10);
+    await runInDurableObject(home, async (_home, { storage: { sql } }) => {
+      const first = new Quotas(sql);
+      const [one, two] = [first.start({ ...demand, caller }), first.start({ ...demand, caller })];
+      one.cancel();
+      two.cancel();
+      first.start({ ...demand, caller }).cancel();
+      await scheduler.wait(1200);
+      const second = new Quotas(sql);
+      expect(second.usage(today, today)).toEqual([]);
+      const three = [1, 2, 3].map(() => second.start({ ...demand, caller }));
+      three[0]?.cancel();
+      const third = new Quotas(sql);
+      expect(third.usage(today, today)).toMatchObject([{ requests: 3, promptTokens: 300, errors: 3 }]);
+      // Charged once.
+      expect(new Quotas(sql).usage(today, today)).toMatchObject([{ requests: 3, promptTokens: 300 }]);
+      three[1]?.cancel();
+      three[2]?.cancel();
     });
   });
 
