@@ -51,6 +51,16 @@ export function createEventQueue(): EventQueue {
 type TextEvent = Extract<GenerateEvent, { type: "text" }>;
 
 function merge(first: TextEvent, second: TextEvent): TextEvent {
-  const logprobs = [...(first.logprobs ?? []), ...(second.logprobs ?? [])];
-  return { type: "text", text: first.text + second.text, ...(logprobs.length === 0 ? {} : { logprobs }) };
+  const logprobs = joined(first.logprobs, second.logprobs);
+  const tokens = joined(first.tokens, second.tokens);
+  return {
+    type: "text",
+    text: first.text + second.text,
+    ...(logprobs === undefined ? {} : { logprobs }),
+    ...(tokens === undefined ? {} : { tokens }),
+  };
+}
+
+function joined<T>(first: readonly T[] | undefined, second: readonly T[] | undefined): T[] | undefined {
+  return first === undefined && second === undefined ? undefined : [...(first ?? []), ...(second ?? [])];
 }

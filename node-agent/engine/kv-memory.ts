@@ -99,7 +99,7 @@ export class KvMemory {
     this.#slots.write(resident.slot, 0);
     // The last token is always computed: its logits choose the next one.
     sequence.stored = Math.min(Math.max(lease.length, resident.length), tokens.length - 1);
-    sequence.cachedTokens ??= sequence.stored;
+    sequence.cachedTokens ??= Math.min(sequence.stored, sequence.spec.prompt.length);
     sequence.slot = resident.slot;
     sequence.lease = lease;
   }

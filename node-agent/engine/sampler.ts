@@ -13,6 +13,8 @@ export interface Sampler {
    * logit is a finite number.
    */
   sample(logits: Float32Array): number;
+  /** Takes a token that was chosen before, as if `sample` had chosen it now. Throws `internal` for one that the grammar does not allow. */
+  take(token: number): void;
   /** What was likely where the last token was chosen, if that was asked for. */
   readonly logprobs?: SampledLogprobs | null;
   /** Nothing can follow the last token: the answer is whole. */
@@ -40,10 +42,15 @@ export function createSampler(
 ): Sampler {
   const penalties = penaltiesOf(params);
   const counts = { seen: new Set(penalties.length > 0 ? prompt : []), output: new Map<number, number>() };
-  const choose = params.temperature === 0 ? argmax : createDraw(params);
+  const random = params.temperature === 0 ? null : createRandom(params.seed);
+  const choose = random === null ? argmax : createDraw(params, random);
   const isPlain = penalties.length === 0 && bias.size === 0 && matcher === null;
   let scratch = new Float32Array(0);
   let logprobs: SampledLogprobs | null = null;
+  const count = (token: number): void => {
+    counts.seen.add(token);
+    counts.output.set(token, (counts.output.get(token) ?? 0) + 1);
+  };
   const sample = (logits: Float32Array): number => {
     if (isPlain) return choose(logits);
     if (scratch.length !== logits.length) scratch = new Float32Array(logits.length);
@@ -52,10 +59,7 @@ export function createSampler(
     for (const penalize of penalties) penalize(scratch, counts);
     if (matcher !== null) applyMask(scratch, matcher.mask());
     const token = choose(scratch);
-    if (penalties.length > 0) {
-      counts.seen.add(token);
-      counts.output.set(token, (counts.output.get(token) ?? 0) + 1);
-    }
+    if (penalties.length > 0) count(token);
     matcher?.accept(token);
     return token;
   };
@@ -64,6 +68,11 @@ export function createSampler(
       const token = sample(logits);
       if (topLogprobs !== undefined) logprobs = logprobsOf(logits, token, topLogprobs);
       return token;
+    },
+    take: (token) => {
+      random?.();
+      if (penalties.length > 0) count(token);
+      matcher?.accept(token);
     },
     get logprobs() {
       return logprobs;
@@ -100,9 +109,9 @@ export function argmax(logits: Float32Array): number {
   return best;
 }
 
-function createDraw(params: SamplingParams): (logits: Float32Array) => number {
+/** Takes one number of `random` for each token. */
+function createDraw(params: SamplingParams, random: Random): (logits: Float32Array) => number {
   const { temperature } = params;
-  const random = createRandom(params.seed);
   const cuts: Cut[] = [
     ...(params.topK === 0 ? [] : [topK(params.topK)]),
     ...(params.topP === 1 ? [] : [topP(params.topP)]),

@@ -26,11 +26,13 @@ export interface SequenceEnd {
 
 export interface SequenceSpec {
   prompt: readonly number[];
-  /** Most tokens to generate; what the context leaves if that is less, or if it is absent. */
+  /** Tokens of the answer that were chosen before: it goes on behind them. */
+  begun?: readonly number[] | undefined;
+  /** Most tokens of the whole answer; what the context leaves if that is less, or if it is absent. */
   maxTokens?: number | undefined;
   /** Tokens that end the sequence; they are not given to `onToken`. */
   stopTokens: ReadonlySet<number>;
-  sampler: Sampler;
+  sampler: Pick<Sampler, "sample">;
   /** Guesses tokens to verify several in one step; absent: one token a step. */
   drafter?: Drafter | undefined;
   /** Who asks: the machine is shared fairly between callers. */
@@ -69,15 +71,16 @@ export function createSequence(
   { contextLength, stages }: Pick<Decoder, "contextLength" | "stages">,
   order: number,
 ): Sequence {
+  const tokens = [...spec.prompt, ...(spec.begun ?? [])];
   return {
     spec,
     order,
     maxTokens: Math.min(spec.maxTokens ?? Number.POSITIVE_INFINITY, contextLength - spec.prompt.length),
     phase: "waiting",
     slot: -1,
-    tokens: [...spec.prompt],
+    tokens,
     stored: 0,
-    stage: stageFor(stages, spec.prompt.length),
+    stage: stageFor(stages, tokens.length),
     cachedTokens: undefined,
     lease: undefined,
     drafts: createDraftRecord(),

@@ -65,8 +65,9 @@ export class Steps {
     this.#charge(sequence, chunk.length / PROMPT_TOKENS_PER_TOKEN);
     if (sequence.isCancelled) return;
     // One that was computed again after it had to wait has said all this before.
-    const isNew = total === sequence.spec.prompt.length;
-    if (isNew && !guarded(sequence, () => sequence.spec.listener.onPrefill(sequence.stored, total))) return;
+    const { prompt, begun = [], listener } = sequence.spec;
+    const isNew = total === prompt.length + begun.length;
+    if (isNew && !guarded(sequence, () => listener.onPrefill(sequence.stored, total))) return;
     if (sequence.stored < total) return;
     this.#memory.remember(sequence);
     this.#accept(sequence, logits);

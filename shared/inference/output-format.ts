@@ -29,6 +29,9 @@ export const toolChoiceSchema = z.union([
 ]);
 export type ToolChoice = z.infer<typeof toolChoiceSchema>;
 
+/** A token of a model's vocabulary. */
+export const tokenIdSchema = z.number().int().nonnegative().max(9_999_999);
+
 /** Added to tokens' logits, by token id; -100 bans a token for all practical purposes. */
 export const logitBiasSchema = z
   .record(z.string().regex(/^\d{1,7}$/u, "expected token ids as keys"), z.number().min(-100).max(100))

@@ -12,7 +12,7 @@ const jsonSchemaObject = z.record(z.string(), z.unknown());
 
 export const toolSchema = z.object({
   name: z.string().regex(/^[a-zA-Z0-9_.-]{1,64}$/),
-  description: z.string().max(8192).optional(),
+  description: z.string().max(65_536).optional(),
   /** JSON Schema of the arguments, an object schema. */
   parameters: jsonSchemaObject.optional(),
   /** Whether a schema that arguments cannot be held to is refused; otherwise they are then held to being an object. */
