@@ -1,7 +1,12 @@
 import { z } from "zod";
 import { type StatusMessage, statusMessageSchema } from "../../shared/protocol/messages.ts";
 
-const rowSchema = z.object({ id: z.string(), status: z.string().nullable(), seen_at: z.number() });
+const rowSchema = z.object({
+  id: z.string(),
+  status: z.string().nullable(),
+  seen_at: z.number(),
+  wants_drain: z.number().nullable(),
+});
 
 const statusText = z
   .string()
@@ -12,6 +17,8 @@ interface Row {
   status: StatusMessage | undefined;
   /** When D1 was last told that the agent is there. */
   seenAt: number;
+  /** Whether a person wants it out of service, as long as the machine has not taken that up. */
+  wantsDrain: boolean | undefined;
 }
 
 /** The agents that ever connected: their last status, and how often they came. In SQLite, with what is read often in memory. */
@@ -24,9 +31,14 @@ export class AgentTable {
     sql.exec(
       "CREATE TABLE IF NOT EXISTS agents (id TEXT PRIMARY KEY, generation INTEGER NOT NULL, status TEXT, seen_at INTEGER NOT NULL)",
     );
-    for (const row of sql.exec("SELECT id, status, seen_at FROM agents ORDER BY rowid")) {
-      const { id, status, seen_at: seenAt } = rowSchema.parse(row);
-      this.#rows.set(id, { status: status === null ? undefined : statusText.parse(status), seenAt });
+    // Objects of before agents could be taken out of service lack the column.
+    const columns = sql.exec("SELECT name FROM pragma_table_info('agents')").toArray();
+    if (!columns.some(({ name }) => name === "wants_drain"))
+      sql.exec("ALTER TABLE agents ADD COLUMN wants_drain INTEGER");
+    for (const row of sql.exec("SELECT id, status, seen_at, wants_drain FROM agents ORDER BY rowid")) {
+      const { id, status, seen_at: seenAt, wants_drain: wants } = rowSchema.parse(row);
+      const wantsDrain = wants === null ? undefined : wants === 1;
+      this.#rows.set(id, { status: status === null ? undefined : statusText.parse(status), seenAt, wantsDrain });
     }
   }
 
@@ -39,14 +51,38 @@ export class AgentTable {
         id,
       )
       .one();
-    if (!this.#rows.has(id)) this.#rows.set(id, { status: undefined, seenAt: 0 });
+    if (!this.#rows.has(id)) this.#rows.set(id, { status: undefined, seenAt: 0, wantsDrain: undefined });
     return z.number().int().parse(generation);
   }
 
   setStatus(id: string, status: StatusMessage): void {
-    this.#sql.exec("UPDATE agents SET status = ? WHERE id = ?", JSON.stringify(status), id);
     const row = this.#rows.get(id);
-    if (row) row.status = status;
+    if (!row) return;
+    // How much others ask of it changes by the second, and is worth nothing after an eviction: it costs no write.
+    const lasting = JSON.stringify({ ...status, otherRequests: undefined });
+    const before = row.status && JSON.stringify({ ...row.status, otherRequests: undefined });
+    row.status = status;
+    if (lasting !== before) this.#sql.exec("UPDATE agents SET status = ? WHERE id = ?", lasting, id);
+  }
+
+  statusOf(id: string): StatusMessage | undefined {
+    return this.#rows.get(id)?.status;
+  }
+
+  wantsDrain(id: string): boolean | undefined {
+    return this.#rows.get(id)?.wantsDrain;
+  }
+
+  /** Also of an agent that has not come yet. */
+  setWantsDrain(id: string, wants: boolean | undefined): void {
+    this.#sql.exec(
+      `INSERT INTO agents (id, generation, seen_at, wants_drain) VALUES (?, 0, 0, ?)
+       ON CONFLICT (id) DO UPDATE SET wants_drain = excluded.wants_drain`,
+      id,
+      wants === undefined ? null : Number(wants),
+    );
+    const row = this.#rows.get(id) ?? { status: undefined, seenAt: 0, wantsDrain: undefined };
+    this.#rows.set(id, { ...row, wantsDrain: wants });
   }
 
   /** Whether it is time (or `always`) to tell D1 that the agent is there; if so, that is noted as done. */
@@ -64,7 +100,7 @@ export class AgentTable {
   }
 
   /** Every agent with its last status, in the order they first came. */
-  *all(): IterableIterator<{ id: string; status: StatusMessage | undefined }> {
-    for (const [id, { status }] of this.#rows) yield { id, status };
+  *all(): IterableIterator<{ id: string; status: StatusMessage | undefined; wantsDrain: boolean | undefined }> {
+    for (const [id, { status, wantsDrain }] of this.#rows) yield { id, status, wantsDrain };
   }
 }

@@ -10,7 +10,8 @@ import { allowsModel, type Caller } from "../credentials/key-grant.ts";
 import type { EdgeBindings } from "../env.ts";
 import { readEmbedLines, readEvents } from "./event-lines.ts";
 import { decodeAnswer, encodeJob } from "./generate-job.ts";
-import type { AgentStatus, Home } from "./home.ts";
+import type { AgentStatus } from "./dispatch/machines.ts";
+import type { Home } from "./home.ts";
 
 /** The Home object of an account. */
 export function homeOf(env: EdgeBindings, accountId: string): DurableObjectStub<Home> {

@@ -7,6 +7,7 @@ import { encodeJson } from "../../shared/protocol/json.ts";
 import { PROTOCOL_LIMITS } from "../../shared/protocol/limits.ts";
 import { streamHeaderSchema } from "../../shared/protocol/messages.ts";
 import { type Caller, callerSchema } from "../credentials/key-grant.ts";
+import { encodePrefixKeys, prefixHeaderSchema, prefixKeys } from "./dispatch/prefix-keys.ts";
 import { QuotaError } from "./quota/gate.ts";
 
 /** How the Worker asks the Home object for a generation or for embeddings: over fetch, because only there a client's leaving crosses at once. */
@@ -21,6 +22,8 @@ const jobSchema = z.object({
     .pipe(callerSchema),
   /** Most tokens of the answer, if the request says. */
   maxTokens: z.coerce.number().int().nonnegative().optional(),
+  /** The beginnings of the prompt, by which the machine is found that has computed one. */
+  prefix: prefixHeaderSchema,
 });
 export type GenerateJob = z.infer<typeof jobSchema> & { body: Uint8Array };
 
@@ -30,6 +33,7 @@ const REQUEST_ID = "porchlight-request-id";
 const MODEL = "porchlight-model";
 const CALLER = "porchlight-caller";
 const MAX_TOKENS = "porchlight-max-tokens";
+const PREFIX = "porchlight-prefix";
 
 export function isJob(request: Request): boolean {
   return taskOf(request) !== undefined;
@@ -55,6 +59,7 @@ export function encodeJob(
     [CALLER]: JSON.stringify(from.caller),
   });
   if ("maxTokens" in request && request.maxTokens !== undefined) headers.set(MAX_TOKENS, String(request.maxTokens));
+  if ("messages" in request) headers.set(PREFIX, encodePrefixKeys(prefixKeys(request)));
   return new Request(`https://home${PATHS[task]}`, { method: "POST", headers, body, signal });
 }
 
@@ -66,6 +71,7 @@ export async function decodeJob(request: Request): Promise<GenerateJob> {
     model: headers.get(MODEL),
     caller: headers.get(CALLER),
     maxTokens: headers.get(MAX_TOKENS) ?? undefined,
+    prefix: headers.get(PREFIX) ?? "",
   });
   return { ...job, body: await request.bytes() };
 }

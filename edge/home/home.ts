@@ -1,9 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
-import type { ModelInfo, ModelTask } from "../../shared/inference/model.ts";
 import { PorchlightError } from "../../shared/errors.ts";
 import { CLOSE_CODES } from "../../shared/protocol/close-codes.ts";
 import { encodeWelcome } from "../../shared/protocol/edge-handshake.ts";
-import type { Machine, Speed } from "../../shared/protocol/messages.ts";
 import type { ProtocolStream } from "../../shared/protocol/types.ts";
 import type { Caller } from "../credentials/key-grant.ts";
 import type { EdgeBindings } from "../env.ts";
@@ -13,12 +11,16 @@ import { VERSION } from "../version.ts";
 import { AgentTable } from "./agent-table.ts";
 import { readAttachment } from "./attachment.ts";
 import { decodeDial } from "./dial.ts";
-import { tunnelsFor, worstCaseTokens } from "./dispatch.ts";
+import { worstCaseTokens } from "./dispatch/candidates.ts";
+import { type Demand, Dispatcher, type Placement } from "./dispatch/dispatcher.ts";
+import { type AgentStatus, Machines } from "./dispatch/machines.ts";
+import { OutcomeReader } from "./dispatch/outcome-reader.ts";
+import type { WakeOutcome } from "./dispatch/waker.ts";
 import { decodeJob, encodeRefusal, isJob } from "./generate-job.ts";
 import { challenge, closeOverdue, handshakeDeadlineMs, takeProof } from "./handshakes.ts";
 import type { UsageRow } from "./quota/ledger.ts";
 import { Quotas, type Ticket } from "./quota/quotas.ts";
-import { relayEvents } from "./relay.ts";
+import { type RelayObserver, relayEvents } from "./relay.ts";
 import { closeSocket, sendBytes } from "./sockets.ts";
 import { SESSION_LIMITS, Tunnels } from "./tunnels.ts";
 
@@ -27,15 +29,10 @@ const LAST_SEEN_EVERY_MS = 60_000;
 /** When machines that are full may be asked again. */
 const OVERLOADED_RETRY_MS = 1_000;
 
-export interface AgentStatus {
-  id: string;
-  online: boolean;
-  machine: Machine | undefined;
-  version: string | undefined;
-  models: ModelInfo[];
-  speed: Speed | undefined;
-  /** Requests that it answers for this edge now. */
-  running: number;
+/** A request on its way: its stream, and its place on the machine. */
+interface Opened {
+  stream: ProtocolStream;
+  placement: Placement;
 }
 
 /**
@@ -46,6 +43,8 @@ export class Home extends DurableObject<EdgeBindings> {
   readonly #agents: AgentTable;
   readonly #tunnels: Tunnels;
   readonly #quotas: Quotas;
+  readonly #dispatcher: Dispatcher;
+  readonly #machines: Machines;
 
   constructor(ctx: DurableObjectState, env: EdgeBindings) {
     super(ctx, env);
@@ -53,10 +52,12 @@ export class Home extends DurableObject<EdgeBindings> {
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
     this.#agents = new AgentTable(ctx.storage.sql);
     this.#quotas = new Quotas(ctx.storage.sql);
+    this.#dispatcher = new Dispatcher(ctx.storage.sql);
+    this.#machines = new Machines(this.#agents, () => this.#tunnels.all, this.#dispatcher);
     this.#tunnels = new Tunnels(ctx.getWebSockets(), {
       onControl: (agentId, message) => {
         if (message.type !== "status") return; // The others are the edge's own to say.
-        this.#agents.setStatus(agentId, message);
+        this.#machines.took(agentId, message);
         this.#noteSeen(agentId, LAST_SEEN_EVERY_MS);
       },
       onClosed: (agentId) => this.#noteSeen(agentId, 0),
@@ -114,16 +115,17 @@ export class Home extends DurableObject<EdgeBindings> {
 
   /** Every agent that ever connected, with what it last said of itself. */
   agents(): AgentStatus[] {
-    const tunnels = new Map(this.#tunnels.all.map((tunnel) => [tunnel.agentId, tunnel]));
-    return [...this.#agents.all()].map(({ id, status }) => ({
-      id,
-      online: tunnels.has(id),
-      machine: status?.machine,
-      version: status?.agentVersion,
-      models: status?.models ?? [],
-      speed: status?.speed,
-      running: tunnels.get(id)?.session.streamCount ?? 0,
-    }));
+    return this.#machines.list();
+  }
+
+  /** Takes a machine out of service, or brings it back; if it is offline, when it comes. */
+  drain(agentId: string, draining: boolean): void {
+    this.#machines.drain(agentId, draining);
+  }
+
+  /** Wakes a machine that sleeps, through a sibling. */
+  wake(agentId: string): WakeOutcome {
+    return this.#machines.wake(agentId);
   }
 
   /** Shuts an agent out: its sockets are closed, what it said of itself is forgotten. */
@@ -131,7 +133,7 @@ export class Home extends DurableObject<EdgeBindings> {
     for (const socket of this.ctx.getWebSockets(agentId)) {
       this.#tunnels.close(socket, CLOSE_CODES.revoked, "agent_revoked");
     }
-    this.#agents.remove(agentId);
+    this.#machines.forget(agentId);
   }
 
   /** A key's limits are others now, whatever a Worker has cached. */
@@ -156,36 +158,53 @@ export class Home extends DurableObject<EdgeBindings> {
   async #start(request: Request): Promise<Response> {
     try {
       const job = await decodeJob(request);
-      const { task, requestId, model, body, caller } = job;
-      const worstTokens = worstCaseTokens(job, [...this.#agents.all()]);
+      const { requestId, model, body, caller } = job;
+      const demand: Demand = { ...job, bodyBytes: body.length };
+      const worstTokens = worstCaseTokens(demand, [...this.#agents.all()]);
       const ticket = this.#quotas.start({ caller, model, bodyBytes: body.length, worstTokens });
-      const stream = this.#openFor(ticket, task, model, requestId);
+      const { stream, placement } = this.#openFor(ticket, demand, requestId);
       ticket.onRevoked(() => stream.reset(new PorchlightError("invalid_api_key").toWire()));
       stream.write(body).catch(() => undefined); // It fails when the stream is lost: then its reader has the error.
       stream.end();
-      return new Response(relayEvents(stream, request.signal, ticket), { headers: ticket.headers });
+      return new Response(relayEvents(stream, request.signal, this.#observe(ticket, placement)), {
+        headers: ticket.headers,
+      });
     } catch (error) {
       return encodeRefusal(error);
     }
   }
 
-  #openFor(ticket: Ticket, task: ModelTask, model: string, requestId: string): ProtocolStream {
+  /** Both read along: who counts what was used, and who learns how fast the machine is. */
+  #observe(ticket: Ticket, placement: Placement): RelayObserver {
+    const outcome = new OutcomeReader();
+    return {
+      read: (bytes) => {
+        ticket.read(bytes);
+        outcome.read(bytes);
+      },
+      settle: (lost) => {
+        ticket.settle(lost);
+        if (placement.end(outcome.outcome(lost))) this.#machines.check(placement.agentId);
+      },
+    };
+  }
+
+  #openFor(ticket: Ticket, demand: Demand, requestId: string): Opened {
     try {
-      return this.#openStream(task, model, requestId);
+      return this.#openStream(demand, requestId);
     } catch (error) {
       ticket.cancel();
       throw error;
     }
   }
 
-  /** On the least busy agent that takes it. Throws PorchlightError. */
-  #openStream(task: ModelTask, model: string, requestId: string): ProtocolStream {
-    const candidates = tunnelsFor(task, model, [...this.#agents.all()], this.#tunnels.all);
-    for (const tunnel of candidates) {
+  /** On the machine that would be done first, of those that take it. Throws PorchlightError. */
+  #openStream(demand: Demand, requestId: string): Opened {
+    for (const { ranked, tunnel } of this.#machines.choose(demand)) {
       try {
-        const stream = this.#tunnels.openStream(tunnel, { kind: task, requestId });
+        const stream = this.#tunnels.openStream(tunnel, { kind: demand.task, requestId });
         this.#noteSeen(tunnel.agentId, LAST_SEEN_EVERY_MS);
-        return stream;
+        return { stream, placement: this.#dispatcher.place(ranked, demand) };
       } catch (error) {
         if (!(error instanceof PorchlightError)) throw error; // Else it is full, or going away: the next one may take it.
       }

@@ -2,7 +2,7 @@ import type { EdgeBindings } from "../env.ts";
 import { listAgents } from "../store/agents.ts";
 import { database } from "../store/database.ts";
 import { homeOf } from "./backend.ts";
-import type { AgentStatus } from "./home.ts";
+import type { AgentStatus } from "./dispatch/machines.ts";
 
 export interface HomeAgent {
   id: string;
