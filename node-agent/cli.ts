@@ -3,6 +3,7 @@ import { CommandError } from "./commands/command-error.ts";
 import { COMMANDS, type CommandName, FLAGS, type Flags } from "./commands/index.ts";
 import { help } from "./commands/help.ts";
 import { say, styled } from "./commands/terminal.ts";
+import { endWith } from "./end-process.ts";
 import { VERSION } from "./version.ts";
 
 /** Runs one command line and returns its exit code: 0 done, 1 failed, 2 misused, 130 interrupted. */
@@ -47,4 +48,4 @@ function print(text: string): number {
   return 0;
 }
 
-if (import.meta.main) process.exit(await main(process.argv.slice(2)));
+if (import.meta.main) endWith(await main(process.argv.slice(2)));

@@ -1,4 +1,5 @@
 import { PorchlightError } from "../../shared/errors.ts";
+import { endChild } from "../end-process.ts";
 import { type Agent, startAgent } from "./agent.ts";
 import { type FromAgent, type ToAgent, toAgentSchema } from "./messages.ts";
 
@@ -42,7 +43,7 @@ async function take(message: ToAgent): Promise<void> {
 
 async function exit(): Promise<never> {
   await agent?.then((running) => running.stop()).catch(() => undefined); // a failed start was reported when it happened
-  process.exit(0);
+  endChild();
 }
 
 function tell(message: FromAgent, sent: () => void = () => undefined): void {

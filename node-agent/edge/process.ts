@@ -1,4 +1,5 @@
 import { CommandError } from "../commands/command-error.ts";
+import { endChild } from "../end-process.ts";
 import { type EmbeddedEdge, startEmbeddedEdge } from "./embedded.ts";
 import { type EmbeddedEdgeOptions, type FromEdge, toEdgeSchema } from "./messages.ts";
 
@@ -28,7 +29,7 @@ async function start(options: EmbeddedEdgeOptions): Promise<void> {
 
 async function exit(): Promise<never> {
   await edge?.then((running) => running.stop()).catch(() => undefined); // a failed start was reported when it happened
-  process.exit(0);
+  endChild();
 }
 
 function tell(message: FromEdge, sent: () => void = () => undefined): void {

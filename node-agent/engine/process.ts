@@ -1,10 +1,11 @@
+import { endChild } from "../end-process.ts";
 import { loadEmbedRunner, loadRunner } from "./load-runner.ts";
 import { createModelServer } from "./model-server.ts";
 import type { FromModel } from "./process-messages.ts";
 
 /** Entry of a model's process: forked with an IPC channel, it lives exactly as long as that channel. */
 process.title = "porchlight-model";
-process.on("disconnect", () => process.exit(0));
+process.on("disconnect", endChild);
 // A Ctrl-C in the terminal reaches the whole process group: when to end is the parent's decision, made by closing the channel.
 process.on("SIGINT", () => {});
 process.on("SIGTERM", () => {});
@@ -21,6 +22,6 @@ process.on(
     load: loadRunner,
     loadEmbedder: loadEmbedRunner,
     send,
-    exit: () => process.exit(0),
+    exit: endChild,
   }),
 );

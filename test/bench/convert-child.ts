@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import type { DecoderOptions } from "../../node-agent/engine/decoder.ts";
+import { endChild } from "../../node-agent/end-process.ts";
 import { loadDecoder } from "../../node-agent/model/load.ts";
 import { bytesIn } from "./bytes-in.ts";
 import { type Converted, type ConvertJob, convertJobSchema } from "./convert-job.ts";
@@ -7,8 +8,7 @@ import { type Converted, type ConvertJob, convertJobSchema } from "./convert-job
 /** Converts one model in a process of its own, so that its memory can be told from anything else's. */
 
 const [message] = await once(process, "message");
-process.send?.(await convert(convertJobSchema.parse(message)));
-process.disconnect();
+process.send?.(await convert(convertJobSchema.parse(message)), undefined, {}, endChild);
 
 async function convert(job: ConvertJob): Promise<Converted> {
   /** When each stage was heard of first. */

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import type { Decoder } from "../../node-agent/engine/decoder.ts";
+import { endChild } from "../../node-agent/end-process.ts";
 import { loadDecoder } from "../../node-agent/model/load.ts";
 import { type Job, jobSchema, type Measured, SLOTS } from "./decode-job.ts";
 import { quantile } from "./statistics.ts";
@@ -8,8 +9,7 @@ import { quantile } from "./statistics.ts";
 /** Measures one model in a process of its own, so that its memory can be told from anything else's. */
 
 const [message] = await once(process, "message");
-process.send?.(await measure(jobSchema.parse(message)));
-process.disconnect();
+process.send?.(await measure(jobSchema.parse(message)), undefined, {}, endChild);
 
 async function measure(job: Job): Promise<Measured> {
   const start = performance.now();

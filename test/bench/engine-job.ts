@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
+import { endChild } from "../../node-agent/end-process.ts";
 import { quantizationSchema } from "../../shared/inference/model.ts";
 
 /** Requests that run at once, at most. */
@@ -68,7 +69,7 @@ export class Engine {
 
   async close(): Promise<void> {
     this.#child.disconnect();
-    if (this.#child.exitCode === null) await once(this.#child, "exit");
+    if (this.#child.exitCode === null && this.#child.signalCode === null) await once(this.#child, "exit");
   }
 }
 
@@ -82,7 +83,7 @@ export function serve(run: (task: Task) => Promise<Result>): void {
   process.on("message", (raw) => {
     last = answer(last, raw);
   });
-  process.on("disconnect", () => process.exit(0));
+  process.on("disconnect", endChild);
 }
 
 /** When each answer's tokens came, as a result. */

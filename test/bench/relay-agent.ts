@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { z } from "zod";
 import { startLocalApi } from "../../node-agent/agent/local-api.ts";
+import { endChild } from "../../node-agent/end-process.ts";
 import { enrol } from "../../node-agent/link/enrol.ts";
 import { loadIdentity } from "../../node-agent/link/identity.ts";
 import { createLink } from "../../node-agent/link/link.ts";
@@ -36,7 +37,7 @@ const words: InferenceBackend = {
   },
 };
 
-process.once("disconnect", () => process.exit(0));
+process.once("disconnect", endChild);
 const { enrolUrl, identityFile, key } = z
   .object({ enrolUrl: z.url(), identityFile: z.string(), key: z.string() })
   .parse(JSON.parse(process.argv[2] ?? "{}"));

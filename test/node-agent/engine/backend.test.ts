@@ -11,6 +11,7 @@ import type { ModelExit } from "../../../node-agent/engine/model-child.ts";
 import type { GenerateEvent } from "../../../shared/inference/event.ts";
 import { ask, createAnswerReader, readAnswer } from "../../support/engine-events.ts";
 import { isAlive, waitUntil } from "../../support/engine-processes.ts";
+import { stuckExit } from "../../support/stuck-exit.ts";
 import { STARTER, starterModel } from "../../support/engine-starter.ts";
 
 const STARTER_MODEL = starterModel();
@@ -262,10 +263,11 @@ describe("the engine's backend", () => {
     }
   });
 
-  it("leaves no process behind when its own process is killed, and minds no Ctrl-C", async () => {
+  it("leaves no process behind when its own process is killed, even where exits hang, and minds no Ctrl-C", async () => {
     const script = fileURLToPath(new URL("../../support/engine-parent.ts", import.meta.url));
     const parent = spawn(process.execPath, [script, STARTER, join(dir, "compiled")], {
       stdio: ["ignore", "pipe", "inherit"],
+      env: stuckExit,
     });
     const [line] = await once(parent.stdout.setEncoding("utf8"), "data");
     const pid = Number(line);
