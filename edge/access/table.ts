@@ -46,13 +46,14 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "POST /api/agents/:id/restore": OWNER,
   // The machine's own signature says who it is.
   "POST /api/agents/:id/leave": ANYONE,
+  // Sessions fresh as well, but where nobody can be: see credentials/require-fresh.ts.
   "POST /api/pairing-codes": OWNER,
   "GET /j/:code": ANYONE,
   "POST /j/:code": ANYONE,
   "POST /oauth/device_authorization": ANYONE,
   "POST /oauth/token": ANYONE,
   "POST /api/device-authorizations/find": OWNER_HERE,
-  // Fresh as well, but where nobody can be: see credentials/require-fresh.ts.
+  // The same.
   "POST /api/device-authorizations/:id/approve": OWNER_HERE,
   "POST /api/device-authorizations/:id/deny": OWNER_HERE,
   "GET /tunnel": ANYONE,
@@ -76,7 +77,8 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "POST /api/join": OWN_PAGES,
   "GET /enter/:code": ANYONE,
   "POST /api/sign-out": ANYONE,
-  "POST /api/sign-in-links": OWNER,
+  // What it gives is a session that counts as confirmed: an old session must not make itself one.
+  "POST /api/sign-in-links": { role: "owner", fresh: true },
 
   // One's own account.
   "POST /api/confirm/options": SELF,

@@ -2,7 +2,7 @@ import type { Context, MiddlewareHandler } from "hono";
 import { bearerToken } from "../../shared/api/headers.ts";
 import { PorchlightError } from "../../shared/errors.ts";
 import { isApiKey } from "../credentials/api-key.ts";
-import { keyCache } from "../credentials/key-cache.ts";
+import { keyCache, keyMissCache } from "../credentials/key-cache.ts";
 import { CREDENTIAL_LIMITS } from "../credentials/limits.ts";
 import { hashSecret } from "../credentials/secret.ts";
 import { readSessionCookie } from "../credentials/session-cookie.ts";
@@ -51,10 +51,11 @@ async function byKey(c: Context<AppEnv>): Promise<Account | null> {
   const now = Date.now();
   const known = keyCache.get(hash, now);
   if (known !== undefined) return known;
+  if (keyMissCache.get(hash, now)) return null;
   const db = database(c.env.DB);
   const found = await findApiKey(db, hash, now);
   if (!found) {
-    keyCache.set(hash, null, now + CREDENTIAL_LIMITS.keyMissCacheMs);
+    keyMissCache.set(hash, true, now + CREDENTIAL_LIMITS.keyMissCacheMs);
     return null;
   }
   const { key, userId, userName, role } = found;

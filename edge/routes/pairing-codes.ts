@@ -3,6 +3,7 @@ import { errorResponses, jsonBody, jsonContent, registerRoute } from "../../shar
 import { readJsonBody } from "../../shared/api/json-body.ts";
 import { audit } from "../credentials/audit.ts";
 import { issueCode } from "../credentials/one-time-code.ts";
+import { requireFresh } from "../credentials/require-fresh.ts";
 import type { AppEnv } from "../env.ts";
 import { accountOf } from "../middleware/authenticate.ts";
 import { originOf } from "../origin.ts";
@@ -37,6 +38,8 @@ export function mountPairingCodes(app: OpenAPIHono<AppEnv>): void {
   app.post(route.path, async (c) => {
     await readJsonBody(c.req.raw, emptySchema, { optional: true });
     const origin = originOf(c);
+    // A machine sees what people write: no session that lies around somewhere may let one in.
+    if (accountOf(c).session) await requireFresh(c);
     const { code, expiresAt } = await issueCode(database(c.env.DB), "pairing", accountOf(c));
     await audit(c, "pairing_code_made");
     const result: z.infer<typeof pairingCodeSchema> = { code, url: `${origin}/j/${code}`, expiresAt };

@@ -28,7 +28,7 @@ export function mountPasskeys(app: Hono<AppEnv>): void {
     const { userId, userName } = accountOf(c);
     const passkeys = await listPasskeys(db, userId);
     if (passkeys.length >= CREDENTIAL_LIMITS.passkeys) {
-      throw new PorchlightError("invalid_request", `${CREDENTIAL_LIMITS.passkeys} passkeys are the most. Remove one.`);
+      throw tooMany();
     }
     const options = await registrationOptions(party, { id: userId, name: userName, passkeys });
     await beginCeremony(db, "add", options.challenge, { subject: userId });
@@ -46,7 +46,7 @@ export function mountPasskeys(app: Hono<AppEnv>): void {
     // An authenticator chooses the id: one that is known belongs to whom it belonged before.
     if (await findPasskey(db, passkey.id))
       throw new PorchlightError("passkey_rejected", "This passkey is known already.");
-    await addPasskey(db, userId, passkey, Date.now());
+    if (!(await addPasskey(db, userId, passkey, CREDENTIAL_LIMITS.passkeys, Date.now()))) throw tooMany();
     await audit(c, "passkey_added", { target: name });
     return c.json({ id: passkey.id }, 201);
   });
@@ -71,6 +71,10 @@ export function mountPasskeys(app: Hono<AppEnv>): void {
     await audit(c, "passkey_removed", { target: passkey.name });
     return c.body(null, 204);
   });
+}
+
+function tooMany(): PorchlightError {
+  return new PorchlightError("invalid_request", `${CREDENTIAL_LIMITS.passkeys} passkeys are the most. Remove one.`);
 }
 
 function notYours(): PorchlightError {

@@ -1,4 +1,4 @@
-import { and, asc, count, desc, eq, gt, isNull, lt, or, sql } from "drizzle-orm";
+import { and, asc, desc, eq, getTableColumns, gt, isNull, lt, or, sql } from "drizzle-orm";
 import type { Database } from "./database.ts";
 import { apiKeys, users } from "./schema.ts";
 
@@ -33,15 +33,15 @@ export async function touchApiKey(db: Database, id: string, nowMs: number, every
     .where(and(eq(apiKeys.id, id), or(isNull(apiKeys.lastUsedAt), lt(apiKeys.lastUsedAt, nowMs - everyMs))));
 }
 
-/** Keeps a new key, unless its person has `atMost` already: returns whether it did. */
-export async function putApiKey(db: Database, key: typeof apiKeys.$inferInsert, atMost: number): Promise<boolean> {
-  const [held] = await db
-    .select({ keys: count() })
-    .from(apiKeys)
-    .where(and(eq(apiKeys.userId, key.userId ?? ""), isNull(apiKeys.revokedAt)));
-  if ((held?.keys ?? 0) >= atMost) return false;
-  await db.insert(apiKeys).values(key);
-  return true;
+/** Keeps a new key, unless its person has `atMost` already: returns whether it did. One statement: many at once get no more. */
+export async function putApiKey(db: Database, key: ApiKeyRow, atMost: number): Promise<boolean> {
+  const values = Object.keys(getTableColumns(apiKeys)).map((name) => sql`${key[name as keyof ApiKeyRow]}`); // its own columns
+  const held = sql`(SELECT count(*) FROM ${apiKeys} WHERE ${apiKeys.userId} = ${key.userId} AND ${apiKeys.revokedAt} IS NULL)`;
+  const kept = await db
+    .insert(apiKeys)
+    .select(sql`SELECT ${sql.join(values, sql`, `)} WHERE ${held} < ${atMost}`)
+    .returning({ id: apiKeys.id });
+  return kept.length > 0;
 }
 
 /** The keys of a household, or of one person of it, that were not revoked; the newest first, with whose each is. */

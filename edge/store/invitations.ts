@@ -2,10 +2,15 @@ import { and, desc, eq, gt, sql } from "drizzle-orm";
 import type { Database } from "./database.ts";
 import { insertPasskeyFor, type NewPasskey } from "./passkeys.ts";
 import { invitations, users } from "./schema.ts";
+import { isStillOwner } from "./users.ts";
 
 export async function putInvitation(db: Database, invitation: typeof invitations.$inferInsert): Promise<void> {
   await db.insert(invitations).values(invitation);
 }
+
+/** An invitation that may still be used: it is in time, and whoever made it may still make some. */
+const isGood = (hash: string, nowMs: number) =>
+  and(eq(invitations.hash, hash), gt(invitations.expiresAt, nowMs), isStillOwner(invitations.createdBy));
 
 /** An invitation that may still be used, without using it up. */
 export async function findInvitation(db: Database, hash: string, nowMs: number) {
@@ -13,7 +18,7 @@ export async function findInvitation(db: Database, hash: string, nowMs: number) 
     .select({ accountId: invitations.accountId, role: invitations.role, invitedBy: users.name })
     .from(invitations)
     .innerJoin(users, eq(users.id, invitations.createdBy))
-    .where(and(eq(invitations.hash, hash), gt(invitations.expiresAt, nowMs)))
+    .where(isGood(hash, nowMs))
     .limit(1);
   return found;
 }
@@ -50,7 +55,7 @@ export async function acceptInvitation(
   person: { id: string; name: string; passkey: NewPasskey },
   nowMs: number,
 ): Promise<{ accountId: string } | undefined> {
-  const good = and(eq(invitations.hash, hash), gt(invitations.expiresAt, nowMs));
+  const good = isGood(hash, nowMs);
   const [, , taken] = await db.batch([
     db.insert(users).select(
       sql`SELECT ${person.id}, ${invitations.accountId}, ${person.name}, ${invitations.role}, NULL, ${nowMs}

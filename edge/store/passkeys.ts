@@ -16,8 +16,23 @@ export function insertPasskeyFor(db: Database, userId: string, passkey: NewPassk
   );
 }
 
-export async function addPasskey(db: Database, userId: string, passkey: NewPasskey, nowMs: number): Promise<void> {
-  await insertPasskeyFor(db, userId, passkey, nowMs);
+/** Adds a passkey, and takes it out again if its person then has more than `atMost`: of many at once no more stay. */
+export async function addPasskey(
+  db: Database,
+  userId: string,
+  passkey: NewPasskey,
+  atMost: number,
+  nowMs: number,
+): Promise<boolean> {
+  const tooMany = sql`(SELECT count(*) FROM ${passkeys} AS its WHERE its.user_id = ${userId}) > ${atMost}`;
+  const [, removed] = await db.batch([
+    insertPasskeyFor(db, userId, passkey, nowMs),
+    db
+      .delete(passkeys)
+      .where(and(eq(passkeys.id, passkey.id), tooMany))
+      .returning({ id: passkeys.id }),
+  ]);
+  return removed.length === 0;
 }
 
 export async function findPasskey(db: Database, id: string) {

@@ -1,4 +1,4 @@
-import { and, asc, count, eq, ne, sql } from "drizzle-orm";
+import { and, asc, type Column, count, eq, ne, sql } from "drizzle-orm";
 import type { Role } from "../access/roles.ts";
 import type { Database } from "./database.ts";
 import { passkeys, users } from "./schema.ts";
@@ -45,6 +45,13 @@ export async function renameUser(db: Database, id: string, name: string): Promis
     .returning({ id: users.id });
   return renamed.length > 0;
 }
+
+/**
+ * That the person of this column is an owner: the condition under which what an owner gave out is good. Who was one might otherwise
+ * keep a way back in.
+ */
+export const isStillOwner = (userId: Column) =>
+  sql`EXISTS (SELECT 1 FROM ${users} AS maker WHERE maker.id = ${userId} AND maker.role = 'owner')`;
 
 /** Another owner than `id` in the household: the condition under which an owner may go. */
 const anotherOwner = (accountId: string, id: string) =>
