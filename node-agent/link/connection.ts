@@ -4,6 +4,7 @@ import { type AgentClaims, type AgentHandshake, agentHandshakeStep } from "../..
 import { CLOSE_CODES } from "../../shared/protocol/close-codes.ts";
 import type { Welcome } from "../../shared/protocol/handshake.ts";
 import { PROTOCOL_LIMITS } from "../../shared/protocol/limits.ts";
+import type { ControlMessage } from "../../shared/protocol/messages.ts";
 import { ProtocolError } from "../../shared/protocol/protocol-error.ts";
 import { createSession } from "../../shared/protocol/session.ts";
 import type { ProtocolStream, Session } from "../../shared/protocol/types.ts";
@@ -15,6 +16,8 @@ export interface ConnectionOptions {
   claims: AgentClaims;
   timing: HeartbeatTiming & { handshakeTimeoutMs: number };
   onStream(stream: ProtocolStream): void;
+  /** The edge asks something of the machine. Must not throw. */
+  onControl(message: ControlMessage): void;
   /** The handshake is done: the session takes control messages from now on. */
   onWelcome(session: Session, welcome: Welcome): void;
 }
@@ -181,7 +184,7 @@ export class Connection {
       },
       limits: welcome.limits,
       onStream: (stream) => this.#options.onStream(stream),
-      onControl: () => undefined, // No control message of the edge means anything to an agent yet.
+      onControl: (message) => this.#options.onControl(message),
     });
     this.#options.onWelcome(this.#session, welcome);
   }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { InferenceBackend } from "../../shared/inference/backend.ts";
 import { isRetriedClose } from "../../shared/protocol/close-codes.ts";
 import { PROTOCOL_LIMITS } from "../../shared/protocol/limits.ts";
-import type { StatusMessage } from "../../shared/protocol/messages.ts";
+import type { ControlMessage, StatusMessage } from "../../shared/protocol/messages.ts";
 import type { ProtocolStream, Session } from "../../shared/protocol/types.ts";
 import { Backoff, type BackoffTiming } from "./backoff.ts";
 import { Connection } from "./connection.ts";
@@ -29,6 +29,8 @@ export interface LinkOptions {
   status(): StatusMessage;
   /** Called on every change. Must not throw. */
   onState(state: LinkState): void;
+  /** What the edge asks of the machine. Must not throw. */
+  onControl?(message: ControlMessage): void;
   /** In place of the protocol's times. */
   timing?: Partial<LinkTiming>;
 }
@@ -75,6 +77,11 @@ export class Link {
     await this.#running;
   }
 
+  /** Requests that are being answered. */
+  get serving(): number {
+    return this.#serving.size;
+  }
+
   /** Tells the edge the status again; does nothing while offline (it is told anyway on coming back). */
   announce(): void {
     this.#session?.control(fitStatus(this.#options.status()));
@@ -114,6 +121,7 @@ export class Link {
       },
       timing: this.#timing,
       onStream: (stream) => this.#serve(stream),
+      onControl: (message) => this.#options.onControl?.(message),
       onWelcome: (session) => {
         this.#session = session;
         this.announce();

@@ -16,8 +16,8 @@ const ANSWER_ALPHA = 0.1;
 const TIMED_TOKENS = 8;
 const TIMED_PROMPT_TOKENS = 32;
 
-/** What was learned is written down this long after: every answer of the object waits for its writes. */
-const FLUSH_MS = 2_000;
+/** What was learned is written down this long after, much at once: every answer of the object waits for its writes, and its hibernation for timers. */
+const FLUSH_MS = 100;
 
 /** A request, as far as the choice of a machine goes. */
 export interface Demand extends Needs {
