@@ -38,6 +38,8 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "GET /v1/models/:model{.+}": MODELS,
   "POST /v1/chat/completions": INFERENCE,
   "POST /v1/embeddings": INFERENCE,
+  "POST /v1/messages": INFERENCE,
+  "POST /v1/messages/count_tokens": INFERENCE,
 
   // Machines.
   "GET /api/agents": { role: "viewer", scopes: ["agents:read"] },

@@ -1,5 +1,5 @@
 import type { Context, MiddlewareHandler } from "hono";
-import { bearerToken } from "../../shared/api/headers.ts";
+import { apiKeyOf, showsApiKey } from "../../shared/api/headers.ts";
 import { PorchlightError } from "../../shared/errors.ts";
 import { isApiKey } from "../credentials/api-key.ts";
 import { keyCache, keyMissCache } from "../credentials/key-cache.ts";
@@ -19,7 +19,7 @@ import { requireSameOrigin } from "./same-origin.ts";
  * wrong is never made up for by a cookie.
  */
 export const authenticate: MiddlewareHandler<AppEnv> = async (c, next) => {
-  const account = c.req.header("authorization") === undefined ? await bySession(c) : await byKey(c);
+  const account = showsApiKey(c) ? await byKey(c) : await bySession(c);
   if (account) c.set("account", account);
   await next();
 };
@@ -45,7 +45,7 @@ export function sessionOf(c: Context<AppEnv>): NonNullable<Account["session"]> {
 }
 
 async function byKey(c: Context<AppEnv>): Promise<Account | null> {
-  const token = bearerToken(c);
+  const token = apiKeyOf(c);
   if (token === undefined || !isApiKey(token)) return null;
   const hash = await hashSecret(token);
   const now = Date.now();

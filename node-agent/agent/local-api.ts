@@ -5,7 +5,7 @@ import { getRequestListener } from "@hono/node-server";
 import type { MiddlewareHandler } from "hono";
 import { PorchlightError } from "../../shared/errors.ts";
 import type { InferenceBackend } from "../../shared/inference/backend.ts";
-import { bearerToken } from "../../shared/api/headers.ts";
+import { apiKeyOf } from "../../shared/api/headers.ts";
 import { createInferenceApi } from "../../shared/api/inference-api.ts";
 import type { AgentStatus } from "./agent-status.ts";
 import { writePrivateFile } from "../data-folder.ts";
@@ -34,7 +34,7 @@ export async function startLocalApi(options: {
     if (!HOSTS.test(c.req.header("host") ?? "")) {
       throw new PorchlightError("forbidden", "This address answers to localhost and 127.0.0.1 only.");
     }
-    if (!sameSecret(bearerToken(c) ?? "", options.key)) throw new PorchlightError("invalid_api_key");
+    if (!sameSecret(apiKeyOf(c) ?? "", options.key)) throw new PorchlightError("invalid_api_key");
     await next();
   };
   const app = createInferenceApi({ backend: () => options.backend, authorize });

@@ -18,6 +18,11 @@ export function jsonBody<Schema extends z.ZodType>(schema: Schema, required = tr
 
 /** The `responses` of a route that can fail in these ways; codes of one status share its entry. */
 export function errorResponses(...codes: ErrorCode[]) {
+  return errorResponsesIn(errorBodySchema, codes);
+}
+
+/** The same with the error object of another dialect. */
+export function errorResponsesIn(schema: z.ZodType, codes: readonly ErrorCode[]) {
   const sentences = new Map<number, string[]>();
   for (const code of codes) {
     const { status, message } = ERRORS[code];
@@ -26,7 +31,7 @@ export function errorResponses(...codes: ErrorCode[]) {
   return Object.fromEntries(
     [...sentences].map(([status, lines]) => [
       status,
-      { description: lines.join("\n\n"), content: jsonContent(errorBodySchema) },
+      { description: lines.join("\n\n"), content: jsonContent(schema) },
     ]),
   );
 }

@@ -2,8 +2,10 @@ import type { Context, ErrorHandler, NotFoundHandler } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { z } from "@hono/zod-openapi";
 import { type ErrorCode, PorchlightError } from "../errors.ts";
+import { anthropicError } from "./anthropic/errors.ts";
+import { type Dialect, dialectOf } from "./dialect.ts";
 
-/** OpenAI's error object: what every JSON route of this project answers when it fails. */
+/** OpenAI's error object: what every JSON route of this project answers when it fails, unless it is of another dialect. */
 export const errorBodySchema = z
   .object({
     error: z.object({
@@ -38,11 +40,16 @@ export function errorBody(error: PorchlightError): ErrorBody {
   return { error: { message: error.message, type, param: error.param ?? null, code: error.code } };
 }
 
-/** `error` as an HTTP response in OpenAI's shape. */
+const BODIES: Record<Dialect, (error: PorchlightError, c: Context) => object> = {
+  openai: errorBody,
+  anthropic: (error, c) => anthropicError(error, c.get("requestId")),
+};
+
+/** `error` as an HTTP response in the shape of the client's dialect; OpenAI's where no dialect is at home. */
 export function errorResponse(c: Context, error: PorchlightError): Response {
   if (error.retryAfterMs !== undefined) c.header("retry-after", String(Math.ceil(error.retryAfterMs / 1000)));
   if (error.status === 401) c.header("www-authenticate", 'Bearer realm="porchlight"');
-  return c.json(errorBody(error), error.status);
+  return c.json(BODIES[dialectOf(c)](error, c), error.status);
 }
 
 /** Any thrown value as ours. Hono's own exceptions keep their meaning, never their text. */

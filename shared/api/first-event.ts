@@ -3,15 +3,17 @@ import type { GenerateEvent } from "../inference/event.ts";
 import { orAborted } from "./abort.ts";
 
 type Result = IteratorResult<GenerateEvent>;
+type Progress = Extract<GenerateEvent, { type: "progress" }>;
 
 /**
  * Waits until a generation has begun, so that an error before its first token can still become an HTTP status: throws the
  * PorchlightError of an `error` that comes first, or `cancelled` on an abort. Waits at most `waitMs` (the model may be loading).
- * Returns the events from there on: none is lost, and none after the first is read ahead of the caller.
+ * Returns the events from there on: none is lost but the progress, which `onProgress` hears, and none after the first is read ahead
+ * of the caller.
  */
 export async function awaitFirstEvent(
   events: AsyncIterable<GenerateEvent>,
-  options: { waitMs: number; signal: AbortSignal },
+  options: { waitMs: number; signal: AbortSignal; onProgress?: (progress: Progress) => void },
 ): Promise<AsyncIterableIterator<GenerateEvent>> {
   const iterator = events[Symbol.asyncIterator]();
   const { promise: deadline, resolve } = Promise.withResolvers<undefined>();
@@ -21,7 +23,10 @@ export async function awaitFirstEvent(
       const next = iterator.next();
       const result = await orAborted(Promise.race([next, deadline]), options.signal);
       if (result === undefined) return resume(iterator, next);
-      if (!result.done && result.value.type === "progress") continue;
+      if (!result.done && result.value.type === "progress") {
+        options.onProgress?.(result.value);
+        continue;
+      }
       if (!result.done && result.value.type === "error") throw PorchlightError.fromWire(result.value.error);
       return resume(iterator, Promise.resolve(result));
     }

@@ -1,6 +1,8 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context, Env, MiddlewareHandler } from "hono";
 import type { InferenceBackend } from "../inference/backend.ts";
+import { mountCountTokens } from "./anthropic/count-tokens-route.ts";
+import { mountMessages } from "./anthropic/messages-route.ts";
 import { registerSecurity } from "./document.ts";
 import { onApiError, onApiNotFound } from "./errors.ts";
 import { identifyRequest, limitHeaders } from "./headers.ts";
@@ -17,7 +19,7 @@ export interface InferenceApiOptions<E extends Env> {
 }
 
 /**
- * The inference API: complete in itself (ids, limits, errors in OpenAI's shape), and mountable in a larger app with
+ * The inference API: complete in itself (ids, limits, errors in the shape of each dialect), and mountable in a larger app with
  * `app.route("/", api)`, whose onError it does not need.
  */
 export function createInferenceApi<E extends Env = Env>(options: InferenceApiOptions<E>): OpenAPIHono<E> {
@@ -30,6 +32,8 @@ export function createInferenceApi<E extends Env = Env>(options: InferenceApiOpt
   mountModels(api, options.backend);
   mountChat(api, options.backend);
   mountEmbeddings(api, options.backend);
+  mountMessages(api, options.backend);
+  mountCountTokens(api, options.backend);
   refuseOtherMethods(api);
   return api;
 }

@@ -15,7 +15,7 @@ const READY_TURNS = 16;
 const TURN = Promise.resolve();
 
 const encoder = new TextEncoder();
-const KEEP_ALIVE = encoder.encode(": keep-alive\n\n");
+const COMMENT = ": keep-alive\n\n";
 
 export interface EventStreamOptions<Event> {
   /** The text of one event; may be empty. */
@@ -25,6 +25,8 @@ export interface EventStreamOptions<Event> {
   /** What comes after the last event. */
   end(): string;
   keepAliveMs: number;
+  /** What is sent when there has been nothing to send for so long; absent: a comment. */
+  keepAlive?: string;
   /** The client went away: stop whatever makes the events. */
   onCancel(): void;
 }
@@ -38,7 +40,7 @@ export function eventStream<Event>(
   options: EventStreamOptions<Event>,
 ): ReadableStream<Uint8Array> {
   const source = new ReadyReader(events);
-  const keepAlive = new KeepAlive(options.keepAliveMs);
+  const keepAlive = new KeepAlive(options.keepAliveMs, options.keepAlive ?? COMMENT);
   return new ReadableStream<Uint8Array>(
     {
       start: (controller) => keepAlive.start(controller),
@@ -115,23 +117,25 @@ class ReadyReader<Event> {
   }
 }
 
-/** Sends a comment when a client has waited for `pauseMs`, and again after each further pause. */
+/** Sends a sign of life when a client has waited for `pauseMs`, and again after each further pause. */
 class KeepAlive {
-  /** Whether the client has taken all there was: only then may a comment go in between. */
+  /** Whether the client has taken all there was: only then may it go in between. */
   waiting = false;
   lastWriteMs = Date.now();
   readonly #pauseMs: number;
+  readonly #text: Uint8Array;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(pauseMs: number) {
+  constructor(pauseMs: number, text: string) {
     this.#pauseMs = pauseMs;
+    this.#text = encoder.encode(text);
   }
 
   start(controller: ReadableStreamDefaultController<Uint8Array>): void {
     this.#timer = setTimeout(
       () => {
         if (Date.now() - this.lastWriteMs >= this.#pauseMs) {
-          if (this.waiting) controller.enqueue(KEEP_ALIVE);
+          if (this.waiting) controller.enqueue(this.#text);
           this.lastWriteMs = Date.now();
         }
         this.start(controller);

@@ -3,6 +3,8 @@ import type { Context, Env } from "hono";
 import { PorchlightError } from "../../errors.ts";
 import type { InferenceBackend, ListedModel } from "../../inference/backend.ts";
 import { modelTaskSchema, quantizationSchema } from "../../inference/model.ts";
+import { anthropicModelListSchema, toAnthropicModel, toModelPage } from "../anthropic/models.ts";
+import { dialectOf } from "../dialect.ts";
 import { errorResponses, jsonContent, registerRoute } from "../document.ts";
 
 const modelSchema = z
@@ -46,10 +48,16 @@ const listRoute = createRoute({
   operationId: "listModels",
   tags: ["Models"],
   summary: "List the models there are",
+  description: "In Anthropic's shape, with its pages, where the request has the header `anthropic-version`.",
   responses: {
     200: {
       description: "Every model of every machine.",
-      content: jsonContent(z.object({ object: z.literal("list"), data: z.array(modelSchema) }).openapi("ModelList")),
+      content: jsonContent(
+        z.union([
+          z.object({ object: z.literal("list"), data: z.array(modelSchema) }).openapi("ModelList"),
+          anthropicModelListSchema,
+        ]),
+      ),
     },
     ...errorResponses("invalid_api_key"),
   },
@@ -73,6 +81,7 @@ export function mountModels<E extends Env>(app: OpenAPIHono<E>, backend: (c: Con
   registerRoute(app, listRoute);
   app.get(listRoute.path, async (c) => {
     const models = await backend(c).listModels();
+    if (dialectOf(c) === "anthropic") return c.json(toModelPage(models, c.req.query()), 200);
     return c.json({ object: "list" as const, data: models.map(toModel) }, 200);
   });
   registerRoute(app, oneRoute);
@@ -81,7 +90,7 @@ export function mountModels<E extends Env>(app: OpenAPIHono<E>, backend: (c: Con
     const name = c.req.param("model");
     const model = (await backend(c).listModels()).find((candidate) => candidate.name === name);
     if (!model) throw unknownModel(name);
-    return c.json(toModel(model), 200);
+    return c.json(dialectOf(c) === "anthropic" ? toAnthropicModel(model) : toModel(model), 200);
   });
 }
 

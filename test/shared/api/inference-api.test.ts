@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Hono } from "hono";
 import { openApiDocument } from "../../../shared/api/document.ts";
-import { bearerToken } from "../../../shared/api/headers.ts";
+import { apiKeyOf } from "../../../shared/api/headers.ts";
 import { createInferenceApi } from "../../../shared/api/inference-api.ts";
 import { isDeeperThan } from "../../../shared/api/json-depth.ts";
 import { API_LIMITS } from "../../../shared/api/limits.ts";
@@ -73,7 +73,7 @@ describe("any request", () => {
         throw new Error("reached the backend");
       },
       authorize: async (c, next) => {
-        if (bearerToken(c) !== "right") throw new PorchlightError("invalid_api_key");
+        if (apiKeyOf(c) !== "right") throw new PorchlightError("invalid_api_key");
         await next();
       },
     });
@@ -161,6 +161,8 @@ describe("the document", () => {
       "/v1/models/{model}",
       "/v1/chat/completions",
       "/v1/embeddings",
+      "/v1/messages",
+      "/v1/messages/count_tokens",
     ]);
     expect(document.components?.securitySchemes).toMatchObject({ apiKey: { type: "http", scheme: "bearer" } });
     const schemas = document.components?.schemas ?? {};

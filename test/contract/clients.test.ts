@@ -1,0 +1,34 @@
+import { afterAll, beforeAll, describe, it } from "vitest";
+import { loadLocalKey } from "../../node-agent/agent/local-api.ts";
+import { anthropicChecks } from "../support/clients/anthropic.ts";
+import type { Checks, Place } from "../support/clients/place.ts";
+import { referenceFolder } from "../support/embedding-vectors.ts";
+import { engineLoad } from "../support/engine-load.ts";
+import { startStack, type TestStack } from "../support/stack.ts";
+
+/** Client packages as they are published, against real processes with the starter model. */
+const CLIENTS: Record<string, Checks> = {
+  "@anthropic-ai/sdk": anthropicChecks,
+};
+
+let stack: TestStack;
+const places: Record<string, Place> = {};
+beforeAll(async () => {
+  stack = await startStack({ vectors: referenceFolder("bert-mean") });
+  const running = async () => (await engineLoad(stack.localUrl, stack.folder.localKey)).running;
+  places["through the edge"] = { origin: stack.origin, apiKey: stack.apiKey, running };
+  places["at home"] = { origin: stack.localUrl, apiKey: await loadLocalKey(stack.folder.localKey), running };
+});
+afterAll(async () => {
+  await stack?.stop();
+});
+
+for (const [client, checks] of Object.entries(CLIENTS)) {
+  describe.each(["through the edge", "at home"])(`${client}, %s`, (where) => {
+    it.each(Object.entries(checks))("%s", async (_feature, check) => {
+      const place = places[where];
+      if (place === undefined) throw new Error(`nothing runs ${where}`);
+      await check(place);
+    });
+  });
+}
