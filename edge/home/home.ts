@@ -5,7 +5,7 @@ import { encodeWelcome } from "../../shared/protocol/edge-handshake.ts";
 import type { ProtocolStream } from "../../shared/protocol/types.ts";
 import type { Caller } from "../credentials/key-grant.ts";
 import type { EdgeBindings } from "../env.ts";
-import { touchAgent } from "../store/agents.ts";
+import { findAgent, touchAgent } from "../store/agents.ts";
 import { database } from "../store/database.ts";
 import { VERSION } from "../version.ts";
 import { AgentTable } from "./agent-table.ts";
@@ -96,12 +96,24 @@ export class Home extends DurableObject<EdgeBindings> {
     const attachment = readAttachment(socket);
     if (attachment.phase !== "handshake") return;
     const protocol = await takeProof(socket, attachment, message);
-    if (protocol === undefined) return;
     const { agentId } = attachment.handshake;
+    if (protocol === undefined || !(await this.#mayCome(socket, agentId))) return;
     const generation = this.#agents.nextGeneration(agentId);
     this.#tunnels.open(socket, agentId, generation);
     sendBytes(socket, encodeWelcome({ protocol, limits: SESSION_LIMITS, generation, serverVersion: VERSION }));
     this.#noteSeen(agentId, LAST_SEEN_EVERY_MS);
+  }
+
+  /**
+   * The table of machines is read once more: between the Worker's look at it and this dial the machine may have been revoked, when it had
+   * no socket to close yet.
+   */
+  async #mayCome(socket: WebSocket, agentId: string): Promise<boolean> {
+    const agent = await findAgent(database(this.env.DB), agentId);
+    if (readAttachment(socket).phase !== "handshake") return false; // Closed meanwhile.
+    if (agent?.revokedAt === null) return true;
+    this.#tunnels.close(socket, CLOSE_CODES.revoked, "agent_revoked");
+    return false;
   }
 
   override webSocketClose(socket: WebSocket): void {
