@@ -39,7 +39,7 @@ export default defineConfig({
           name: "node",
           // Modules are loaded once per worker: no test here leaves anything in them.
           isolate: false,
-          include: ["test/{shared,node-agent,contract}/**/*.test.ts"],
+          include: ["test/{shared,node-agent,contract,sim}/**/*.test.ts"],
           testTimeout: 30_000,
           hookTimeout: 60_000,
         },

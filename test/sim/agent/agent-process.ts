@@ -1,0 +1,116 @@
+import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
+import { createLink, type Link, type LinkState } from "../../../node-agent/link/link.ts";
+import type { PairedIdentity } from "../../../node-agent/link/identity.ts";
+import type { StatusMessage } from "../../../shared/protocol/messages.ts";
+import type { Kernel, Process } from "../kernel/kernel.ts";
+import { Random } from "../kernel/random.ts";
+import { MODEL } from "./script.ts";
+import { type Busy, scriptedBackend } from "./scripted-backend.ts";
+
+/** Where the world's agents were paired. */
+export const ORIGIN = "https://door.example";
+
+/** PKCS #8 of an Ed25519 key up to its 32 bytes (RFC 8410). */
+const PKCS8_PREFIX = Buffer.from("302e020100300506032b657004220420", "hex");
+
+/** A paired machine: what outlives its processes. */
+export interface Machine {
+  id: string;
+  privateKey: KeyObject;
+  /** Base64url of the raw 32 bytes. */
+  publicKey: string;
+}
+
+const machines = new Map<number, Machine>();
+
+/** The n-th machine: the same keys in every run, since making them is not what is tried here. */
+export function machineOf(n: number): Machine {
+  const known = machines.get(n) ?? makeMachine(n);
+  machines.set(n, known);
+  return known;
+}
+
+function makeMachine(n: number): Machine {
+  const secret = new Uint8Array(32);
+  new Random(n, "machine").fillBytes(secret);
+  const privateKey = createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, secret]), format: "der", type: "pkcs8" });
+  const raw = createPublicKey(privateKey).export({ format: "der", type: "spki" }).subarray(-32);
+  return { id: `agent-${n}`, privateKey, publicKey: raw.toString("base64url") };
+}
+
+/** One life of an agent's process: the real link over the world's network, with a scripted engine behind it. */
+export class AgentProcess {
+  readonly machine: Machine;
+  readonly process: Process;
+  readonly busy: Busy = new Set();
+  state: LinkState = { state: "offline", reason: "" };
+  /** Set once a stop is complete: what is left of the process may be killed. */
+  stopped = false;
+  readonly #kernel: Kernel;
+  #link: Link | undefined;
+
+  constructor(kernel: Kernel, random: Random, machine: Machine, life: number, skewMs: number) {
+    this.#kernel = kernel;
+    this.machine = machine;
+    this.process = kernel.spawn(`${machine.id}.${life}`, skewMs);
+    kernel.plan(this.process, random.fraction() * 100, () => this.#start(random));
+  }
+
+  /** Stops as a person stops it; may run into a kill. */
+  stop(): void {
+    this.#kernel.plan(this.process, 0, () => {
+      void this.#stop();
+    });
+  }
+
+  async #stop(): Promise<void> {
+    await this.#link?.stop();
+    this.stopped = true;
+  }
+
+  #start(random: Random): void {
+    this.#link = createLink({
+      tunnelUrl: "wss://door.example/tunnel",
+      origin: ORIGIN,
+      identity: this.#identity(),
+      backend: scriptedBackend(this.#kernel, random, this.busy),
+      status: () => this.#status(),
+      onState: (state) => {
+        this.state = state;
+        this.#kernel.trace(`link is ${state.state}: ${state.reason}`);
+      },
+    });
+    this.#link.start();
+  }
+
+  #identity(): PairedIdentity {
+    const { id, publicKey, privateKey } = this.machine;
+    return {
+      path: "",
+      publicKey,
+      // What virtual-crypto.ts signs with.
+      privateKey: { key: privateKey } as unknown as PairedIdentity["privateKey"],
+      pairing: { agentId: id, origin: ORIGIN, tunnelUrl: "wss://door.example/tunnel" },
+    };
+  }
+
+  #status(): StatusMessage {
+    return {
+      type: "status",
+      agentVersion: "0.0.0-sim",
+      machine: { name: this.machine.id, os: "sim", arch: "sim", cpu: "sim", cores: 1, memoryBytes: 1 << 30 },
+      models: [
+        {
+          name: MODEL,
+          task: "generate",
+          contextLength: 100_000,
+          architecture: "scripted",
+          quantization: "int4",
+          parameters: 1,
+          createdAt: 0,
+          loaded: true,
+        },
+      ],
+    };
+  }
+}

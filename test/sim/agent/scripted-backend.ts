@@ -1,0 +1,63 @@
+import type { InferenceBackend } from "../../../shared/inference/backend.ts";
+import type { GenerateEvent } from "../../../shared/inference/event.ts";
+import type { GenerateRequest } from "../../../shared/inference/request.ts";
+import { PorchlightError } from "../../../shared/errors.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import type { Random } from "../kernel/random.ts";
+import { eventsOf, scriptOf } from "./script.ts";
+
+/** What one engine is busy with: empty when nobody wants anything of it. */
+export type Busy = Set<string>;
+
+/** An engine without a model: what it answers follows from the request, when it does so from the seed. */
+export function scriptedBackend(kernel: Kernel, random: Random, busy: Busy): InferenceBackend {
+  return {
+    listModels: async () => [],
+    embed: async () => {
+      throw new PorchlightError("model_task_mismatch");
+    },
+    generate: (request, signal) => generate(kernel, random, busy, request, signal),
+  };
+}
+
+async function* generate(
+  kernel: Kernel,
+  random: Random,
+  busy: Busy,
+  request: GenerateRequest,
+  signal: AbortSignal,
+): AsyncGenerator<GenerateEvent> {
+  const script = scriptOf(request);
+  const key = `${script.id}#${random.uint32()}`;
+  busy.add(key);
+  kernel.trace(`engine begins ${script.id}`);
+  try {
+    if (random.chance(0.3)) yield { type: "progress", stage: "loading" };
+    if (await pause(random.fraction() * 2 * script.gapMs, signal)) return;
+    for (const event of eventsOf(script)) {
+      yield event;
+      // Several tokens often end at once.
+      if (event.type === "text" && random.chance(0.7)) {
+        if (await pause(random.fraction() * 2 * script.gapMs, signal)) return;
+      }
+      if (signal.aborted) return;
+    }
+  } finally {
+    busy.delete(key);
+    kernel.trace(`engine ends ${script.id}`);
+  }
+}
+
+/** Returns whether it was called off. */
+function pause(ms: number, signal: AbortSignal): Promise<boolean> {
+  if (signal.aborted) return Promise.resolve(true);
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve(signal.aborted);
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener("abort", done, { once: true });
+  });
+}

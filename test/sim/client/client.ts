@@ -1,0 +1,111 @@
+import type { GenerateEvent } from "../../../shared/inference/event.ts";
+import { ENGINE_ERROR, eventsOf, requestOf, type Script } from "../agent/script.ts";
+import type { Caller, Product } from "../edge/product.ts";
+import type { Kernel, Process } from "../kernel/kernel.ts";
+import type { Random } from "../kernel/random.ts";
+
+/** How a client behaves in one request. */
+export interface Manner {
+  /** Chance of a pause before each next event, and how long at most. */
+  pauseChance: number;
+  pauseMs: number;
+  /** Leaves once it has seen so many events. */
+  leavesAfter?: number;
+}
+
+/** How a request came out. */
+export interface Outcome {
+  requestId: string;
+  script: Script;
+  callerId: string;
+  startedAtMs: number;
+  endedAtMs: number | undefined;
+  /** Of those that are numbered: all but `progress`. */
+  events: GenerateEvent[];
+  ended: "running" | "finish" | "error" | "left";
+  errorCode: string | undefined;
+}
+
+export interface ClientOptions {
+  kernel: Kernel;
+  random: Random;
+  product: Product;
+  /** The Home object as a Worker sees it. */
+  home: unknown;
+  requestId: string;
+  caller: Caller;
+  script: Script;
+  manner: Manner;
+  maxTokens?: number;
+}
+
+/** Asks for one generation through the Worker's own code, and reads it in the given manner. */
+export function askOnce(options: ClientOptions): Outcome {
+  const { kernel, requestId, script, caller } = options;
+  const outcome: Outcome = {
+    requestId,
+    script,
+    callerId: caller.id,
+    startedAtMs: kernel.nowMs,
+    endedAtMs: undefined,
+    events: [],
+    ended: "running",
+    errorCode: undefined,
+  };
+  const process = kernel.spawn(`client ${requestId}`);
+  kernel.plan(process, 0, () => {
+    read(options, outcome, process).catch((error: unknown) => kernel.fail(error));
+  });
+  return outcome;
+}
+
+async function read(options: ClientOptions, outcome: Outcome, process: Process): Promise<void> {
+  const { kernel, random, product, home, requestId, caller, script, manner, maxTokens } = options;
+  const from = { requestId, caller, priority: "normal", models: null, onHeaders: () => undefined } as const;
+  const backend = product.homeBackend(home, from);
+  const abort = new AbortController();
+  kernel.trace(`asks for ${script.id}`);
+  for await (const event of backend.generate(requestOf(script, maxTokens), abort.signal)) {
+    note(outcome, event);
+    if (
+      outcome.ended === "running" &&
+      manner.leavesAfter !== undefined &&
+      outcome.events.length >= manner.leavesAfter
+    ) {
+      outcome.ended = "left";
+      if (random.chance(0.5)) break;
+      abort.abort();
+    }
+    if (random.chance(manner.pauseChance)) await sleep(random.fraction() * manner.pauseMs);
+  }
+  outcome.endedAtMs = kernel.nowMs;
+  kernel.trace(`has ${outcome.events.length} events of ${script.id}: ${outcome.ended} ${outcome.errorCode ?? ""}`);
+  kernel.kill(process);
+}
+
+function note(outcome: Outcome, event: GenerateEvent): void {
+  if (event.type === "progress" || outcome.ended === "left") return;
+  if (event.type === "finish" || event.type === "error") outcome.ended = event.type;
+  if (event.type === "error") outcome.errorCode = event.error.code;
+  // Only the engine's own errors are of the answer.
+  if (event.type !== "error" || event.error.code === ENGINE_ERROR) outcome.events.push(event);
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** What is wrong with the events that came, as a sentence; undefined: nothing. They must be the answer's, from its first on. */
+export function whatIsWrong({ script, events, ended }: Outcome): string | undefined {
+  const expected = eventsOf(script);
+  const wrong = events.findIndex((event, n) => JSON.stringify(event) !== JSON.stringify(expected[n]));
+  if (wrong >= 0) {
+    return `event ${wrong} of ${script.id} is ${show(events[wrong])} in place of ${show(expected[wrong])}`;
+  }
+  if (ended === "finish" && events.length !== expected.length) return `${script.id} ends after ${events.length} events`;
+  return undefined;
+}
+
+function show(event: GenerateEvent | undefined): string {
+  return JSON.stringify(event)?.slice(0, 120) ?? "nothing";
+}

@@ -1,0 +1,50 @@
+import type { InferenceBackend } from "../../../shared/inference/backend.ts";
+import type { HostedObject } from "./object-host.ts";
+
+/** Who asks, as the edge's modules take it. */
+export interface Caller {
+  id: string;
+  version: number;
+  limits: { requestsPerMinute: number | null; tokensPerDay: number | null; nodeSecondsPerDay: number | null };
+}
+
+/** What the world calls on the Home object beyond what the runtime does. */
+export interface HomeObject extends HostedObject {
+  agents(): unknown;
+  revoke(agentId: string): unknown;
+  keyChanged(caller: Caller): unknown;
+  keyRevoked(id: string): unknown;
+}
+
+interface HomeModule {
+  Home: new (ctx: unknown, env: unknown) => HomeObject;
+}
+
+interface DialModule {
+  encodeDial(dial: { agentId: string; publicKey: string; origin: string }): Request;
+}
+
+interface BackendModule {
+  homeBackend(
+    home: unknown,
+    from: {
+      requestId: string;
+      caller: Caller;
+      priority: "normal";
+      models: null;
+      onHeaders(headers: Headers): void;
+    },
+  ): InferenceBackend;
+}
+
+/** The edge's modules that are simulated. */
+export type Product = HomeModule & DialModule & BackendModule;
+
+/**
+ * Loads them by address: their types are workerd's, which this program does not know, so what is used of them is written down above.
+ */
+export async function loadProduct(): Promise<Product> {
+  const load = (path: string) => import(new URL(`../../../edge/home/${path}`, import.meta.url).href);
+  const [home, dial, backend] = await Promise.all([load("home.ts"), load("dial.ts"), load("backend.ts")]);
+  return { Home: home.Home, encodeDial: dial.encodeDial, homeBackend: backend.homeBackend };
+}

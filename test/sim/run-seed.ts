@@ -1,0 +1,113 @@
+import type { Script } from "./agent/script.ts";
+import { checkAtRest } from "./checks/at-rest.ts";
+import { Always } from "./checks/always.ts";
+import { checkLimits } from "./checks/limits.ts";
+import type { Product } from "./edge/product.ts";
+import { enter } from "./kernel/globals.ts";
+import { Violation } from "./kernel/kernel.ts";
+import { Random } from "./kernel/random.ts";
+import { drawPlan, type Plan } from "./plan.ts";
+import { forgetSessions } from "./probes.ts";
+import { Chaos, LIMITED, UNLIMITED } from "./trouble.ts";
+import { World } from "./world.ts";
+
+/** How a run came out: `digest` is the same whenever the seed is. */
+export interface Run {
+  seed: number;
+  steps: number;
+  digest: string;
+  answers: number;
+  complete: number;
+  errors: string[];
+  failure: string | undefined;
+}
+
+/** After the trouble, everything must have ended by then. */
+const HEALING_MS = 15 * 60_000;
+/** Idle time in which what is to time out does. */
+const REST_MS = 3 * 60_000;
+
+/** Runs one seed. Rejects only if the simulator itself is broken. */
+export async function runSeed(seed: number, product: Product, onTrace?: (line: string) => void): Promise<Run> {
+  const random = new Random(seed, "plan");
+  const plan = drawPlan(seed, random);
+  const world = new World(seed, plan, product);
+  const { kernel } = world;
+  kernel.onTrace = onTrace;
+  forgetSessions();
+  enter(kernel);
+  const onRejection = (error: unknown): void => kernel.fail(error);
+  process.on("unhandledRejection", onRejection);
+  const realError = console.error;
+  console.error = (...words: unknown[]) => kernel.trace(`error: ${words.map(String).join(" ")}`);
+  let failure: string | undefined;
+  try {
+    await live(world, random);
+  } catch (error) {
+    failure = error instanceof Violation ? error.message : String(error instanceof Error ? error.stack : error);
+  } finally {
+    console.error = realError;
+    process.off("unhandledRejection", onRejection);
+    enter(undefined);
+    world.close();
+  }
+  const { outcomes } = world;
+  return {
+    seed,
+    steps: kernel.steps,
+    digest: kernel.digest,
+    answers: outcomes.length,
+    complete: outcomes.filter(({ ended }) => ended === "finish").length,
+    errors: outcomes.flatMap(({ errorCode }) => errorCode ?? []),
+    failure,
+  };
+}
+
+async function live(world: World, random: Random): Promise<void> {
+  const { kernel, plan } = world;
+  const always = new Always(world);
+  kernel.onStep = () => always.check();
+  kernel.trace(JSON.stringify(plan));
+  for (let n = 0; n < plan.agents; n++) world.startAgent(n);
+  new Chaos(world).begin();
+  for (let n = 0; n < plan.requests; n++) planRequest(world, random, n);
+  await kernel.run(plan.troubleMs);
+  kernel.become(world.root);
+  kernel.trace("heals");
+  world.heal();
+  const isOver = (): boolean =>
+    world.outcomes.length === plan.requests && world.outcomes.every(({ ended }) => ended !== "running");
+  await kernel.run(plan.troubleMs + HEALING_MS, isOver);
+  await kernel.run(kernel.nowMs + REST_MS);
+  kernel.become(world.root);
+  checkAtRest(world);
+  checkLimits(world);
+}
+
+function planRequest(world: World, random: Random, n: number): void {
+  const { kernel, plan } = world;
+  const script = drawScript(plan, random, `${kernel.seed}-${n}`);
+  const isSlow = random.chance(plan.slowShare);
+  const manner = {
+    pauseChance: isSlow ? 0.3 : 0,
+    pauseMs: random.spread(10, random.chance(0.1) ? 90_000 : 5_000),
+    ...(random.chance(plan.leavingShare) ? { leavesAfter: random.int(0, script.pieces) } : {}),
+  };
+  const caller = random.chance(plan.limitedShare) ? random.pick(LIMITED) : UNLIMITED;
+  const maxTokens = random.chance(0.5) ? random.int(1, 200) : undefined;
+  kernel.plan(world.root, 200 + random.fraction() * plan.troubleMs * 0.8, () => {
+    world.ask({ script, caller, manner, ...(maxTokens === undefined ? {} : { maxTokens }) });
+  });
+}
+
+function drawScript(plan: Plan, random: Random, id: string): Script {
+  const isLong = random.chance(plan.longShare);
+  const pieces = Math.round(random.spread(1, 60));
+  return {
+    id,
+    pieces,
+    characters: isLong ? 20_000 : 40,
+    gapMs: random.spread(1, 400),
+    ...(random.chance(0.1) ? { failsAt: random.int(0, pieces) } : {}),
+  };
+}

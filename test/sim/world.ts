@@ -1,0 +1,146 @@
+import { AgentProcess, machineOf } from "./agent/agent-process.ts";
+import type { Script } from "./agent/script.ts";
+import { connectSocketsTo } from "./agent/ws.ts";
+import { askOnce, type Outcome } from "./client/client.ts";
+import { Door } from "./edge/door.ts";
+import { VirtualDatabase } from "./edge/database.ts";
+import { ObjectHost } from "./edge/object-host.ts";
+import type { Caller, HomeObject, Product } from "./edge/product.ts";
+import { currentWorld } from "./kernel/globals.ts";
+import { Kernel, type Process } from "./kernel/kernel.ts";
+import type { Random } from "./kernel/random.ts";
+import { CALM, type NetworkFaults } from "./net/faults.ts";
+import type { Plan } from "./plan.ts";
+
+/** One household with its edge, its machines and those who ask them: all that a run has. */
+export class World {
+  readonly kernel: Kernel;
+  readonly plan: Plan;
+  readonly random: Random;
+  readonly product: Product;
+  readonly host: ObjectHost<HomeObject>;
+  readonly door: Door;
+  /** The process of each machine, and a second one of the same machine where somebody started it twice. */
+  readonly agents: AgentProcess[] = [];
+  readonly outcomes: Outcome[] = [];
+  /** Answers that the Home object began, by caller: what limits count. */
+  readonly admitted: { caller: Caller; atMs: number }[] = [];
+  /** Machines that the Home object was told are shut out. */
+  readonly shutOut = new Set<string>();
+  /** Keys that it was told are revoked, and since when. */
+  readonly revokedKeys = new Map<string, number>();
+  network: NetworkFaults;
+  /** The process that makes trouble. */
+  readonly root: Process;
+  #lives = 0;
+
+  constructor(seed: number, plan: Plan, product: Product) {
+    this.plan = plan;
+    this.product = product;
+    this.network = plan.network;
+    this.kernel = new Kernel(seed, plan.epochMs);
+    this.root = this.kernel.current;
+    this.random = this.kernel.random.fork("world");
+    const database = new VirtualDatabase(this.kernel);
+    const env = { DB: database.binding(), PUBLIC_ORIGIN: "", PASSWORDS: "" };
+    const faults = (): NetworkFaults => ({ ...this.network, loseChance: 0, doubleChance: 0, swapChance: 0 });
+    this.host = new ObjectHost<HomeObject>({
+      kernel: this.kernel,
+      random: this.kernel.random.fork("host"),
+      // Between the Worker and the object only calm or slow: it is one company's own network.
+      faults,
+      tunnelFaults: () => this.network,
+      skewMs: plan.homeSkewMs,
+      create: (ctx) => new product.Home(ctx, env),
+      onAnswer: (request, response) => this.#onAnswer(request, response),
+    });
+    this.door = new Door({
+      kernel: this.kernel,
+      random: this.random.fork("door"),
+      faults,
+      host: this.host,
+      product,
+      database,
+    });
+    connectSocketsTo((agentId, end, answer) => this.door.dial(agentId, end, answer));
+  }
+
+  /** Starts a process of the n-th machine. */
+  startAgent(n: number): AgentProcess {
+    const machine = machineOf(n);
+    if (!this.door.knows(machine.id)) this.door.pair(machine);
+    const skewMs = this.random.chance(0.3) ? this.random.int(-300_000, 300_000) : 0;
+    const life = ++this.#lives;
+    const agent = new AgentProcess(this.kernel, this.random.fork(`agent ${life}`), machine, life, skewMs);
+    this.agents.push(agent);
+    return agent;
+  }
+
+  /** The process dies as it stands, with its sockets. */
+  killAgent(agent: AgentProcess): void {
+    this.kernel.trace(`kills ${agent.process.name}`);
+    this.kernel.kill(agent.process);
+    this.agents.splice(this.agents.indexOf(agent), 1);
+    for (const wire of this.door.wiresOf(agent.machine.id)) if (wire.isOf(agent.process)) wire.drop(0);
+  }
+
+  ask(options: {
+    script: Script;
+    caller: Caller;
+    manner: Parameters<typeof askOnce>[0]["manner"];
+    maxTokens?: number;
+  }): void {
+    const requestId = `request-${this.outcomes.length}`;
+    const { kernel, product } = this;
+    const home = { fetch: (request: Request) => this.host.fetch(request) };
+    const random = this.random.fork(requestId);
+    this.outcomes.push(askOnce({ kernel, random, product, home, requestId, ...options }));
+  }
+
+  async revoke(agentId: string): Promise<void> {
+    await this.door.revoke(agentId, () => {
+      // It may have been let in again meanwhile.
+      if (this.door.isRevoked(agentId)) this.shutOut.add(agentId);
+    });
+  }
+
+  restore(agentId: string): void {
+    this.shutOut.delete(agentId);
+    this.door.restore(agentId);
+  }
+
+  async revokeKey(id: string): Promise<void> {
+    await this.host.call((home) => {
+      home.keyRevoked(id);
+      this.revokedKeys.set(id, this.kernel.nowMs);
+    });
+  }
+
+  /** No more trouble from the network; the machines that are gone come back. */
+  heal(): void {
+    this.network = CALM;
+    this.door.isDown = false;
+    for (let n = 0; n < this.plan.agents; n++) {
+      const { id } = machineOf(n);
+      if (this.door.isRevoked(id)) this.restore(id);
+      for (const wire of this.door.wiresOf(id)) {
+        // What was swallowed there is lost to the connection for good: a real one would not be usable.
+        if (this.plan.hostile) wire.cut();
+      }
+      const mine = this.agents.filter(({ machine }) => machine.id === id);
+      for (const agent of mine) if (agent.state.state === "refused" || agent.stopped) this.killAgent(agent);
+      if (!this.agents.some(({ machine }) => machine.id === id)) this.startAgent(n);
+    }
+  }
+
+  close(): void {
+    this.host.close();
+    connectSocketsTo(undefined);
+  }
+
+  #onAnswer(request: Request, response: Response): void {
+    const caller = request.headers.get("porchlight-caller");
+    if (!response.ok || caller === null) return;
+    this.admitted.push({ caller: JSON.parse(caller) as Caller, atMs: currentWorld().nowMs });
+  }
+}
