@@ -1,10 +1,9 @@
 import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { PorchlightError } from "../../shared/errors.ts";
-import type { Quantization } from "../../shared/inference/model.ts";
+import { type Quantization, weightBytes } from "../../shared/inference/model.ts";
 import { BUNDLED_MODELS } from "../data-folder.ts";
 import { probeHardware } from "../hardware/probe.ts";
-import { weightBytes } from "../model/default-quantization.ts";
 import { openModelTensors } from "../model/model-files.ts";
 import { checkModelName } from "../model/pull/source.ts";
 import { piecesOf, selfWrittenTexts } from "../model/quantization/calibration-texts.ts";

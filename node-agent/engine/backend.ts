@@ -2,13 +2,12 @@ import { z } from "zod";
 import { PorchlightError } from "../../shared/errors.ts";
 import type { InferenceBackend, ListedModel } from "../../shared/inference/backend.ts";
 import { embedRequestSchema } from "../../shared/inference/embed.ts";
-import { type ModelInfo, type ModelTask, wrongTask } from "../../shared/inference/model.ts";
+import { type ModelInfo, type ModelTask, weightBytes, wrongTask } from "../../shared/inference/model.ts";
 import { generateRequestSchema } from "../../shared/inference/request.ts";
 import type { Execution, ProviderName } from "../runtime/providers.ts";
-import { weightBytes } from "../model/default-quantization.ts";
 import type { LoadOptions } from "./load-runner.ts";
 import type { ModelExit } from "./model-child.ts";
-import { Residency } from "./residency.ts";
+import { Residency, type ResidencyLimits } from "./residency.ts";
 import type { SchedulerStats } from "./scheduler-stats.ts";
 import type { ServedModel } from "./served-model.ts";
 import { ServedModels } from "./served-models.ts";
@@ -25,22 +24,26 @@ export type EngineModel = Omit<ModelInfo, "loaded"> & {
   draft?: NonNullable<LoadOptions["draft"]>;
 };
 
-export interface EngineOptions {
+/** How models are run; can change while they run. */
+export interface EngineSettings {
+  /** Threads of each model's process; by default the physical cores. */
+  threads?: number | undefined;
+  /** Memory for all loaded models together; absent: as much as they want. */
+  memoryBytes?: number | undefined;
+  /** How long an idle model stays loaded, in milliseconds; -1 is for ever. */
+  keepAliveMs?: number | undefined;
+  /** Disk space for keys and values of past conversations, for each model. Absent: they are not written down. */
+  kvDiskBytes?: number | undefined;
+  /** Where models run; by default on the CPU. */
+  provider?: ProviderName | undefined;
+}
+
+export interface EngineOptions extends EngineSettings {
   models: readonly EngineModel[];
   /** Where compiled models are kept. */
   cacheDir: string;
   /** Requests of one model that run at once; more wait. */
   slots?: number;
-  /** Threads of each model's process; by default the physical cores. */
-  threads?: number;
-  /** Memory for all loaded models together; absent: as much as they want. */
-  memoryBytes?: number;
-  /** How long an idle model stays loaded, in milliseconds; -1 is for ever. */
-  keepAliveMs?: number;
-  /** Disk space for keys and values of past conversations, for each model. Absent: they are not written down. */
-  kvDiskBytes?: number;
-  /** Where models run; by default on the CPU. */
-  provider?: ProviderName;
   /** A model runs on the CPU and not where it was asked to. */
   onFallback?: (model: string, fallback: NonNullable<Execution["fallback"]>) => void;
   /** How far the load of a model has come, in [0, 1]; a first load quantises and compiles, which takes a while. */
@@ -57,9 +60,10 @@ export interface EngineBackend extends InferenceBackend {
   preload(name: string): Promise<void>;
   /**
    * Serves these models from now on. A new version of a loaded model is brought up beside the old one and takes the next request once it is
-   * loaded; a model that is gone finishes its requests. No request fails for it.
+   * loaded; a model that is gone finishes its requests. No request fails for it. The same holds for models that `settings` make another
+   * of; absent, they stay.
    */
-  setModels(models: readonly EngineModel[]): void;
+  setModels(models: readonly EngineModel[], settings?: EngineSettings): void;
   /** Calls `listener` after the models have changed or one was loaded or unloaded, until the returned function is called. */
   onChange(listener: () => void): () => void;
   /** Models whose process lives. */
@@ -76,16 +80,17 @@ const PROCESS_BYTES = 150e6;
 const RELIEVE_INTERVAL_MS = 5_000;
 
 export function createEngineBackend(options: EngineOptions): EngineBackend {
-  const { cacheDir, slots = DEFAULT_SLOTS, threads, provider, kvDiskBytes, keepAliveMs } = options;
-  const { memoryBytes = Number.POSITIVE_INFINITY, onProgress, onFallback, onCrash, onRefused } = options;
+  const { cacheDir, slots = DEFAULT_SLOTS, onProgress, onFallback, onCrash, onRefused } = options;
+  let settings: EngineSettings = options;
   const listeners = new Set<() => void>();
   const onChange = (): void => {
     for (const listener of listeners) listener();
   };
-  const residency = new Residency({ budgetBytes: memoryBytes, keepAliveMs });
+  const residency = new Residency(limitsOf(settings));
   const relieving = setInterval(() => residency.relieve(), RELIEVE_INTERVAL_MS).unref();
   const served = new ServedModels((model) => {
     const { name, task, folder, quantization, contextLength, kvBytes, draft } = model;
+    const { threads, provider, kvDiskBytes } = settings;
     return {
       residency,
       bytes: weightBytes(model.parameters, quantization) + (kvBytes ?? 0) + PROCESS_BYTES,
@@ -164,7 +169,9 @@ export function createEngineBackend(options: EngineOptions): EngineBackend {
       if (model === undefined) throw notFound(name);
       await model.load();
     },
-    setModels: (models) => {
+    setModels: (models, changed = settings) => {
+      settings = changed;
+      residency.limit(limitsOf(settings));
       if (served.set(models)) onChange();
     },
     onChange: (listener) => {
@@ -184,4 +191,8 @@ export function createEngineBackend(options: EngineOptions): EngineBackend {
       await served.stop();
     },
   };
+}
+
+function limitsOf({ memoryBytes = Number.POSITIVE_INFINITY, keepAliveMs }: EngineSettings): ResidencyLimits {
+  return { budgetBytes: memoryBytes, keepAliveMs };
 }

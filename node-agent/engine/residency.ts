@@ -12,13 +12,16 @@ export interface Resident {
   unload(): Promise<void>;
 }
 
-export interface ResidencyOptions {
+export interface ResidencyLimits {
   /** Memory for all models together. */
   budgetBytes: number;
+  /** How long an idle model stays when its last request did not say, in milliseconds; -1 for ever. */
+  keepAliveMs?: number | undefined;
+}
+
+export interface ResidencyOptions extends ResidencyLimits {
   /** Share of the budget above which caches are given back and idle models leave. */
   reclaimAt?: number | undefined;
-  /** How long an idle model stays when its last request did not say, in milliseconds; Infinity for ever. */
-  keepAliveMs?: number | undefined;
 }
 
 /** The memory threshold that people know from other servers. */
@@ -33,6 +36,8 @@ interface Guest {
   /** Uses that have begun and not ended. */
   uses: number;
   lastUsedMs: number;
+  /** How long it stays after its last use, where that said so. */
+  keepAliveMs: number | undefined;
   leaves: NodeJS.Timeout | undefined;
   /** Its process is on its way out: its memory is still taken, and whoever wants it has to wait. */
   isLeaving: boolean;
@@ -49,13 +54,22 @@ interface Waiting {
  * recently leaves first, never one that is working. A model that nobody asked for a while leaves by itself.
  */
 export class Residency {
-  readonly #options: ResidencyOptions;
+  #options: ResidencyOptions;
   readonly #guests = new Map<Resident, Guest>();
   readonly #line: Waiting[] = [];
   #isAdvancing = false;
 
   constructor(options: ResidencyOptions) {
     this.#options = options;
+  }
+
+  /** Holds to other limits from now on. */
+  limit(limits: ResidencyLimits): void {
+    this.#options = { ...this.#options, ...limits };
+    for (const [resident, guest] of this.#guests)
+      if (guest.uses === 0 && !guest.isLeaving) this.#schedule(resident, guest);
+    this.relieve();
+    void this.#advance();
   }
 
   /** Whether nothing is being asked of a resident. */
@@ -95,15 +109,13 @@ export class Residency {
   /**
    * A use has ended. The last one's `keepAliveMs` says how long the model stays: 0 not at all, below 0 or Infinity for ever.
    */
-  leave(resident: Resident, keepAliveMs: number = this.#options.keepAliveMs ?? KEEP_ALIVE_MS): void {
+  leave(resident: Resident, keepAliveMs?: number): void {
     const guest = this.#guests.get(resident);
     if (guest === undefined) return;
     guest.uses--;
     guest.lastUsedMs = performance.now();
-    if (guest.uses === 0 && keepAliveMs >= 0 && keepAliveMs <= MOST_TIMER_MS) {
-      guest.leaves = setTimeout(() => void this.#unload(resident), keepAliveMs);
-      guest.leaves.unref();
-    }
+    guest.keepAliveMs = keepAliveMs;
+    if (guest.uses === 0) this.#schedule(resident, guest);
     void this.#advance();
   }
 
@@ -137,8 +149,24 @@ export class Residency {
     this.#guests.clear();
   }
 
+  /** Says when an idle resident leaves by itself. */
+  #schedule(resident: Resident, guest: Guest): void {
+    clearTimeout(guest.leaves);
+    const keepAliveMs = guest.keepAliveMs ?? this.#options.keepAliveMs ?? KEEP_ALIVE_MS;
+    if (keepAliveMs < 0 || keepAliveMs > MOST_TIMER_MS) return;
+    const leftMs = Math.max(0, guest.lastUsedMs + keepAliveMs - performance.now());
+    guest.leaves = setTimeout(() => void this.#unload(resident), leftMs);
+    guest.leaves.unref();
+  }
+
   #admit(resident: Resident): void {
-    const guest = this.#guests.get(resident) ?? { uses: 0, lastUsedMs: 0, leaves: undefined, isLeaving: false };
+    const guest = this.#guests.get(resident) ?? {
+      uses: 0,
+      lastUsedMs: 0,
+      keepAliveMs: undefined,
+      leaves: undefined,
+      isLeaving: false,
+    };
     clearTimeout(guest.leaves);
     guest.leaves = undefined;
     guest.uses++;

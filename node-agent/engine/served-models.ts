@@ -4,12 +4,13 @@ import { ServedModel, type ServedModelOptions } from "./served-model.ts";
 /** The models that answer now, by name; what they are may change while they answer. */
 export class ServedModels {
   readonly #optionsOf: (model: EngineModel) => ServedModelOptions;
-  readonly #served = new Map<string, { model: EngineModel; served: ServedModel }>();
+  /** `identity` is another where the model, or how it is run, is another. */
+  readonly #served = new Map<string, { identity: string; served: ServedModel }>();
   /** Removed ones that finish what they have begun. */
   readonly #leaving = new Map<ServedModel, string>();
   #models: readonly EngineModel[] = [];
 
-  /** @param optionsOf how a model is run: one for which this or its version differs is another version */
+  /** @param optionsOf how a model is run now: one for which this or its version differs is another version */
   constructor(optionsOf: (model: EngineModel) => ServedModelOptions) {
     this.#optionsOf = optionsOf;
   }
@@ -27,15 +28,14 @@ export class ServedModels {
   set(models: readonly EngineModel[]): boolean {
     const isSame = JSON.stringify(models) === JSON.stringify(this.#models);
     this.#models = models;
-    if (isSame) return false;
     for (const [name, { served }] of this.#served) {
       if (models.some((model) => model.name === name)) continue;
       this.#served.delete(name);
       this.#leaving.set(served, name);
       void served.retire().then(() => this.#leaving.delete(served));
     }
-    for (const model of models) this.#put(model);
-    return true;
+    const replaced = models.filter((model) => this.#put(model));
+    return !isSame || replaced.length > 0;
   }
 
   /** Every process that lives, those on their way out too. */
@@ -54,18 +54,14 @@ export class ServedModels {
     await Promise.all(all.map((served) => served.stop()));
   }
 
-  #put(model: EngineModel): void {
+  /** Returns whether the model is new, or another than it was. */
+  #put(model: EngineModel): boolean {
+    const options = this.#optionsOf(model);
+    const identity = JSON.stringify([model.version, options.process.load]);
     const present = this.#served.get(model.name);
-    if (present === undefined) {
-      this.#served.set(model.name, { model, served: new ServedModel(this.#optionsOf(model)) });
-      return;
-    }
-    const isSame = this.#identify(present.model) === this.#identify(model);
-    this.#served.set(model.name, { model, served: present.served });
-    if (!isSame) present.served.replace(this.#optionsOf(model));
-  }
-
-  #identify(model: EngineModel): string {
-    return JSON.stringify([model.version, this.#optionsOf(model).process.load]);
+    if (present?.identity === identity) return false;
+    this.#served.set(model.name, { identity, served: present?.served ?? new ServedModel(options) });
+    present?.served.replace(options);
+    return true;
   }
 }

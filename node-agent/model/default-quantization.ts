@@ -12,11 +12,3 @@ export function defaultQuantization(model: { parameters: number; task?: ModelTas
   if (model.task === "embed") return "int8";
   return model.parameters < INT8_PARAMETERS ? "int8" : "int4";
 }
-
-/** Bits that a weight takes with its scales, the 8-bit output projection of int4 included. */
-const BITS: Record<Quantization, number> = { fp32: 32, int8: 8.1, int4: 4.7 };
-
-/** About how much memory a model's weights take, in bytes. */
-export function weightBytes(parameters: number, quantization: Quantization): number {
-  return Math.ceil((parameters * BITS[quantization]) / 8);
-}

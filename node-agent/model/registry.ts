@@ -1,9 +1,9 @@
 import { readdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { PorchlightError } from "../../shared/errors.ts";
-import type { ModelInfo, Quantization } from "../../shared/inference/model.ts";
+import { type ModelInfo, type Quantization, weightBytes } from "../../shared/inference/model.ts";
 import { readConfig } from "./config.ts";
-import { defaultQuantization, weightBytes } from "./default-quantization.ts";
+import { defaultQuantization } from "./default-quantization.ts";
 import { readEmbeddingFiles } from "./embedding/files.ts";
 import { modelError } from "./model-error.ts";
 import { inspectGguf, isGguf, modelNameOf, readReadyOnnx } from "./model-files.ts";

@@ -1,5 +1,6 @@
+import { weightBytes } from "../../../shared/inference/model.ts";
 import { SUPPORTED_ARCHITECTURES } from "../config.ts";
-import { defaultQuantization, weightBytes } from "../default-quantization.ts";
+import { defaultQuantization } from "../default-quantization.ts";
 
 /** A good open model of a size for a home machine. */
 export interface CatalogueEntry {
