@@ -7,6 +7,7 @@ import { api } from "./api.ts";
 import type { AppEnv } from "./env.ts";
 import { guard } from "./access/guard.ts";
 import { authenticate } from "./middleware/authenticate.ts";
+import { idempotency } from "./middleware/idempotency.ts";
 import { preferLocalhost } from "./middleware/localhost.ts";
 import { securityHeaders } from "./middleware/security-headers.ts";
 import { edgeDocument } from "./openapi.ts";
@@ -23,6 +24,7 @@ app.use(limitHeaders);
 for (const path of [...PAGE_PATHS, "/enter/*"]) app.use(path, preferLocalhost);
 for (const path of [...PAGE_PATHS, "/v1/*", "/api/*"]) app.use(path, authenticate);
 app.use(guard);
+for (const path of ["/v1/*", "/api/*"]) app.use(path, idempotency);
 
 app.get("/openapi.json", (c) => c.json(edgeDocument(shownOrigin(c))));
 app.route("/", api);

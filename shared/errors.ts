@@ -128,6 +128,17 @@ export const ERRORS = {
     retryable: true,
     message: "This API key has reached one of its limits. Wait as long as 'retry-after' says, or raise the limit.",
   },
+  idempotency_key_in_use: {
+    status: 409,
+    retryable: true,
+    message:
+      "The first request with this Idempotency-Key is still being answered. Try again shortly: its answer is kept.",
+  },
+  idempotency_key_reused: {
+    status: 409,
+    retryable: false,
+    message: "This Idempotency-Key was used for another request within 24 hours. Use a new key for each request.",
+  },
   too_many_keys: { status: 409, retryable: false, message: "There are too many API keys. Revoke one first." },
   rate_limited: { status: 429, retryable: true, message: "Too many requests. Wait a little and try again." },
   internal: {
@@ -184,6 +195,12 @@ export const ERRORS = {
     status: 503,
     retryable: true,
     message: "The home machine went away while it was answering. Try again.",
+  },
+  wake_impossible: {
+    status: 409,
+    retryable: false,
+    message:
+      "The machine cannot be woken from here. Run 'porchlight wake on' on it, and on one on its network that stays on.",
   },
   overloaded: {
     status: 503,

@@ -63,3 +63,22 @@ export const ATTEMPT_LIMITS = {
   /** Wrong set-up tokens from anywhere: whoever chose a weak one is protected until the first account is made. */
   setUp: { count: 50, windowMs: 15 * 60_000 },
 } as const;
+
+/** `Idempotency-Key`, see middleware/idempotency.ts. */
+export const IDEMPOTENCY_LIMITS = {
+  /** As Stripe's clients have it: an UUID with a prefix is far under it. */
+  keyCharacters: 255,
+  /** A client that comes again later has given up and begun anew. */
+  keptMs: 24 * 3600_000,
+  /** How long a request that was lost with its Worker blocks its key; one that runs says so three times as often. */
+  leaseMs: 60_000,
+  /** When to ask for the answer of a request that runs. */
+  retryMs: 1_000,
+  /** An answer is kept as base64 in one row, of which D1 takes 2 MB; a long conversation's is a tenth of that. */
+  answerBytes: 1024 * 1024,
+  /** What one caller's answers take in all: what comes on top is not kept. */
+  bytesPerCaller: 64 * 1024 * 1024,
+  /** Rows of one caller: seven a minute, all day. */
+  keysPerCaller: 10_000,
+  tokenBytes: 16,
+} as const;

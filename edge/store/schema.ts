@@ -222,6 +222,30 @@ export const attempts = sqliteTable(
   (table) => [index("attempts_expiry").on(table.expiresAt)],
 );
 
+/** Requests under an idempotency key, and their answers (middleware/idempotency.ts). Nothing in it can be read without the caller. */
+export const idempotency = sqliteTable(
+  "idempotency",
+  {
+    /** A MAC of the key under the caller's credential. */
+    id: text().primaryKey(),
+    /** The API key or the session: whose limits it counts for. */
+    caller: text().notNull(),
+    userId: userId(),
+    /** Of the try that carries the request out. */
+    token: text().notNull(),
+    /** A MAC of address and body. */
+    fingerprint: text().notNull(),
+    /** Without an answer: when whoever carries it out must be lost. */
+    leaseUntil: integer("lease_until").notNull(),
+    expiresAt: integer("expires_at").notNull(),
+    /** Of the answer. Before it: a sum over many need not read past it. */
+    bytes: integer().notNull(),
+    /** Sealed for the caller; null while the request runs. */
+    answer: text(),
+  },
+  (table) => [index("idempotency_caller").on(table.caller), index("idempotency_expiry").on(table.expiresAt)],
+);
+
 /** Every security event. Names are kept as they were: people may be renamed or gone. */
 export const auditLog = sqliteTable(
   "audit_log",

@@ -45,6 +45,24 @@ it("describes every route there is, and is open to all", async () => {
   }
 });
 
+it("says where an idempotency key counts", async () => {
+  const { paths } = await (await request("/openapi.json")).json<{
+    paths: Record<string, Record<string, { parameters?: { name: string }[] }>>;
+  }>();
+  const taking = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods)
+      .filter(([, { parameters }]) => parameters?.some(({ name }) => name === "Idempotency-Key"))
+      .map(([method]) => `${method} ${path}`),
+  );
+  expect(taking).toEqual(
+    expect.arrayContaining(["post /v1/chat/completions", "post /v1/embeddings", "post /api/keys"]),
+  );
+  expect(taking.filter((route) => !/^post \/(?:v1|api)\//.test(route))).toEqual([]);
+  for (const open of ["post /api/setup", "post /j/{code}", "post /api/agents/{id}/leave"]) {
+    expect(taking).not.toContain(open);
+  }
+});
+
 it("goes out with headers that let nothing in it run or be framed", async () => {
   for (const path of ["/openapi.json", "/healthz", "/v1/models", "/api/agents", "/enter/x"]) {
     const { headers } = await request(path);
