@@ -14,6 +14,8 @@ export interface DataFolder {
   /** Where the agent that serves the embedded edge, or the remote one, answers on loopback while it runs. */
   localAgent: string;
   remoteAgent: string;
+  /** What was decided about this machine: in service or not, to be woken or not. */
+  machine: string;
   /** Key of the agent's own API on loopback. */
   localKey: string;
   /** The owner's API key at the embedded edge. */
@@ -38,6 +40,7 @@ export function dataFolder(flag: string | undefined, env: NodeJS.ProcessEnv = pr
     remoteIdentity: join(root, "agent", "remote.json"),
     localAgent: join(root, "agent", "local-running.json"),
     remoteAgent: join(root, "agent", "remote-running.json"),
+    machine: join(root, "agent", "machine.json"),
     localKey: join(root, "agent", "local-key"),
     owner: join(root, "owner.json"),
     running: join(root, "running.json"),

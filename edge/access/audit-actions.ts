@@ -33,6 +33,8 @@ export const AUDIT_ACTIONS = [
   "agent_renamed",
   "agent_revoked",
   "agent_restored",
+  "agent_drained",
+  "agent_undrained",
   "agent_left",
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];

@@ -40,12 +40,23 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "POST /v1/embeddings": INFERENCE,
   "POST /v1/messages": INFERENCE,
   "POST /v1/messages/count_tokens": INFERENCE,
+  "POST /api/chat": INFERENCE,
+  "POST /api/generate": INFERENCE,
+  "POST /api/embed": INFERENCE,
+  "POST /api/embeddings": INFERENCE,
+  "GET /api/tags": MODELS,
+  "GET /api/ps": MODELS,
+  "GET /api/version": MODELS,
+  "POST /api/show": MODELS,
 
   // Machines.
   "GET /api/agents": { role: "viewer", scopes: ["agents:read"] },
   "PATCH /api/agents/:id": OWNER,
   "DELETE /api/agents/:id": OWNER,
   "POST /api/agents/:id/restore": OWNER,
+  "POST /api/agents/:id/drain": OWNER,
+  "DELETE /api/agents/:id/drain": OWNER,
+  "POST /api/agents/:id/wake": MEMBER,
   // The machine's own signature says who it is.
   "POST /api/agents/:id/leave": ANYONE,
   // Sessions fresh as well, but where nobody can be: see credentials/require-fresh.ts.

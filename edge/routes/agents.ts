@@ -1,7 +1,7 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { errorResponses, jsonContent, registerRoute } from "../../shared/api/document.ts";
 import { modelInfoSchema } from "../../shared/inference/model.ts";
-import { machineSchema, speedSchema } from "../../shared/protocol/messages.ts";
+import { healthSchema, machineSchema, speedSchema } from "../../shared/protocol/messages.ts";
 import type { AppEnv } from "../env.ts";
 import { agentsOf } from "../home/list-agents.ts";
 import { accountOf } from "../middleware/authenticate.ts";
@@ -17,7 +17,13 @@ const agentSchema = z
     version: z.string().nullable().openapi({ description: "Of Porchlight on it." }),
     models: z.array(modelInfoSchema),
     running: z.number().int().openapi({ description: "Requests that it answers for this edge now." }),
-    speed: speedSchema.nullable().openapi({ description: "Of its default model, as tried when it started." }),
+    speed: speedSchema.nullable().openapi({ description: "Of its default model, as tried last." }),
+    draining: z.boolean().openapi({ description: "Out of service: it finishes what runs and gets no new work." }),
+    healthy: z
+      .boolean()
+      .openapi({ description: "Whether it answers its trials; one that does not gets no work until it does." }),
+    health: healthSchema.nullable().openapi({ description: "Its last trial; null for a machine that makes none." }),
+    wakeable: z.boolean().openapi({ description: "Whether it sleeps and a machine on its network could wake it." }),
     createdAt: z.iso.datetime(),
     lastSeenAt: z.iso.datetime().nullable(),
   })
@@ -49,6 +55,10 @@ export function mountAgents(app: OpenAPIHono<AppEnv>): void {
       models: status?.models ?? [],
       running: status?.running ?? 0,
       speed: status?.speed ?? null,
+      draining: status?.draining ?? false,
+      healthy: status?.healthy ?? true,
+      health: status?.health ?? null,
+      wakeable: status?.wakeable ?? false,
       createdAt: new Date(createdAt).toISOString(),
       lastSeenAt: lastSeenAt === null ? null : new Date(lastSeenAt).toISOString(),
     }));

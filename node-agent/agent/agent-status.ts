@@ -1,8 +1,9 @@
 import { readFile, rm } from "node:fs/promises";
 import { z } from "zod";
-import { speedSchema } from "../../shared/protocol/messages.ts";
+import { healthSchema, speedSchema } from "../../shared/protocol/messages.ts";
 import { writePrivateFile } from "../data-folder.ts";
 import { isAlive } from "../process-alive.ts";
+import { type MachineChange, machineSettingsSchema } from "./machine-file.ts";
 
 /** What a running agent says of itself on loopback (`GET /api/status`, with the local key). */
 export const agentStatusSchema = z.object({
@@ -18,6 +19,8 @@ export const agentStatusSchema = z.object({
   models: z.array(z.object({ name: z.string(), loaded: z.boolean() })),
   speed: speedSchema.nullable(),
   load: z.object({ running: z.number().int(), waiting: z.number().int() }),
+  settings: machineSettingsSchema,
+  health: healthSchema,
 });
 export type AgentStatus = z.infer<typeof agentStatusSchema>;
 
@@ -34,12 +37,26 @@ export async function unmarkAgent(file: string): Promise<void> {
 
 /** The agent that runs on this folder, asked at its own API; undefined if none does. A leftover of a crash does not count. */
 export async function readAgentStatus(file: string, localKeyFile: string): Promise<AgentStatus | undefined> {
+  return await askAgent(file, localKeyFile, {});
+}
+
+/** Has the agent that runs on this folder take up what was decided about the machine. Undefined if none runs. */
+export async function changeMachine(
+  file: string,
+  localKeyFile: string,
+  change: MachineChange,
+): Promise<AgentStatus | undefined> {
+  return await askAgent(file, localKeyFile, { method: "PATCH", body: JSON.stringify(change) });
+}
+
+async function askAgent(file: string, localKeyFile: string, init: RequestInit): Promise<AgentStatus | undefined> {
   try {
     const { pid, url } = fileSchema.parse(JSON.parse(await readFile(file, "utf8")));
     if (!isAlive(pid)) return undefined;
     const key = (await readFile(localKeyFile, "utf8")).trim();
     const response = await fetch(`${url}/api/status`, {
-      headers: { authorization: `Bearer ${key}` },
+      ...init,
+      headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
       signal: AbortSignal.timeout(2_000),
     });
     const status = agentStatusSchema.parse(await response.json());

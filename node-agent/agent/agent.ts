@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import type { Speed, StatusMessage } from "../../shared/protocol/messages.ts";
-import { createEngineBackend, type EngineModel } from "../engine/backend.ts";
+import { createEngineBackend } from "../engine/backend.ts";
 import { probeAccelerators } from "../hardware/accelerators.ts";
 import { memoryForModels, probeHardware, toMachine } from "../hardware/probe.ts";
 import { tunnelUrlOf } from "../link/addresses.ts";
@@ -8,15 +8,21 @@ import { enrol } from "../link/enrol.ts";
 import { isPaired, loadIdentity, type PairedIdentity, savePairing } from "../link/identity.ts";
 import { createLink, type Link, type LinkState } from "../link/link.ts";
 import { loadLocalKey, startLocalApi } from "./local-api.ts";
-import { chooseProvider } from "../runtime/choose-provider.ts";
 import { type AgentStatus, markAgent, unmarkAgent } from "./agent-status.ts";
 import { tryModel } from "./canary.ts";
+import { countRequests } from "./count-requests.ts";
 import type { AgentOptions } from "./messages.ts";
-import { chooseModels, chooseModelsAgain, type WantedModels } from "./models.ts";
+import { LiveModels } from "./live-models.ts";
+import { readSettings } from "./run-settings.ts";
+import { Upkeep } from "./upkeep.ts";
 import { watchModels } from "./watch-models.ts";
 
 /** Requests that one model answers at once; more wait. */
 const SLOTS = 4;
+/** Idle time between trials when nobody chose another: well within the time that an idle model stays loaded. */
+const CANARY_EVERY_MS = 2 * 60_000;
+/** How long an idle model stays when nobody chose another time: the engine's default. */
+const KEEP_ALIVE_MS = 5 * 60_000;
 
 export interface Agent {
   /** Whether this machine holds a pairing. */
@@ -48,26 +54,25 @@ export async function startAgent(options: AgentOptions, events: AgentEvents): Pr
   const hardware = probeHardware();
   // There from the beginning, so that the first model put in is noticed at once.
   await mkdir(options.modelsDir, { recursive: true });
-  const memoryBytes = options.memoryBytes ?? memoryForModels(hardware);
-  const wanted: WantedModels = { ...options, slots: SLOTS, memoryBytes };
-  const [accelerators, identity, chosen, localKey] = await Promise.all([
+  const [accelerators, identity, localKey, settings] = await Promise.all([
     probeAccelerators("quick"),
     loadIdentity(options.identityFile),
-    chooseModels(wanted),
     loadLocalKey(options.localKeyFile),
+    readSettings(options),
   ]);
-  const { preferred } = chosen;
-  const machine = { ...accelerators, build: `${hardware.os}-${hardware.arch}` };
-  const { provider } = chooseProvider(machine, options.provider);
-  let models: readonly EngineModel[] = chosen.models;
+  const live = await LiveModels.choose({
+    settings,
+    modelsDir: options.modelsDir,
+    slots: SLOTS,
+    memoryBytes: memoryForModels(hardware),
+    machine: { ...accelerators, build: `${hardware.os}-${hardware.arch}` },
+  });
+  const { preferred } = live;
   const backend = createEngineBackend({
-    models,
+    ...live.engine,
+    models: live.models,
     cacheDir: options.compiledDir,
     slots: SLOTS,
-    provider,
-    memoryBytes,
-    ...(options.keepAliveMs === undefined ? {} : { keepAliveMs: options.keepAliveMs }),
-    ...(options.kvDiskBytes === undefined ? {} : { kvDiskBytes: options.kvDiskBytes }),
     onProgress: events.onLoading,
     onFallback: (model, { wanted: asked, reason }) => {
       process.stderr.write(`Model ${model} runs on the CPU; provider ${asked} cannot be used: ${reason}\n`);
@@ -83,34 +88,54 @@ export async function startAgent(options: AgentOptions, events: AgentEvents): Pr
   const stopping = new AbortController();
   let speed: Speed | undefined;
   let link: Link | undefined;
+  const loaded = () => new Set(backend.processes().map(({ model }) => model));
+  const log = (line: string): void => void process.stderr.write(`${line}\n`);
+  const local = countRequests(backend, () => upkeep.loadChanged());
+  const { canary = false, canaryEveryMs = CANARY_EVERY_MS, keepAliveMs = KEEP_ALIVE_MS } = options;
+  const upkeep = await Upkeep.start({
+    machineFile: options.machineFile,
+    trials: {
+      run: async (signal, stayMs) => await tryModel(backend, preferred, signal, stayMs),
+      isLoaded: () => loaded().has(preferred),
+      keepAliveMs: keepAliveMs < 0 ? undefined : keepAliveMs,
+      everyMs: canary ? Math.max(0, canaryEveryMs) : 0,
+    },
+    requests: () => ({ tunnel: link?.serving ?? 0, others: local.running() }),
+    slots: SLOTS,
+    onSpeed: (measured) => {
+      speed = measured ?? speed;
+    },
+    announce: () => link?.announce(),
+    log,
+  });
   // A model that does not load says so to whoever asks it; the agent and its other models go on.
   const prepare = async (): Promise<void> => {
     await backend.preload(preferred);
     events.onLoading(preferred, 1);
-    if (options.canary !== true) return;
-    speed = await tryModel(backend, preferred, stopping.signal);
-    link?.announce();
+    if (!canary) return;
+    await upkeep.check();
     events.onTried?.(speed);
   };
-  prepare().catch((error: Error) => stopping.signal.aborted || process.stderr.write(`${error.message}\n`));
-  const local = await startLocalApi({
+  prepare().catch((error: Error) => stopping.signal.aborted || log(error.message));
+  const localApi = await startLocalApi({
     port: options.localPort,
     key: localKey,
-    backend,
+    backend: local.backend,
     stats: () => backend.stats(),
     status: async () => await ownStatus(),
+    change: async (change) => await upkeep.set(change),
   });
   const startedAt = new Date().toISOString();
-  const loaded = () => new Set(backend.processes().map(({ model }) => model));
   const status = (): StatusMessage => ({
     type: "status",
     agentVersion: options.agentVersion,
     machine: toMachine(hardware),
-    models: models.map(({ folder: _folder, version: _version, kvBytes: _kvBytes, draft: _draft, ...info }) => ({
+    models: live.models.map(({ folder: _folder, version: _version, kvBytes: _kvBytes, draft: _draft, ...info }) => ({
       ...info,
       loaded: loaded().has(info.name),
     })),
     ...(speed === undefined ? {} : { speed }),
+    ...upkeep.status(),
   });
 
   let current: PairedIdentity | undefined = isPaired(identity) ? identity : undefined;
@@ -130,21 +155,20 @@ export async function startAgent(options: AgentOptions, events: AgentEvents): Pr
       models: status().models.map((model) => ({ name: model.name, loaded: model.loaded })),
       speed: speed ?? null,
       load: { running: sum(stats.map(({ running }) => running)), waiting: sum(stats.map(({ waiting }) => waiting)) },
+      settings: upkeep.settings,
+      health: upkeep.health,
     };
   };
-  if (options.runningFile !== undefined) await markAgent(options.runningFile, local.url);
+  if (options.runningFile !== undefined) await markAgent(options.runningFile, localApi.url);
   backend.onChange(() => link?.announce());
   const stopWatching = watchModels({
     folder: options.modelsDir,
-    onChange: async () => {
-      models = await chooseModelsAgain(wanted, models);
-      backend.setModels(models);
-    },
+    onChange: async () => await live.look(backend),
   });
   return {
     paired: current !== undefined,
     model: preferred,
-    localUrl: local.url,
+    localUrl: localApi.url,
     dial: async (origin, enrolUrl) => {
       await link?.stop();
       if (enrolUrl !== undefined) {
@@ -160,14 +184,16 @@ export async function startAgent(options: AgentOptions, events: AgentEvents): Pr
         backend,
         status,
         onState: (state) => onLink(target.origin, state),
+        onControl: (message) => upkeep.control(message),
       });
       link.start();
     },
     stop: async () => {
       stopping.abort();
+      upkeep.stop();
       stopWatching();
       if (options.runningFile !== undefined) await unmarkAgent(options.runningFile);
-      await Promise.all([link?.stop(), local.stop()]);
+      await Promise.all([link?.stop(), localApi.stop()]);
       await backend.stop();
     },
   };

@@ -8,12 +8,14 @@ const TOKENS = 48;
 
 /**
  * Has a model answer a short prompt, which proves that it works, and times it. Tokens per second count from the first piece of text on:
- * what came before was the prompt. Undefined where the answer was too short to time. Throws PorchlightError.
+ * what came before was the prompt. Undefined where the answer was too short to time. `keepAliveMs`: how long the model stays loaded
+ * after it. Throws PorchlightError.
  */
 export async function tryModel(
   backend: InferenceBackend,
   model: string,
   signal: AbortSignal,
+  keepAliveMs?: number,
 ): Promise<Speed | undefined> {
   const request = {
     model,
@@ -22,6 +24,7 @@ export async function tryModel(
     sampling: { temperature: 0, repetitionPenalty: 1.3 },
     maxTokens: TOKENS,
     priority: "low" as const,
+    ...(keepAliveMs === undefined ? {} : { keepAliveMs }),
   };
   let firstMs: number | undefined;
   let pieces = 0;

@@ -7,7 +7,9 @@ import { PorchlightError } from "../../shared/errors.ts";
 import type { InferenceBackend } from "../../shared/inference/backend.ts";
 import { apiKeyOf } from "../../shared/api/headers.ts";
 import { createInferenceApi } from "../../shared/api/inference-api.ts";
+import { readJsonBody } from "../../shared/api/json-body.ts";
 import type { AgentStatus } from "./agent-status.ts";
+import { type MachineChange, machineChangeSchema } from "./machine-file.ts";
 import { writePrivateFile } from "../data-folder.ts";
 import type { EngineBackend } from "../engine/backend.ts";
 
@@ -21,7 +23,8 @@ export interface LocalApi {
 
 /**
  * The inference API on loopback, for programs on this machine: same app as at the edge, always with the key. `GET /api/stats` adds
- * the engine's counters, one entry for each loaded model, and `GET /api/status` what `porchlight status` shows.
+ * the engine's counters, one entry for each loaded model, and `GET /api/status` what `porchlight status` shows; `PATCH /api/status` takes
+ * what its owner decides about the machine.
  */
 export async function startLocalApi(options: {
   port: number;
@@ -29,6 +32,7 @@ export async function startLocalApi(options: {
   backend: InferenceBackend;
   stats: EngineBackend["stats"];
   status?: () => Promise<AgentStatus>;
+  change?: (change: MachineChange) => Promise<unknown>;
 }): Promise<LocalApi> {
   const authorize: MiddlewareHandler = async (c, next) => {
     if (!HOSTS.test(c.req.header("host") ?? "")) {
@@ -39,8 +43,14 @@ export async function startLocalApi(options: {
   };
   const app = createInferenceApi({ backend: () => options.backend, authorize });
   app.get("/api/stats", authorize, async (c) => c.json({ models: await options.stats() }));
-  const { status } = options;
+  const { status, change } = options;
   if (status) app.get("/api/status", authorize, async (c) => c.json(await status()));
+  if (status && change) {
+    app.patch("/api/status", authorize, async (c) => {
+      await change(await readJsonBody(c.req.raw, machineChangeSchema));
+      return c.json(await status());
+    });
+  }
   const answer = getRequestListener(app.fetch);
   // The listener answers every failure itself, so its promise does not reject.
   const server = createServer((incoming, outgoing) => void answer(incoming, outgoing));

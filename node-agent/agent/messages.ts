@@ -20,6 +20,10 @@ export const agentSettingsSchema = z.object({
   kvDiskBytes: z.number().int().positive().optional(),
   /** A smaller model, by name or folder, that guesses the default model's tokens ahead. */
   draft: z.string().optional(),
+  /** Threads of each model; absent: the physical cores. */
+  threads: z.number().int().min(1).max(1024).optional(),
+  /** Idle time between trials of the default model, where it is tried at all; 0 or less: it is tried at the start alone. */
+  canaryEveryMs: z.number().int().optional(),
 });
 export type AgentSettings = z.infer<typeof agentSettingsSchema>;
 
@@ -29,9 +33,14 @@ export const agentOptionsSchema = agentSettingsSchema.extend({
   localKeyFile: z.string(),
   modelsDir: z.string(),
   compiledDir: z.string(),
+  /** What `porchlight set` chose, and when the settings here were given (Unix time in milliseconds): the later counts. */
+  settingsFile: z.string().optional(),
+  givenAtMs: z.number().optional(),
   /** Where to write down, while it runs, at which address it answers; absent: nowhere. */
   runningFile: z.string().optional(),
-  /** Whether to try the default model once it is loaded, and time it. */
+  /** Keeps what its owner decided about the machine (`machine-file.ts`); absent: nothing is kept. */
+  machineFile: z.string().optional(),
+  /** Whether to try the default model once it is loaded and now and then after, and time it. */
   canary: z.boolean().optional(),
   /** Port of the local API on loopback; 0 for any free one. */
   localPort: z.number().int().min(0).max(65_535),

@@ -48,6 +48,7 @@ export async function connect(flags: ConnectFlags): Promise<number> {
         modelsDir: folder.models,
         compiledDir: folder.compiled,
         runningFile: folder.remoteAgent,
+        machineFile: folder.machine,
         canary: true,
         agentVersion: VERSION,
       },

@@ -44,6 +44,7 @@ export async function startHomeStack(options: HomeStackOptions): Promise<HomeSta
       compiledDir: folder.compiled,
       localPort: options.localPort,
       runningFile: folder.localAgent,
+      machineFile: folder.machine,
       canary: options.canary ?? false,
       agentVersion: VERSION,
       ...options.settings,

@@ -28,7 +28,9 @@ export const FLAGS = {
   text: { type: "string" },
   link: { type: "boolean" },
   force: { type: "boolean" },
+  "canary-every": { type: "string" },
   pull: { type: "boolean" },
+  wait: { type: "boolean" },
   versions: { type: "boolean" },
   yes: { type: "boolean", short: "y" },
   json: { type: "boolean" },
@@ -52,6 +54,7 @@ const AGENT = [
   "keep-alive",
   "kv-disk",
   "draft",
+  "canary-every",
 ] as const;
 /** Flags of `models quantize` and `models eval`. */
 const TUNING = ["weights", "block", "embedding", "output-layer", "method", "recipe", "calibration", "text"] as const;
@@ -98,6 +101,36 @@ export const COMMANDS = {
       takesNothing("status", rest);
       const { status } = await import("./status.ts");
       return await status({ json: flags.json ?? false, ...optional("data", nonEmpty(flags.data, "--data")) });
+    },
+  },
+  drain: {
+    summary: "take this machine out of service: it finishes what it is at and gets no new work",
+    usage: "porchlight drain [--wait]",
+    flags: ["data", "wait"],
+    run: async (flags, rest) => {
+      takesNothing("drain", rest);
+      const { drain } = await import("./drain.ts");
+      return await drain({ wait: flags.wait ?? false, ...optional("data", nonEmpty(flags.data, "--data")) });
+    },
+  },
+  undrain: {
+    summary: "bring this machine back into service",
+    usage: "porchlight undrain",
+    flags: ["data"],
+    run: async (flags, rest) => {
+      takesNothing("undrain", rest);
+      const { undrain } = await import("./drain.ts");
+      return await undrain(optional("data", nonEmpty(flags.data, "--data")));
+    },
+  },
+  wake: {
+    summary: "let your other machines wake this one when work waits for it, or wake one now",
+    usage: "porchlight wake [on | off | ADDRESS]",
+    flags: ["data"],
+    run: async (flags, rest) => {
+      if (rest.length > 1) throw new CommandError("bad_usage", "'porchlight wake' takes one address.");
+      const { wake } = await import("./wake.ts");
+      return await wake(optional("data", nonEmpty(flags.data, "--data")), rest[0]);
     },
   },
   disconnect: {
@@ -181,6 +214,7 @@ function agentFlags(flags: Flags) {
       keepAliveMs: duration("keep-alive", flags["keep-alive"]),
       kvDiskBytes: byteSize("kv-disk", flags["kv-disk"]),
       draft: nonEmpty(flags.draft, "--draft"),
+      canaryEveryMs: duration("canary-every", flags["canary-every"]),
     },
   };
 }

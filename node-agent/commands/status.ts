@@ -1,5 +1,6 @@
 import { access } from "node:fs/promises";
 import { type AgentStatus, readAgentStatus } from "../agent/agent-status.ts";
+import { type MachineSettings, readMachineSettings } from "../agent/machine-file.ts";
 import { type DataFolder, dataFolder } from "../data-folder.ts";
 import { isPaired, loadIdentity } from "../link/identity.ts";
 import { type ServiceState, serviceState } from "../service/service.ts";
@@ -21,8 +22,12 @@ interface Role {
 /** `porchlight status`: what runs here, for whom, and how it stands. Exit code 0 when something is online, else 1. */
 export async function status(flags: StatusFlags): Promise<number> {
   const folder = dataFolder(flags.data);
-  const [roles, service] = await Promise.all([rolesOf(folder), serviceState()]);
-  const text = flags.json ? JSON.stringify({ roles, service }) : describe(roles, service).join("\n");
+  const [roles, service, machine] = await Promise.all([
+    rolesOf(folder),
+    serviceState(),
+    readMachineSettings(folder.machine),
+  ]);
+  const text = flags.json ? JSON.stringify({ roles, service, machine }) : describe(roles, service, machine).join("\n");
   process.stdout.write(`${text}\n`);
   return roles.some(({ agent }) => agent?.link.state === "online") ? 0 : 1;
 }
@@ -55,8 +60,10 @@ async function exists(file: string): Promise<boolean> {
   );
 }
 
-function describe(roles: Role[], service: ServiceState): string[] {
+function describe(roles: Role[], service: ServiceState, { draining, wake }: MachineSettings): string[] {
   const lines = roles.flatMap((role) => describeRole(role));
+  if (draining) lines.push(row("State", `${styled("yellow", "out of service")}. Bring it back: porchlight undrain`));
+  if (wake) lines.push(row("Wake", "siblings may wake this machine over the network"));
   return [...lines, row("Service", service.sentence)];
 }
 
@@ -67,12 +74,13 @@ function describeRole({ edge, pairedWith: origin, agent }: Role): string[] {
     if (origin !== null) return [row(what, `${origin}, ${styled("yellow", "not running")}. Start it: ${start}`)];
     return edge === "local" ? [] : [row(what, "not paired. Pair it: porchlight connect https://EDGE")];
   }
-  const { link, models, speed, load, startedAt, pid, version } = agent;
+  const { link, models, speed, load, startedAt, pid, version, health } = agent;
   const state = link.state === "online" ? styled("green", "online") : styled("yellow", `${link.state}: ${link.reason}`);
   const names = models.map(({ name, loaded }) => (loaded ? `${name} (loaded)` : name));
   return [
     row(what, `${link.origin ?? origin ?? "none"}, ${state}`),
     row("Models", names.join(", ")),
+    ...(health.ok ? [] : [row("Health", `${styled("yellow", "the last trial failed")}: ${health.reason ?? ""}`)]),
     row("Load", `${load.running} running, ${load.waiting} waiting`),
     ...(speed === null ? [] : [row("Speed", `${speed.tokensPerSecond} tokens/s with ${speed.model}`)]),
     row(

@@ -37,6 +37,7 @@ const OPEN = [
 /** For nobody but the owner. */
 const OWNERS = [
   "DELETE /api/agents/:id",
+  "DELETE /api/agents/:id/drain",
   "DELETE /api/invitations/:id",
   "DELETE /api/members/:id",
   "GET /audit",
@@ -45,6 +46,7 @@ const OWNERS = [
   "GET /members",
   "PATCH /api/agents/:id",
   "PATCH /api/members/:id",
+  "POST /api/agents/:id/drain",
   "POST /api/agents/:id/restore",
   "POST /api/device-authorizations/:id/approve",
   "POST /api/device-authorizations/:id/deny",

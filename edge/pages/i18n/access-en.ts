@@ -34,6 +34,8 @@ const actions: Record<AuditAction, string> = {
   agent_renamed: "renamed a machine",
   agent_revoked: "revoked a machine",
   agent_restored: "let a revoked machine in again",
+  agent_drained: "took a machine out of service",
+  agent_undrained: "brought a machine back into service",
   agent_left: "left the household, as a machine",
 };
 

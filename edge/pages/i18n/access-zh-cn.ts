@@ -173,6 +173,8 @@ export const accessZhCn: AccessStrings = {
       agent_renamed: "重命名了一台机器",
       agent_revoked: "撤销了一台机器",
       agent_restored: "允许已撤销的机器回来",
+      agent_drained: "让一台机器停止服务",
+      agent_undrained: "让一台机器恢复服务",
       agent_left: "机器自行断开并离开",
     },
   },

@@ -127,6 +127,7 @@ export const zhCn: Strings = {
     model_load_failed: "模型无法加载。请在家里的机器上运行 “porchlight doctor”。",
     agent_offline: "家里的机器都不在线。请运行 “porchlight up” 启动后再试。",
     agent_disconnected: "家里的机器在回答时断开了。请重试。",
+    wake_impossible: "无法从这里唤醒这台机器。请在它和同一网络里一台常开的机器上运行 “porchlight wake on”。",
     overloaded: "家里的机器已经忙不过来。请稍后再试。",
     timeout: "家里的机器没有及时回答。请重试。",
   },

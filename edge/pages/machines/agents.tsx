@@ -11,7 +11,7 @@ import { Inline } from "../components/inline.tsx";
 import { Status } from "../components/status.tsx";
 import { format } from "../i18n/format.ts";
 import type { PageProps } from "../page-props.ts";
-import { describeAgent, LIVE_PARTS } from "./describe.ts";
+import { describeAgent, LIVE_PARTS, standing } from "./describe.ts";
 
 /** The household's machines, kept up to date by the page's script; the owner pairs, renames and revokes here. */
 export function AgentsPage(props: {
@@ -97,6 +97,10 @@ function AgentRow({ page, agent, isOwner }: { page: PageProps; agent: HomeAgent;
   const { id, name, status, lastSeenAt } = agent;
   const live = {
     online: status?.online ?? false,
+    draining: status?.draining ?? false,
+    healthy: status?.healthy ?? true,
+    health: status?.health ?? null,
+    wakeable: status?.wakeable ?? false,
     running: status?.running ?? 0,
     speed: status?.speed ?? null,
     models: status?.models ?? [],
@@ -108,7 +112,7 @@ function AgentRow({ page, agent, isOwner }: { page: PageProps; agent: HomeAgent;
       <div class="row-main">
         <div class="row-title">
           <p class="row-name">{name}</p>
-          <Status label={live.online ? text.online : text.offline} state={live.online ? "on" : "off"} part="state" />
+          <Status {...standing(live, text)} part="state" />
         </div>
         <p class="row-notes">
           {LIVE_PARTS.map((part) => (
@@ -121,8 +125,22 @@ function AgentRow({ page, agent, isOwner }: { page: PageProps; agent: HomeAgent;
           </span>
         </p>
       </div>
+      <div data-part="wake" hidden={!live.wakeable}>
+        <ActionButton request={`POST /api/agents/${id}/wake`} kind="quiet" label={text.wake} />
+      </div>
       {isOwner ? (
         <>
+          <div data-part="undrain" hidden={!live.draining}>
+            <ActionButton request={`DELETE /api/agents/${id}/drain`} kind="quiet" label={text.undrain} />
+          </div>
+          <div data-part="drain" hidden={live.draining}>
+            <ActionButton
+              request={`POST /api/agents/${id}/drain`}
+              kind="quiet"
+              label={text.drain}
+              ask={format(text.drainAsk, { name })}
+            />
+          </div>
           <details class="row-edit">
             <summary class="button button-quiet">{text.rename}</summary>
             <form class="inline-form" data-request={`PATCH /api/agents/${id}`}>

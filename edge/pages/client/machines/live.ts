@@ -1,4 +1,4 @@
-import { describeAgent, LIVE_PARTS, type LiveAgent, type LiveStrings } from "../../machines/describe.ts";
+import { describeAgent, LIVE_PARTS, type LiveAgent, type LiveStrings, standing } from "../../machines/describe.ts";
 import { part } from "../ui/dom.ts";
 
 /** How often a visible page asks how the machines are. */
@@ -48,12 +48,18 @@ function update(row: HTMLElement, agent: LiveAgent, strings: LiveStrings): void 
     element.hidden = words[name] === "";
     if (element.textContent !== words[name]) element.textContent = words[name];
   }
-  const label = agent.online ? strings.online : strings.offline;
-  part("state", row).dataset["state"] = agent.online ? "on" : "off";
+  const { label, state } = standing(agent, strings);
+  part("state", row).dataset["state"] = state;
   const status = part("status-label", row);
   // Written only on a change: a live region speaks whenever its text is set.
   if (status.textContent !== label) status.textContent = label;
   part("seen", row).hidden = agent.online;
+  const shown = { wake: agent.wakeable, drain: !agent.draining, undrain: agent.draining };
+  for (const [name, isShown] of Object.entries(shown)) {
+    // Who may not press a button has none of it.
+    const element = row.querySelector<HTMLElement>(`[data-part="${name}"]`);
+    if (element !== null) element.hidden = !isShown;
+  }
 }
 
 /** Whether a reload would take something away: a name being typed, a question, a link not copied yet. */
