@@ -16,6 +16,8 @@ export interface DataFolder {
   remoteAgent: string;
   /** What was decided about this machine: in service or not, to be woken or not. */
   machine: string;
+  /** What `porchlight set` chose of how models are run. */
+  settings: string;
   /** Key of the agent's own API on loopback. */
   localKey: string;
   /** The owner's API key at the embedded edge. */
@@ -41,6 +43,7 @@ export function dataFolder(flag: string | undefined, env: NodeJS.ProcessEnv = pr
     localAgent: join(root, "agent", "local-running.json"),
     remoteAgent: join(root, "agent", "remote-running.json"),
     machine: join(root, "agent", "machine.json"),
+    settings: join(root, "agent", "settings.json"),
     localKey: join(root, "agent", "local-key"),
     owner: join(root, "owner.json"),
     running: join(root, "running.json"),

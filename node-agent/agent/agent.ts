@@ -13,7 +13,7 @@ import { tryModel } from "./canary.ts";
 import { countRequests } from "./count-requests.ts";
 import type { AgentOptions } from "./messages.ts";
 import { LiveModels } from "./live-models.ts";
-import { readSettings } from "./run-settings.ts";
+import { readSettings, type RunSettings, type SettingsChange } from "./run-settings.ts";
 import { Upkeep } from "./upkeep.ts";
 import { watchModels } from "./watch-models.ts";
 
@@ -67,7 +67,6 @@ export async function startAgent(options: AgentOptions, events: AgentEvents): Pr
     memoryBytes: memoryForModels(hardware),
     machine: { ...accelerators, build: `${hardware.os}-${hardware.arch}` },
   });
-  const { preferred } = live;
   const backend = createEngineBackend({
     ...live.engine,
     models: live.models,
@@ -95,8 +94,8 @@ export async function startAgent(options: AgentOptions, events: AgentEvents): Pr
   const upkeep = await Upkeep.start({
     machineFile: options.machineFile,
     trials: {
-      run: async (signal, stayMs) => await tryModel(backend, preferred, signal, stayMs),
-      isLoaded: () => loaded().has(preferred),
+      run: async (signal, stayMs) => await tryModel(backend, live.preferred, signal, stayMs),
+      isLoaded: () => loaded().has(live.preferred),
       keepAliveMs: keepAliveMs < 0 ? undefined : keepAliveMs,
       everyMs: canary ? Math.max(0, canaryEveryMs) : 0,
     },
@@ -110,11 +109,17 @@ export async function startAgent(options: AgentOptions, events: AgentEvents): Pr
   });
   // A model that does not load says so to whoever asks it; the agent and its other models go on.
   const prepare = async (): Promise<void> => {
-    await backend.preload(preferred);
-    events.onLoading(preferred, 1);
+    await backend.preload(live.preferred);
+    events.onLoading(live.preferred, 1);
     if (!canary) return;
     await upkeep.check();
     events.onTried?.(speed);
+  };
+  const changeSettings = async (change: SettingsChange): Promise<RunSettings> => {
+    const before = live.preferred;
+    const changed = await live.change(change, backend);
+    if (live.preferred !== before) backend.preload(live.preferred).catch((error: Error) => log(error.message));
+    return changed;
   };
   prepare().catch((error: Error) => stopping.signal.aborted || log(error.message));
   const localApi = await startLocalApi({
@@ -124,6 +129,7 @@ export async function startAgent(options: AgentOptions, events: AgentEvents): Pr
     stats: () => backend.stats(),
     status: async () => await ownStatus(),
     change: async (change) => await upkeep.set(change),
+    settings: { now: () => live.settings, change: async (change) => await changeSettings(change) },
   });
   const startedAt = new Date().toISOString();
   const status = (): StatusMessage => ({
@@ -167,7 +173,7 @@ export async function startAgent(options: AgentOptions, events: AgentEvents): Pr
   });
   return {
     paired: current !== undefined,
-    model: preferred,
+    model: live.preferred,
     localUrl: localApi.url,
     dial: async (origin, enrolUrl) => {
       await link?.stop();

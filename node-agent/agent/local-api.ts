@@ -10,6 +10,7 @@ import { createInferenceApi } from "../../shared/api/inference-api.ts";
 import { readJsonBody } from "../../shared/api/json-body.ts";
 import type { AgentStatus } from "./agent-status.ts";
 import { type MachineChange, machineChangeSchema } from "./machine-file.ts";
+import { type RunSettings, type SettingsChange, settingsChangeSchema } from "./run-settings.ts";
 import { writePrivateFile } from "../data-folder.ts";
 import type { EngineBackend } from "../engine/backend.ts";
 
@@ -24,7 +25,7 @@ export interface LocalApi {
 /**
  * The inference API on loopback, for programs on this machine: same app as at the edge, always with the key. `GET /api/stats` adds
  * the engine's counters, one entry for each loaded model, and `GET /api/status` what `porchlight status` shows; `PATCH /api/status` takes
- * what its owner decides about the machine.
+ * what its owner decides about the machine. `GET` and `PATCH /api/settings`: how models are run, at once.
  */
 export async function startLocalApi(options: {
   port: number;
@@ -33,6 +34,7 @@ export async function startLocalApi(options: {
   stats: EngineBackend["stats"];
   status?: () => Promise<AgentStatus>;
   change?: (change: MachineChange) => Promise<unknown>;
+  settings?: { now: () => RunSettings; change: (change: SettingsChange) => Promise<RunSettings> };
 }): Promise<LocalApi> {
   const authorize: MiddlewareHandler = async (c, next) => {
     if (!HOSTS.test(c.req.header("host") ?? "")) {
@@ -50,6 +52,13 @@ export async function startLocalApi(options: {
       await change(await readJsonBody(c.req.raw, machineChangeSchema));
       return c.json(await status());
     });
+  }
+  const { settings } = options;
+  if (settings) {
+    app.get("/api/settings", authorize, (c) => c.json(settings.now()));
+    app.patch("/api/settings", authorize, async (c) =>
+      c.json(await settings.change(await readJsonBody(c.req.raw, settingsChangeSchema))),
+    );
   }
   const answer = getRequestListener(app.fetch);
   // The listener answers every failure itself, so its promise does not reject.

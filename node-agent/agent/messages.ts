@@ -3,6 +3,9 @@ import { quantizationSchema } from "../../shared/inference/model.ts";
 import { keepAliveSchema } from "../../shared/inference/request.ts";
 import { providerChoiceSchema } from "../runtime/providers.ts";
 
+/** More than any home machine has. */
+export const MAX_THREADS = 1024;
+
 /** What its owner chose of how an agent runs models. */
 export const agentSettingsSchema = z.object({
   /** A name or a folder; absent: the best that fits. */
@@ -21,7 +24,7 @@ export const agentSettingsSchema = z.object({
   /** A smaller model, by name or folder, that guesses the default model's tokens ahead. */
   draft: z.string().optional(),
   /** Threads of each model; absent: the physical cores. */
-  threads: z.number().int().min(1).max(1024).optional(),
+  threads: z.number().int().min(1).max(MAX_THREADS).optional(),
   /** Idle time between trials of the default model, where it is tried at all; 0 or less: it is tried at the start alone. */
   canaryEveryMs: z.number().int().optional(),
 });

@@ -49,6 +49,8 @@ export async function connect(flags: ConnectFlags): Promise<number> {
         compiledDir: folder.compiled,
         runningFile: folder.remoteAgent,
         machineFile: folder.machine,
+        settingsFile: folder.settings,
+        givenAtMs: Date.now(),
         canary: true,
         agentVersion: VERSION,
       },

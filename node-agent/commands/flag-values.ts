@@ -9,12 +9,13 @@ export function oneOf<T extends string>(flag: string, text: string | undefined, 
   throw new CommandError("bad_usage", `--${flag} is one of ${values.join(", ")}, not "${text.slice(0, 80)}".`);
 }
 
-/** A whole number above 0; undefined where it was not given. Throws `bad_usage`. */
-export function count(flag: string, text: string | undefined): number | undefined {
+/** A whole number above 0, and at most `most`; undefined where it was not given. Throws `bad_usage`. */
+export function count(flag: string, text: string | undefined, most = Number.MAX_SAFE_INTEGER): number | undefined {
   if (text === undefined) return undefined;
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (value > 0 && Number.isSafeInteger(value)) return value;
-  throw new CommandError("bad_usage", `--${flag} is a whole number such as 8192, not "${text.slice(0, 80)}".`);
+  if (value > 0 && value <= most) return value;
+  const limit = most === Number.MAX_SAFE_INTEGER ? "such as 8192" : `of at most ${most}`;
+  throw new CommandError("bad_usage", `--${flag} is a whole number ${limit}, not "${text.slice(0, 80)}".`);
 }
 
 const UNITS: Readonly<Record<string, number>> = { "": 1, KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 };

@@ -13,6 +13,7 @@ const FLAG_HELP: Record<keyof typeof FLAGS, [form: string, meaning: string]> = {
   "kv-disk": ["--kv-disk SIZE", "keep what was computed of past conversations on the disk, up to this (off)"],
   draft: ["--draft NAME", "a smaller model of the same family that guesses ahead for the default one"],
   "canary-every": ["--canary-every T", "how often the idle model is tried, such as 30s; 0: only at the start (2m)"],
+  threads: ["--threads N", "threads of each model (the physical cores)"],
   data: ["--data FOLDER", "where everything is kept (~/.local/share/porchlight)"],
   as: ["--as NAME", "the name a pulled or quantised model gets here"],
   weights: ["--weights Q", "quantize, eval: precision of the layers, fp32, int8 or int4 (int4)"],

@@ -45,6 +45,8 @@ export async function startHomeStack(options: HomeStackOptions): Promise<HomeSta
       localPort: options.localPort,
       runningFile: folder.localAgent,
       machineFile: folder.machine,
+      settingsFile: folder.settings,
+      givenAtMs: Date.now(),
       canary: options.canary ?? false,
       agentVersion: VERSION,
       ...options.settings,

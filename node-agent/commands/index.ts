@@ -1,7 +1,10 @@
 import { quantizationSchema } from "../../shared/inference/model.ts";
 import { providerChoiceSchema } from "../runtime/providers.ts";
+import { MAX_THREADS } from "../agent/messages.ts";
+import type { RunSettings } from "../agent/run-settings.ts";
 import { CommandError } from "./command-error.ts";
 import { byteSize, count, duration, oneOf } from "./flag-values.ts";
+import { SETTING_NAMES } from "./setting-names.ts";
 
 /** Every flag of every command: one meaning each. */
 export const FLAGS = {
@@ -16,6 +19,7 @@ export const FLAGS = {
   "keep-alive": { type: "string" },
   "kv-disk": { type: "string" },
   draft: { type: "string" },
+  threads: { type: "string" },
   ask: { type: "string" },
   as: { type: "string" },
   weights: { type: "string" },
@@ -54,6 +58,7 @@ const AGENT = [
   "keep-alive",
   "kv-disk",
   "draft",
+  "threads",
   "canary-every",
 ] as const;
 /** Flags of `models quantize` and `models eval`. */
@@ -133,6 +138,20 @@ export const COMMANDS = {
       return await wake(optional("data", nonEmpty(flags.data, "--data")), rest[0]);
     },
   },
+  set: {
+    summary: "change how models are run, without a restart; without a name, say what is chosen",
+    usage: `porchlight set [${SETTING_NAMES.join(" | ")}] [VALUE | default]`,
+    flags: ["data", "json"],
+    run: async (flags, rest) => {
+      const { set } = await import("./set.ts");
+      const json = flags.json ?? false;
+      return await set({
+        json,
+        ...optional("data", nonEmpty(flags.data, "--data")),
+        ...optional("change", setting(rest)),
+      });
+    },
+  },
   disconnect: {
     summary: "leave the edge that this machine is paired with, and forget the pairing",
     usage: "porchlight disconnect",
@@ -194,7 +213,33 @@ export const COMMANDS = {
 
 export type CommandName = keyof typeof COMMANDS;
 
+/** The words behind `set`. */
+function setting([word, value, ...more]: string[]) {
+  if (word === undefined) return undefined;
+  const name = SETTING_NAMES.find((known) => known === word);
+  if (name === undefined)
+    throw new CommandError(
+      "bad_usage",
+      `There is no setting "${word.slice(0, 80)}". There are: ${SETTING_NAMES.join(", ")}.`,
+    );
+  if (value === undefined || more.length > 0)
+    throw new CommandError("bad_usage", `'porchlight set ${word}' takes one value, or 'default'.`);
+  return { name, value: value === "default" ? undefined : runSettings({ [name]: value }) };
+}
+
 function agentFlags(flags: Flags) {
+  return {
+    localPort: port(flags, "local-port", 8788),
+    ...optional("data", nonEmpty(flags.data, "--data")),
+    settings: {
+      ...runSettings(flags),
+      model: wantedModel(flags),
+      canaryEveryMs: duration("canary-every", flags["canary-every"]),
+    },
+  };
+}
+
+function runSettings(flags: Flags): RunSettings {
   const quantization = quantizationSchema.optional().safeParse(flags.quantization);
   if (!quantization.success) {
     throw new CommandError(
@@ -203,19 +248,15 @@ function agentFlags(flags: Flags) {
     );
   }
   return {
-    localPort: port(flags, "local-port", 8788),
-    ...optional("data", nonEmpty(flags.data, "--data")),
-    settings: {
-      model: wantedModel(flags),
-      quantization: quantization.data,
-      provider: oneOf("provider", flags.provider, providerChoiceSchema.options),
-      memoryBytes: byteSize("memory", flags.memory),
-      contextLength: count("context", flags.context),
-      keepAliveMs: duration("keep-alive", flags["keep-alive"]),
-      kvDiskBytes: byteSize("kv-disk", flags["kv-disk"]),
-      draft: nonEmpty(flags.draft, "--draft"),
-      canaryEveryMs: duration("canary-every", flags["canary-every"]),
-    },
+    model: nonEmpty(flags.model, "--model"),
+    quantization: quantization.data,
+    provider: oneOf("provider", flags.provider, providerChoiceSchema.options),
+    memoryBytes: byteSize("memory", flags.memory),
+    contextLength: count("context", flags.context),
+    keepAliveMs: duration("keep-alive", flags["keep-alive"]),
+    kvDiskBytes: byteSize("kv-disk", flags["kv-disk"]),
+    draft: nonEmpty(flags.draft, "--draft"),
+    threads: count("threads", flags.threads, MAX_THREADS),
   };
 }
 
