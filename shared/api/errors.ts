@@ -4,6 +4,7 @@ import { z } from "@hono/zod-openapi";
 import { type ErrorCode, PorchlightError } from "../errors.ts";
 import { anthropicError } from "./anthropic/errors.ts";
 import { type Dialect, dialectOf } from "./dialect.ts";
+import { ollamaError } from "./ollama/errors.ts";
 
 /** OpenAI's error object: what every JSON route of this project answers when it fails, unless it is of another dialect. */
 export const errorBodySchema = z
@@ -42,6 +43,7 @@ export function errorBody(error: PorchlightError): ErrorBody {
 
 const BODIES: Record<Dialect, (error: PorchlightError, c: Context) => object> = {
   openai: errorBody,
+  ollama: ollamaError,
   anthropic: (error, c) => anthropicError(error, c.get("requestId")),
 };
 

@@ -3,10 +3,14 @@ import type { Context, Env, MiddlewareHandler } from "hono";
 import type { InferenceBackend } from "../inference/backend.ts";
 import { mountCountTokens } from "./anthropic/count-tokens-route.ts";
 import { mountMessages } from "./anthropic/messages-route.ts";
+import { OLLAMA_PATHS } from "./dialect.ts";
 import { registerSecurity } from "./document.ts";
 import { onApiError, onApiNotFound } from "./errors.ts";
 import { identifyRequest, limitHeaders } from "./headers.ts";
 import { refuseOtherMethods } from "./methods.ts";
+import { mountOllamaEmbed } from "./ollama/embed-route.ts";
+import { mountOllamaGenerate } from "./ollama/generate-route.ts";
+import { mountOllamaModels } from "./ollama/models-route.ts";
 import { mountChat } from "./openai/chat-route.ts";
 import { mountEmbeddings } from "./openai/embeddings-route.ts";
 import { mountModels } from "./openai/models-route.ts";
@@ -14,7 +18,7 @@ import { mountModels } from "./openai/models-route.ts";
 export interface InferenceApiOptions<E extends Env> {
   /** What answers this request. */
   backend: (c: Context<E>) => InferenceBackend;
-  /** Runs before every route under /v1; refuses by throwing PorchlightError. */
+  /** Runs before every route; refuses by throwing PorchlightError. */
   authorize?: MiddlewareHandler<E>;
 }
 
@@ -27,13 +31,18 @@ export function createInferenceApi<E extends Env = Env>(options: InferenceApiOpt
   api.onError(onApiError);
   api.notFound(onApiNotFound);
   registerSecurity(api);
-  api.use("/v1/*", identifyRequest, limitHeaders);
-  if (options.authorize) api.use("/v1/*", options.authorize);
+  for (const path of ["/v1/*", ...OLLAMA_PATHS]) {
+    api.use(path, identifyRequest, limitHeaders);
+    if (options.authorize) api.use(path, options.authorize);
+  }
   mountModels(api, options.backend);
   mountChat(api, options.backend);
   mountEmbeddings(api, options.backend);
   mountMessages(api, options.backend);
   mountCountTokens(api, options.backend);
+  mountOllamaGenerate(api, options.backend);
+  mountOllamaEmbed(api, options.backend);
+  mountOllamaModels(api, options.backend);
   refuseOtherMethods(api);
   return api;
 }

@@ -9,15 +9,16 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
 
 /**
  * The request's JSON body as the schema reads it: the only way a body enters. It is read, counted and parsed exactly once, so no
- * two parts of the program can understand it differently. Throws PorchlightError 400, 413 or 415. `optional`: no body is `{}`.
+ * two parts of the program can understand it differently. Throws PorchlightError 400, 413 or 415. `optional`: no body is `{}`;
+ * `anyType`: whatever the body is called, as where clients that send no type are at home. Cookies are held to their origin elsewhere.
  */
 export async function readJsonBody<Schema extends z.ZodType>(
   request: Request,
   schema: Schema,
-  options: { optional?: boolean } = {},
+  options: { optional?: boolean; anyType?: boolean } = {},
 ): Promise<z.output<Schema>> {
   if (options.optional === true && request.body === null) return parseWith(schema, {});
-  requireJsonType(request.headers.get("content-type"));
+  if (options.anyType !== true) requireJsonType(request.headers.get("content-type"));
   const declaredBytes = Number(request.headers.get("content-length") ?? 0);
   if (declaredBytes > API_LIMITS.drainedBytes) throw tooLarge(API_LIMITS.bodyBytes);
   const bytes = await readBytes(request, API_LIMITS.bodyBytes);

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { loadLocalKey } from "../../node-agent/agent/local-api.ts";
 import { anthropicChecks } from "../support/clients/anthropic.ts";
+import { ollamaChecks } from "../support/clients/ollama.ts";
 import type { Checks, Place } from "../support/clients/place.ts";
 import { referenceFolder } from "../support/embedding-vectors.ts";
 import { engineLoad } from "../support/engine-load.ts";
@@ -9,6 +10,7 @@ import { startStack, type TestStack } from "../support/stack.ts";
 /** Client packages as they are published, against real processes with the starter model. */
 const CLIENTS: Record<string, Checks> = {
   "@anthropic-ai/sdk": anthropicChecks,
+  ollama: ollamaChecks,
 };
 
 let stack: TestStack;

@@ -93,8 +93,9 @@ async function keptOut(route: string, headers: Record<string, string>): Promise<
     ...(method === "POST" || method === "PUT" || method === "PATCH" ? { body: '{"nonsense":1}' } : {}),
   });
   if (response.status !== 401 && response.status !== 403) return undefined;
-  const { error } = await response.json<{ error: { code: string } }>();
-  return ["invalid_api_key", "forbidden", "confirmation_needed"].find((code) => code === error.code);
+  // In the shape of the route's dialect: Ollama's error is a sentence, with the code beside it.
+  const { error, code } = await response.json<{ error: { code: string }; code?: string }>();
+  return ["invalid_api_key", "forbidden", "confirmation_needed"].find((name) => name === (code ?? error.code));
 }
 
 function expected(

@@ -163,6 +163,14 @@ describe("the document", () => {
       "/v1/embeddings",
       "/v1/messages",
       "/v1/messages/count_tokens",
+      "/api/chat",
+      "/api/generate",
+      "/api/embed",
+      "/api/embeddings",
+      "/api/tags",
+      "/api/ps",
+      "/api/version",
+      "/api/show",
     ]);
     expect(document.components?.securitySchemes).toMatchObject({ apiKey: { type: "http", scheme: "bearer" } });
     const schemas = document.components?.schemas ?? {};
