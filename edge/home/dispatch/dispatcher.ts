@@ -121,6 +121,12 @@ export class Dispatcher {
     this.#suspicion.forget(agentId);
   }
 
+  /** Writes down what was learned. */
+  flush(): void {
+    this.#affinity.flush();
+    this.#speeds.flush();
+  }
+
   /** Takes speeds from an answer. @param how what slowed it, and whether it may have waited before it began */
   #learn(
     { agentId, model, startedAtMs }: Placed,
@@ -146,8 +152,7 @@ export class Dispatcher {
     this.#isFlushing = true;
     setTimeout(() => {
       this.#isFlushing = false;
-      this.#affinity.flush();
-      this.#speeds.flush();
+      this.flush();
     }, FLUSH_MS);
   }
 }

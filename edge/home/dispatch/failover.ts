@@ -13,6 +13,7 @@ const ELSEWHERE: ReadonlySet<ErrorCode> = new Set([
   "overloaded",
   "timeout",
   "internal",
+  "engine_crashed",
   "model_load_failed",
   "model_not_found",
 ]);

@@ -5,7 +5,7 @@ import { type GenerateRequest, generateRequestSchema } from "../../../shared/inf
 import { type AgentHandshake, agentHandshakeStep } from "../../../shared/protocol/agent-handshake.ts";
 import { toBase64Url } from "../../../shared/protocol/base64url.ts";
 import type { Welcome } from "../../../shared/protocol/handshake.ts";
-import type { StatusMessage } from "../../../shared/protocol/messages.ts";
+import type { ControlMessage, StatusMessage } from "../../../shared/protocol/messages.ts";
 import { createSession } from "../../../shared/protocol/session.ts";
 import { signEnrolment, type SigningKey } from "../../../shared/protocol/signatures.ts";
 import type { ProtocolStream, Session } from "../../../shared/protocol/types.ts";
@@ -93,6 +93,8 @@ export class TestAgent {
   readonly session: Session;
   readonly closed: Promise<{ code: number; reason: string }>;
   readonly streams: ProtocolStream[] = [];
+  /** What the edge asked of the machine. */
+  readonly control: ControlMessage[] = [];
 
   private constructor(raw: RawSocket, welcome: Welcome, answer: Answer, embed: EmbedAnswer | undefined) {
     this.socket = raw.socket;
@@ -107,7 +109,7 @@ export class TestAgent {
         // A stream that was reset fails what the answer still writes: the tests look at its signal.
         serve(stream, answer, embed).catch(() => undefined);
       },
-      onControl: () => undefined,
+      onControl: (message) => this.control.push(message),
     });
   }
 
