@@ -6,4 +6,56 @@ export interface PlantedBug {
   changes: readonly Plant[];
 }
 
-export const PLANTS: Record<string, PlantedBug> = {};
+export const PLANTS: Record<string, PlantedBug> = {
+  "lost-credit": {
+    what: "Bytes that cross a RESET are not granted back to the connection.",
+    changes: [
+      {
+        file: "shared/protocol/session.ts",
+        find: "    this.consumed(frame.payload.length);\n    const forgotten",
+        replace: "    const forgotten",
+      },
+    ],
+  },
+  "two-generations": {
+    what: "A machine that comes again does not replace its older connection.",
+    changes: [
+      {
+        file: "edge/home/tunnels.ts",
+        find: "if (older.agentId === agentId) this.close(",
+        replace: "if (older.agentId === agentId && older.generation > generation) this.close(",
+      },
+    ],
+  },
+  "late-revocation": {
+    what: "A machine that is revoked while it dials comes in.",
+    changes: [
+      {
+        file: "edge/home/home.ts",
+        find: "if (agent?.revokedAt === null) return true;",
+        replace: "if (agent !== undefined) return true;",
+      },
+    ],
+  },
+  "forgotten-pace": {
+    what: "An eviction forgets how many requests a key has made within the minute.",
+    changes: [
+      {
+        file: "edge/home/quota/pace.ts",
+        find: "const bySecond = row ? ",
+        replace: "const bySecond = row?.[0] ? ",
+      },
+    ],
+  },
+  "lost-batch": {
+    what: "Events that wait for company when an answer ends are not sent.",
+    changes: [
+      {
+        file: "node-agent/link/event-writer.ts",
+        find: "      this.#send();\n    }\n    await this.#sending;",
+        replace:
+          '      if (event.type === "text" || this.#batchEvents === 1) this.#send();\n    }\n    await this.#sending;',
+      },
+    ],
+  },
+};

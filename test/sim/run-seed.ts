@@ -1,6 +1,7 @@
 import type { Script } from "./agent/script.ts";
 import { checkAtRest } from "./checks/at-rest.ts";
 import { Always } from "./checks/always.ts";
+import { checkEndings } from "./checks/endings.ts";
 import { checkLimits } from "./checks/limits.ts";
 import type { Product } from "./edge/product.ts";
 import { enter } from "./kernel/globals.ts";
@@ -82,6 +83,7 @@ async function live(world: World, random: Random): Promise<void> {
   kernel.become(world.root);
   checkAtRest(world);
   checkLimits(world);
+  checkEndings(world);
 }
 
 function planRequest(world: World, random: Random, n: number): void {
@@ -94,8 +96,8 @@ function planRequest(world: World, random: Random, n: number): void {
     ...(random.chance(plan.leavingShare) ? { leavesAfter: random.int(0, script.pieces) } : {}),
   };
   const caller = random.chance(plan.limitedShare) ? random.pick(LIMITED) : UNLIMITED;
-  const maxTokens = random.chance(0.5) ? random.int(1, 200) : undefined;
-  kernel.plan(world.root, 200 + random.fraction() * plan.troubleMs * 0.8, () => {
+  const maxTokens = random.chance(0.5) ? random.int(script.pieces, 200) : undefined;
+  kernel.plan(world.root, 3_000 + random.fraction() * plan.troubleMs * 0.8, () => {
     world.ask({ script, caller, manner, ...(maxTokens === undefined ? {} : { maxTokens }) });
   });
 }

@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { loadProduct, type Product } from "./edge/product.ts";
 import { realMs } from "./kernel/globals.ts";
 import { KEPT_SEEDS } from "./kept-seeds.ts";
+import { findPlanted } from "./planted.ts";
 import { type Run, runSeed } from "./run-seed.ts";
 
 const USAGE = `npm run sim -- [options]
@@ -24,9 +25,11 @@ export async function simulate(args: string[]): Promise<number> {
       kept: { type: "boolean", default: false },
       plant: { type: "string" },
       "stop-at-first": { type: "boolean", default: false },
+      planted: { type: "boolean", default: false },
       trace: { type: "boolean", default: false },
     },
   });
+  if (values.planted) return await findPlanted();
   if (values.seed !== undefined) return await runOne(Number(values.seed), values.trace);
   if (values.seeds === undefined) {
     console.log(USAGE);

@@ -1,16 +1,25 @@
 import { AgentProcess, machineOf } from "./agent/agent-process.ts";
-import type { Script } from "./agent/script.ts";
+import { CONTEXT_TOKENS, type Script } from "./agent/script.ts";
 import { connectSocketsTo } from "./agent/ws.ts";
 import { askOnce, type Outcome } from "./client/client.ts";
 import { Door } from "./edge/door.ts";
 import { VirtualDatabase } from "./edge/database.ts";
 import { ObjectHost } from "./edge/object-host.ts";
 import type { Caller, HomeObject, Product } from "./edge/product.ts";
-import { currentWorld } from "./kernel/globals.ts";
 import { Kernel, type Process } from "./kernel/kernel.ts";
 import type { Random } from "./kernel/random.ts";
 import { CALM, type NetworkFaults } from "./net/faults.ts";
 import type { Plan } from "./plan.ts";
+
+/** A request that limits let through. */
+export interface Admitted {
+  caller: Caller;
+  atMs: number;
+  /** Most tokens that it can cost. */
+  worstTokens: number;
+  /** What its key had used by then, on that day. */
+  usedTokens: number;
+}
 
 /** One household with its edge, its machines and those who ask them: all that a run has. */
 export class World {
@@ -24,7 +33,7 @@ export class World {
   readonly agents: AgentProcess[] = [];
   readonly outcomes: Outcome[] = [];
   /** Answers that the Home object began, by caller: what limits count. */
-  readonly admitted: { caller: Caller; atMs: number }[] = [];
+  readonly admitted: Admitted[] = [];
   /** Machines that the Home object was told are shut out. */
   readonly shutOut = new Set<string>();
   /** Keys that it was told are revoked, and since when. */
@@ -52,7 +61,7 @@ export class World {
       tunnelFaults: () => this.network,
       skewMs: plan.homeSkewMs,
       create: (ctx) => new product.Home(ctx, env),
-      onAnswer: (request, response) => this.#onAnswer(request, response),
+      onAnswer: (request, bodyBytes, response) => this.#onAnswer(request, bodyBytes, response),
     });
     this.door = new Door({
       kernel: this.kernel,
@@ -138,9 +147,23 @@ export class World {
     connectSocketsTo(undefined);
   }
 
-  #onAnswer(request: Request, response: Response): void {
-    const caller = request.headers.get("porchlight-caller");
-    if (!response.ok || caller === null) return;
-    this.admitted.push({ caller: JSON.parse(caller) as Caller, atMs: currentWorld().nowMs });
+  #onAnswer({ headers }: Request, bodyBytes: number, response: Response): void {
+    const text = headers.get("porchlight-caller");
+    if (!response.ok || text === null) return;
+    const caller = JSON.parse(text) as Caller; // Written by the Worker's code.
+    const maxTokens = Number(headers.get("porchlight-max-tokens") ?? CONTEXT_TOKENS);
+    const used = this.host.sql
+      .exec(
+        "SELECT coalesce(sum(prompt_tokens + completion_tokens), 0) AS n FROM usage WHERE caller = ? AND day = ?",
+        caller.id,
+        new Date(Date.now()).toISOString().slice(0, 10),
+      )
+      .one();
+    this.admitted.push({
+      caller,
+      atMs: this.kernel.nowMs,
+      worstTokens: Math.min(CONTEXT_TOKENS, bodyBytes + maxTokens),
+      usedTokens: Number(used["n"]),
+    });
   }
 }

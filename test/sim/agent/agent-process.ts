@@ -4,7 +4,7 @@ import type { PairedIdentity } from "../../../node-agent/link/identity.ts";
 import type { StatusMessage } from "../../../shared/protocol/messages.ts";
 import type { Kernel, Process } from "../kernel/kernel.ts";
 import { Random } from "../kernel/random.ts";
-import { MODEL } from "./script.ts";
+import { CONTEXT_TOKENS, MODEL } from "./script.ts";
 import { type Busy, scriptedBackend } from "./scripted-backend.ts";
 
 /** Where the world's agents were paired. */
@@ -103,7 +103,7 @@ export class AgentProcess {
         {
           name: MODEL,
           task: "generate",
-          contextLength: 100_000,
+          contextLength: CONTEXT_TOKENS,
           architecture: "scripted",
           quantization: "int4",
           parameters: 1,

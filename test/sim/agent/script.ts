@@ -17,6 +17,7 @@ export interface Script {
 }
 
 export const MODEL = "scripted";
+export const CONTEXT_TOKENS = 100_000;
 
 export function requestOf(script: Script, maxTokens?: number): GenerateRequest {
   return {

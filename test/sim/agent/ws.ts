@@ -34,15 +34,17 @@ export class WebSocket extends EventEmitter {
   readonly bufferedAmount = 0;
   readonly #process: Process;
   #wire: Wire | undefined;
+  /** What came on the heels of the dial's answer, and was here before it. */
+  readonly #early: (() => void)[] = [];
 
   constructor(_url: string, options: { headers: Record<string, string> }) {
     super();
     this.#process = currentWorld().current;
     const end: WireEnd = {
       process: this.#process,
-      onMessage: (message) => this.#onMessage(message),
-      onClose: (code) => this.#onClose(code),
-      onBroken: () => this.#finish(ABNORMAL),
+      onMessage: (message) => this.#onceOpen(() => this.#onMessage(message)),
+      onClose: (code) => this.#onceOpen(() => this.#onClose(code)),
+      onBroken: () => this.#onceOpen(() => this.#finish(ABNORMAL)),
     };
     dialling?.(options.headers["porchlight-agent"] ?? "", end, {
       accepted: (wire) => this.#onAccepted(wire),
@@ -79,6 +81,12 @@ export class WebSocket extends EventEmitter {
     if (this.readyState !== WebSocket.CONNECTING) return wire.drop(0);
     this.readyState = WebSocket.OPEN;
     this.emit("open");
+    for (const act of this.#early.splice(0)) act();
+  }
+
+  #onceOpen(act: () => void): void {
+    if (this.readyState === WebSocket.CONNECTING) this.#early.push(act);
+    else act();
   }
 
   #onRefused(status: number | undefined): void {
@@ -92,7 +100,7 @@ export class WebSocket extends EventEmitter {
   }
 
   #onMessage(message: Message): void {
-    if (this.readyState === WebSocket.CLOSED || this.readyState === WebSocket.CONNECTING) return;
+    if (this.readyState === WebSocket.CLOSED) return;
     const isBinary = typeof message !== "string";
     this.emit("message", Buffer.from(message as Uint8Array), isBinary);
   }

@@ -17,7 +17,8 @@ export interface Manner {
 export interface Outcome {
   requestId: string;
   script: Script;
-  callerId: string;
+  caller: Caller;
+  manner: Manner;
   startedAtMs: number;
   endedAtMs: number | undefined;
   /** Of those that are numbered: all but `progress`. */
@@ -41,11 +42,12 @@ export interface ClientOptions {
 
 /** Asks for one generation through the Worker's own code, and reads it in the given manner. */
 export function askOnce(options: ClientOptions): Outcome {
-  const { kernel, requestId, script, caller } = options;
+  const { kernel, requestId, script, caller, manner } = options;
   const outcome: Outcome = {
     requestId,
     script,
-    callerId: caller.id,
+    caller,
+    manner,
     startedAtMs: kernel.nowMs,
     endedAtMs: undefined,
     events: [],

@@ -12,7 +12,7 @@ export interface HopHost {
   /** Wakes the object and lets it act; the hop counts as under way from then on. */
   begin(hop: Hop, act: (object: HostedObject) => void): void;
   end(hop: Hop): void;
-  onAnswer(request: Request, response: Response): void;
+  onAnswer(request: Request, bodyBytes: number, response: Response): void;
   /** What follows in this event is the object's. */
   enter(): void;
 }
@@ -80,7 +80,7 @@ export class Hop {
           const start = async (): Promise<void> => {
             try {
               const response = await object.fetch(own);
-              host.onAnswer(own, response);
+              host.onAnswer(own, body?.length ?? 0, response);
               hop.#begin(response, resolve);
             } catch (error) {
               hop.#answer(() => reject(error));

@@ -36,7 +36,7 @@ export interface HostOptions<Hosted> {
   skewMs: number;
   create(ctx: unknown): Hosted;
   /** The object has begun an answer. */
-  onAnswer(request: Request, response: Response): void;
+  onAnswer(request: Request, bodyBytes: number, response: Response): void;
 }
 
 /**
@@ -53,6 +53,8 @@ export class ObjectHost<Hosted extends HostedObject> {
   readonly #sql = new VirtualSql();
   #sockets: ServerSocket[] = [];
   #life: Life<Hosted> | undefined;
+  /** How often the object was lost with all that it did. */
+  restarts = 0;
   #lives = 0;
   #alarm: { atMs: number; handle: Handle } | undefined;
 
@@ -115,6 +117,7 @@ export class ObjectHost<Hosted extends HostedObject> {
   /** A deploy or a crash: the object is gone with every connection. */
   restart(): void {
     this.#kernel.trace("restarts");
+    this.restarts += 1;
     const life = this.#life;
     if (life) {
       this.#end(life);
@@ -137,7 +140,8 @@ export class ObjectHost<Hosted extends HostedObject> {
       random: this.#random,
       platform: this.platform,
       faults: this.#options.faults,
-      onAnswer: (request: Request, response: Response) => this.#options.onAnswer(request, response),
+      onAnswer: (request: Request, bodyBytes: number, response: Response) =>
+        this.#options.onAnswer(request, bodyBytes, response),
       begin: (hop: Hop, act: (object: HostedObject) => void) => {
         this.#deliver((life) => {
           life.hops.add(hop);

@@ -1,0 +1,31 @@
+import { ENGINE_ERROR } from "../agent/script.ts";
+import type { Outcome } from "../client/client.ts";
+import { Violation } from "../kernel/kernel.ts";
+import { TROUBLES } from "../plan.ts";
+import type { World } from "../world.ts";
+
+/** A client that takes nothing for so long is let go (relay.ts). */
+const STALLED_MS = 60_000;
+
+/** Errors that trouble may bring: the machine could not be reached, or was lost. */
+const BY_TROUBLE: readonly string[] = ["agent_offline", "agent_disconnected", "overloaded"];
+
+/** Every answer came to an end that it may come to. Throws a Violation. */
+export function checkEndings(world: World): void {
+  const { plan } = world;
+  if (plan.hostile) return;
+  const isCalm = TROUBLES.every((trouble) => plan.every[trouble] === 0);
+  for (const outcome of world.outcomes) {
+    if (outcome.ended !== "error" || mayFail(outcome, isCalm)) continue;
+    throw new Violation(`${outcome.requestId} ended with ${outcome.errorCode}`);
+  }
+}
+
+function mayFail({ errorCode = "", script, manner, caller }: Outcome, isCalm: boolean): boolean {
+  if (errorCode === ENGINE_ERROR) return script.failsAt !== undefined;
+  if (errorCode === "timeout") return manner.pauseChance > 0 && manner.pauseMs > STALLED_MS;
+  const isLimited = Object.values(caller.limits).some((limit) => limit !== null);
+  if (errorCode === "rate_limit_exceeded") return isLimited;
+  if (errorCode === "invalid_api_key") return isLimited && !isCalm;
+  return !isCalm && BY_TROUBLE.includes(errorCode);
+}
