@@ -1,5 +1,5 @@
 import type { ControlMessage, Health, Speed, StatusMessage, WakeTarget } from "../../shared/protocol/messages.ts";
-import { networkCards } from "../hardware/network-cards.ts";
+import { type NetworkCard, networkCards } from "../hardware/network-cards.ts";
 import { sendWake } from "../link/magic-packet.ts";
 import {
   changed,
@@ -28,6 +28,8 @@ export interface UpkeepOptions {
   /** Tells the edge the status. */
   announce: () => void;
   log: (line: string) => void;
+  /** In place of this machine's network cards. */
+  network?: { cards: () => NetworkCard[]; port: number };
 }
 
 /** What keeps a machine fit for others: it is tried, taken out of service, woken, and says how busy it is. */
@@ -72,7 +74,7 @@ export class Upkeep {
   /** What the edge hears of it. */
   status(): Pick<StatusMessage, "slots" | "otherRequests" | "draining" | "health" | "wake"> {
     const { draining, wake } = this.#settings;
-    const targets = wake ? networkCards().map(({ mac, network }) => ({ mac, network })) : [];
+    const targets = wake ? this.#cards().map(({ mac, network }) => ({ mac, network })) : [];
     const { others } = this.#options.requests();
     this.#told = { others };
     return {
@@ -124,11 +126,15 @@ export class Upkeep {
     else if (message.type === "wake") await this.#wake(message.targets);
   }
 
+  #cards(): NetworkCard[] {
+    return this.#options.network?.cards() ?? networkCards();
+  }
+
   async #wake(targets: readonly WakeTarget[]): Promise<void> {
     const now = performance.now();
     if (!this.#settings.wake || now - this.#wokeMs < WAKE_EVERY_MS) return;
     this.#wokeMs = now;
-    await sendWake(targets);
+    await sendWake(targets, this.#cards(), this.#options.network?.port);
   }
 }
 
