@@ -32,6 +32,7 @@ export const TROUBLES = [
   "revoke",
   "twin",
   "revokeKey",
+  "drain",
 ] as const;
 export type Trouble = (typeof TROUBLES)[number];
 
@@ -47,6 +48,7 @@ const AT_MOST_EVERY_MS: Record<Trouble, number> = {
   revoke: 20_000,
   twin: 30_000,
   revokeKey: 20_000,
+  drain: 8_000,
 };
 
 const DAY_MS = 24 * 3600_000;

@@ -1,9 +1,9 @@
 import type { Script } from "./agent/script.ts";
-import { checkAtRest } from "./checks/at-rest.ts";
+import { checkAtRest, checkMachines } from "./checks/at-rest.ts";
 import { Always } from "./checks/always.ts";
 import { checkEndings } from "./checks/endings.ts";
 import { checkLimits } from "./checks/limits.ts";
-import type { Product } from "./edge/product.ts";
+import type { MachineState, Product } from "./edge/product.ts";
 import { enter } from "./kernel/globals.ts";
 import { Violation } from "./kernel/kernel.ts";
 import { Random } from "./kernel/random.ts";
@@ -80,6 +80,14 @@ async function live(world: World, random: Random): Promise<void> {
     world.outcomes.length === plan.requests && world.outcomes.every(({ ended }) => ended !== "running");
   await kernel.run(plan.troubleMs + HEALING_MS, isOver);
   await kernel.run(kernel.nowMs + REST_MS);
+  kernel.become(world.root);
+  let machines: MachineState[] | undefined;
+  const ask = async (): Promise<void> => {
+    machines = await world.host.call((home) => home.agents());
+  };
+  void ask();
+  await kernel.run(kernel.nowMs + 1_000, () => machines !== undefined);
+  checkMachines(world, machines ?? []);
   kernel.become(world.root);
   checkAtRest(world);
   checkLimits(world);

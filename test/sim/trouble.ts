@@ -23,6 +23,7 @@ export class Chaos {
       stop: () => this.#stop(),
       revoke: () => this.#revoke(),
       twin: () => this.#twin(),
+      drain: () => this.#drain(),
       revokeKey: () => void world.revokeKey(this.#random.pick(LIMITED).id).catch(unlessLost),
     };
   }
@@ -120,6 +121,15 @@ export class Chaos {
       // Its process has given up; its owner starts it again.
       for (const agent of this.#world.agents.filter(({ machine }) => machine.id === id)) this.#world.killAgent(agent);
       this.#startAgain(id);
+    });
+  }
+
+  #drain(): void {
+    const id = this.#anyMachine();
+    const world = this.#world;
+    world.drain(id, true).catch(unlessLost);
+    world.kernel.plan(world.root, this.#random.spread(100, 20_000), () => {
+      world.drain(id, false).catch(unlessLost);
     });
   }
 

@@ -1,4 +1,4 @@
-import { AgentProcess, machineOf } from "./agent/agent-process.ts";
+import { AgentProcess, type Disk, machineOf } from "./agent/agent-process.ts";
 import { CONTEXT_TOKENS, type Script } from "./agent/script.ts";
 import { connectSocketsTo } from "./agent/ws.ts";
 import { askOnce, type Outcome } from "./client/client.ts";
@@ -6,7 +6,7 @@ import { Door } from "./edge/door.ts";
 import { VirtualDatabase } from "./edge/database.ts";
 import { ObjectHost } from "./edge/object-host.ts";
 import type { Caller, HomeObject, Product } from "./edge/product.ts";
-import { Kernel, type Process } from "./kernel/kernel.ts";
+import { Kernel, type Process, Violation } from "./kernel/kernel.ts";
 import type { Random } from "./kernel/random.ts";
 import { CALM, type NetworkFaults } from "./net/faults.ts";
 import type { Plan } from "./plan.ts";
@@ -38,6 +38,9 @@ export class World {
   readonly shutOut = new Set<string>();
   /** Keys that it was told are revoked, and since when. */
   readonly revokedKeys = new Map<string, number>();
+  /** Machines that it was told to send no more work, and since when. */
+  readonly drained = new Map<string, number>();
+  readonly #disks = new Map<string, Disk>();
   network: NetworkFaults;
   /** The process that makes trouble. */
   readonly root: Process;
@@ -80,7 +83,17 @@ export class World {
     if (!this.door.knows(machine.id)) this.door.pair(machine);
     const skewMs = this.random.chance(0.3) ? this.random.int(-300_000, 300_000) : 0;
     const life = ++this.#lives;
-    const agent = new AgentProcess(this.kernel, this.random.fork(`agent ${life}`), machine, life, skewMs);
+    const disk = this.#disks.get(machine.id) ?? { draining: false };
+    this.#disks.set(machine.id, disk);
+    const agent = new AgentProcess({
+      kernel: this.kernel,
+      random: this.random.fork(`agent ${life}`),
+      machine,
+      disk,
+      life,
+      skewMs,
+      onBegin: (id) => this.#onBegin(machine.id, id),
+    });
     this.agents.push(agent);
     return agent;
   }
@@ -110,12 +123,28 @@ export class World {
     await this.door.revoke(agentId, () => {
       // It may have been let in again meanwhile.
       if (this.door.isRevoked(agentId)) this.shutOut.add(agentId);
+      this.drained.delete(agentId); // All that was known of it is forgotten.
     });
   }
 
   restore(agentId: string): void {
     this.shutOut.delete(agentId);
     this.door.restore(agentId);
+  }
+
+  /** Whether the machine itself believes to be out of service. */
+  isDraining(agentId: string): boolean {
+    return this.#disks.get(agentId)?.draining === true;
+  }
+
+  /** The last word counts: only one call at a time is under way. */
+  async drain(agentId: string, draining: boolean): Promise<void> {
+    this.drained.delete(agentId);
+    await this.host.call(async (home) => {
+      await home.drain(agentId, draining);
+      if (draining) this.drained.set(agentId, this.kernel.nowMs);
+      else this.drained.delete(agentId);
+    });
   }
 
   async revokeKey(id: string): Promise<void> {
@@ -132,6 +161,7 @@ export class World {
     for (let n = 0; n < this.plan.agents; n++) {
       const { id } = machineOf(n);
       if (this.door.isRevoked(id)) this.restore(id);
+      this.drain(id, false).catch((error: unknown) => this.kernel.fail(error));
       for (const wire of this.door.wiresOf(id)) {
         // What was swallowed there is lost to the connection for good: a real one would not be usable.
         if (this.plan.hostile) wire.cut();
@@ -145,6 +175,15 @@ export class World {
   close(): void {
     this.host.close();
     connectSocketsTo(undefined);
+  }
+
+  /** A machine out of service finishes what it has, and gets nothing that was asked for later. */
+  #onBegin(agentId: string, scriptId: string): void {
+    const sinceMs = this.drained.get(agentId) ?? Infinity;
+    const outcome = this.outcomes.find(({ script }) => script.id === scriptId);
+    if (outcome && outcome.startedAtMs > sinceMs) {
+      this.kernel.fail(new Violation(`${agentId} is out of service and got ${outcome.requestId}`));
+    }
   }
 
   #onAnswer({ headers }: Request, bodyBytes: number, response: Response): void {

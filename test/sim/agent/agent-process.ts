@@ -23,7 +23,7 @@ export interface Machine {
 
 const machines = new Map<number, Machine>();
 
-/** The n-th machine: the same keys in every run, since making them is not what is tried here. */
+/** The n-th machine: the same in every run, since making keys is not what is tried here. */
 export function machineOf(n: number): Machine {
   const known = machines.get(n) ?? makeMachine(n);
   machines.set(n, known);
@@ -38,6 +38,11 @@ function makeMachine(n: number): Machine {
   return { id: `agent-${n}`, privateKey, publicKey: raw.toString("base64url") };
 }
 
+/** What a machine keeps on its disk. */
+export interface Disk {
+  draining: boolean;
+}
+
 /** One life of an agent's process: the real link over the world's network, with a scripted engine behind it. */
 export class AgentProcess {
   readonly machine: Machine;
@@ -47,12 +52,27 @@ export class AgentProcess {
   /** Set once a stop is complete: what is left of the process may be killed. */
   stopped = false;
   readonly #kernel: Kernel;
+  readonly #disk: Disk;
+  readonly #onBegin: (id: string) => void;
   #link: Link | undefined;
 
-  constructor(kernel: Kernel, random: Random, machine: Machine, life: number, skewMs: number) {
+  constructor(options: {
+    kernel: Kernel;
+    random: Random;
+    machine: Machine;
+    disk: Disk;
+    /** How many processes there were before it, and itself. */
+    life: number;
+    skewMs: number;
+    /** Its engine begins an answer. */
+    onBegin(id: string): void;
+  }) {
+    const { kernel, random, machine } = options;
     this.#kernel = kernel;
+    this.#disk = options.disk;
+    this.#onBegin = (id) => options.onBegin(id);
     this.machine = machine;
-    this.process = kernel.spawn(`${machine.id}.${life}`, skewMs);
+    this.process = kernel.spawn(`${machine.id}.${options.life}`, options.skewMs);
     kernel.plan(this.process, random.fraction() * 100, () => this.#start(random));
   }
 
@@ -73,11 +93,16 @@ export class AgentProcess {
       tunnelUrl: "wss://door.example/tunnel",
       origin: ORIGIN,
       identity: this.#identity(),
-      backend: scriptedBackend(this.#kernel, random, this.busy),
+      backend: scriptedBackend(this.#kernel, random, this.busy, this.#onBegin),
       status: () => this.#status(),
       onState: (state) => {
         this.state = state;
         this.#kernel.trace(`link is ${state.state}: ${state.reason}`);
+      },
+      onControl: (message) => {
+        if (message.type === "drain") this.#disk.draining = message.draining;
+        // A trial takes a moment, and so does writing down.
+        setTimeout(() => this.#link?.announce(), random.int(1, 100));
       },
     });
     this.#link.start();
@@ -99,6 +124,9 @@ export class AgentProcess {
       type: "status",
       agentVersion: "0.0.0-sim",
       machine: { name: this.machine.id, os: "sim", arch: "sim", cpu: "sim", cores: 1, memoryBytes: 1 << 30 },
+      slots: 2,
+      draining: this.#disk.draining,
+      health: { ok: true, checkedAt: Date.now() },
       models: [
         {
           name: MODEL,

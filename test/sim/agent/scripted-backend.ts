@@ -10,13 +10,21 @@ import { eventsOf, scriptOf } from "./script.ts";
 export type Busy = Set<string>;
 
 /** An engine without a model: what it answers follows from the request, when it does so from the seed. */
-export function scriptedBackend(kernel: Kernel, random: Random, busy: Busy): InferenceBackend {
+export function scriptedBackend(
+  kernel: Kernel,
+  random: Random,
+  busy: Busy,
+  onBegin: (id: string) => void,
+): InferenceBackend {
   return {
     listModels: async () => [],
     embed: async () => {
       throw new PorchlightError("model_task_mismatch");
     },
-    generate: (request, signal) => generate(kernel, random, busy, request, signal),
+    generate: (request, signal) => {
+      onBegin(scriptOf(request).id);
+      return generate(kernel, random, busy, request, signal);
+    },
   };
 }
 

@@ -1,3 +1,5 @@
+import { machineOf } from "../agent/agent-process.ts";
+import type { MachineState } from "../edge/product.ts";
 import { Violation } from "../kernel/kernel.ts";
 import { madeSessions } from "../probes.ts";
 import type { World } from "../world.ts";
@@ -19,4 +21,14 @@ export function checkAtRest(world: World): void {
     if (missing !== 0) throw new Violation(`${process.name} misses ${missing} bytes of credit`);
   }
   if (world.host.isAwake && !world.host.evict()) throw new Violation("the object cannot be evicted: a timer is left");
+}
+
+/** Trouble leaves no traces: every machine is there and takes work. Throws a Violation. */
+export function checkMachines(world: World, machines: readonly MachineState[]): void {
+  for (let n = 0; n < world.plan.agents; n++) {
+    const { id } = machineOf(n);
+    const state = machines.find((machine) => machine.id === id);
+    if (state?.online !== true) throw new Violation(`${id} did not come back`);
+    if (state.draining || world.isDraining(id)) throw new Violation(`${id} stays out of service`);
+  }
 }

@@ -8,9 +8,17 @@ export interface Caller {
   limits: { requestsPerMinute: number | null; tokensPerDay: number | null; nodeSecondsPerDay: number | null };
 }
 
+/** How the object says that a machine stands, as far as it is looked at. */
+export interface MachineState {
+  id: string;
+  online: boolean;
+  draining: boolean;
+}
+
 /** What the world calls on the Home object beyond what the runtime does. */
 export interface HomeObject extends HostedObject {
-  agents(): unknown;
+  agents(): MachineState[];
+  drain(agentId: string, draining: boolean): unknown;
   revoke(agentId: string): unknown;
   keyChanged(caller: Caller): unknown;
   keyRevoked(id: string): unknown;
