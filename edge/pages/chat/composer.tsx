@@ -6,7 +6,7 @@ import type { Strings } from "../i18n/index.ts";
 /** Where one writes, with what is worth knowing while writing. */
 export function Composer({ strings }: { strings: Strings["chat"] }) {
   return (
-    <div class="composer-frame">
+    <section class="composer-frame" aria-label={strings.writing}>
       <div class="jump">
         <Button icon="down" iconOnly label={strings.jumpToEnd} part="jump" action="jump" hidden />
       </div>
@@ -38,6 +38,6 @@ export function Composer({ strings }: { strings: Strings["chat"] }) {
           {strings.keys}
         </span>
       </p>
-    </div>
+    </section>
   );
 }

@@ -33,6 +33,7 @@ export const en = {
     model: "Model",
     thread: "Messages",
     composer: "Your message",
+    writing: "Writing",
     placeholder: "Write a message",
     send: "Send",
     stop: "Stop",

@@ -34,6 +34,7 @@ export const zhCn: Strings = {
     model: "模型",
     thread: "消息",
     composer: "你的消息",
+    writing: "撰写",
     placeholder: "输入消息",
     send: "发送",
     stop: "停止",
