@@ -23,7 +23,14 @@ export function createEventQueue(): EventQueue {
       isComplete = event.type === "finish" || event.type === "error";
       const last = pending.at(-1);
       if (event.type === "text" && last?.type === "text") pending[pending.length - 1] = merge(last, event);
-      else if (event.type === "progress" && last?.type === "progress") pending[pending.length - 1] = event;
+      else if (event.type === "reasoning" && last?.type === "reasoning") {
+        const tokens = joined(last.tokens, event.tokens);
+        pending[pending.length - 1] = {
+          type: "reasoning",
+          text: last.text + event.text,
+          ...(tokens === undefined ? {} : { tokens }),
+        };
+      } else if (event.type === "progress" && last?.type === "progress") pending[pending.length - 1] = event;
       else pending.push(event);
       wake();
     },

@@ -2,11 +2,11 @@ import { type ErrorCode, PorchlightError, type WireError } from "../../shared/er
 import type { EmbedRequest, EmbedResult } from "../../shared/inference/embed.ts";
 import type { GenerateEvent } from "../../shared/inference/event.ts";
 import type { GenerateRequest } from "../../shared/inference/request.ts";
-import { createEventQueue, type EventQueue } from "./event-queue.ts";
 import type { LoadOptions } from "./load-runner.ts";
 import { type ModelChild, type ModelExit, spawnModelChild } from "./model-child.ts";
 import type { Execution } from "../runtime/providers.ts";
-import type { FromModel } from "./process-messages.ts";
+import { PendingRequests } from "./pending-requests.ts";
+import type { FromModel, ToModel } from "./process-messages.ts";
 import type { SchedulerStats } from "./scheduler-stats.ts";
 
 export interface ModelProcessOptions {
@@ -45,10 +45,7 @@ export class ModelProcess {
   /** Processes on their way out. */
   readonly #ending = new Set<Promise<unknown>>();
   #isStopped = false;
-  #nextId = 0;
-  readonly #requests = new Map<number, { request: GenerateRequest; queue: EventQueue }>();
-  readonly #embeddings = new Map<number, { request: EmbedRequest; result: PromiseWithResolvers<EmbedResult> }>();
-  readonly #statsWanted = new Map<number, (stats: SchedulerStats | null) => void>();
+  readonly #pending = new PendingRequests();
 
   constructor(options: ModelProcessOptions) {
     this.#options = options;
@@ -87,6 +84,7 @@ export class ModelProcess {
     const life = this.#life;
     if (life === null) return;
     this.#life = null;
+    this.#pending.withoutStats();
     life.loaded.reject(
       new PorchlightError("engine_crashed", "The model was unloaded while it was loading. Try again."),
     );
@@ -104,16 +102,11 @@ export class ModelProcess {
   /** As InferenceBackend.generate. The generation starts with the first event asked for. */
   async *generate(request: GenerateRequest, signal: AbortSignal): AsyncGenerator<GenerateEvent, void, undefined> {
     if (signal.aborted) return;
-    const id = this.#nextId++;
-    const queue = createEventQueue();
-    const leave = (): void => {
-      if (this.#requests.delete(id)) this.#life?.child.send({ type: "cancel", id });
-    };
+    const { message, queue } = this.#pending.generate(request);
+    const leave = this.#leaving(message.id);
     signal.addEventListener("abort", leave, { once: true });
-    this.#requests.set(id, { request, queue });
-    const life = this.#start();
-    if (life?.isReady === true) life.child.send({ type: "generate", id, request });
-    else if (life !== null) queue.push({ type: "progress", stage: "loading", fraction: life.fraction });
+    const life = this.#ask(message);
+    if (life?.isReady === false) queue.push({ type: "progress", stage: "loading", fraction: life.fraction });
     try {
       yield* queue.read(signal);
     } finally {
@@ -125,18 +118,12 @@ export class ModelProcess {
   /** As InferenceBackend.embed. */
   async embed(request: EmbedRequest, signal: AbortSignal): Promise<EmbedResult> {
     if (signal.aborted) throw new PorchlightError("cancelled");
-    const id = this.#nextId++;
-    const result = Promise.withResolvers<EmbedResult>();
-    const leave = (): void => {
-      if (this.#embeddings.delete(id)) this.#life?.child.send({ type: "cancel", id });
-      result.reject(new PorchlightError("cancelled"));
-    };
+    const { message, result } = this.#pending.embed(request);
+    const leave = this.#leaving(message.id);
     signal.addEventListener("abort", leave, { once: true });
-    this.#embeddings.set(id, { request, result });
-    const life = this.#start();
-    if (life?.isReady === true) life.child.send({ type: "embed", id, request });
+    this.#ask(message);
     try {
-      return await result.promise;
+      return await result;
     } finally {
       signal.removeEventListener("abort", leave);
     }
@@ -153,11 +140,9 @@ export class ModelProcess {
   async stats(): Promise<SchedulerStats | null> {
     const life = this.#life;
     if (life?.isReady !== true || this.#options.load.task === "embed") return null;
-    const id = this.#nextId++;
-    return new Promise((resolve) => {
-      this.#statsWanted.set(id, resolve);
-      life.child.send({ type: "stats", id });
-    });
+    const { message, stats } = this.#pending.stats();
+    life.child.send(message);
+    return await stats;
   }
 
   /** Ends the process, and every request with an error; nothing starts any more. Resolves when the process is gone. */
@@ -168,10 +153,24 @@ export class ModelProcess {
     await Promise.all(this.#ending);
   }
 
+  /** Has the process answer, once it can. Returns the life that will; null when stopped, and then the request has its error. */
+  #ask(message: ToModel): Life | null {
+    const life = this.#start();
+    if (life?.isReady === true) life.child.send(message);
+    return life;
+  }
+
+  /** What gives up a request that is not answered. */
+  #leaving(id: number): () => void {
+    return () => {
+      if (this.#pending.drop(id)) this.#life?.child.send({ type: "cancel", id });
+    };
+  }
+
   /** The life there is or a new one; null when stopped, and then every request has its error. */
   #start(): Life | null {
     if (this.#isStopped) {
-      this.#failRequests(STOPPED);
+      this.#pending.fail(STOPPED);
       return null;
     }
     if (this.#life !== null) return this.#life;
@@ -199,55 +198,28 @@ export class ModelProcess {
       case "loading":
         life.fraction = message.fraction;
         this.#options.onProgress?.(message.fraction);
-        for (const { queue } of this.#requests.values()) {
-          queue.push({ type: "progress", stage: "loading", fraction: message.fraction });
-        }
+        this.#pending.loading(message.fraction);
         break;
       case "ready":
         life.isReady = true;
         life.execution = message.execution;
         if (message.execution.fallback) this.#options.onFallback?.(message.execution.fallback);
-        for (const [id, { request }] of this.#requests) life.child.send({ type: "generate", id, request });
-        for (const [id, { request }] of this.#embeddings) life.child.send({ type: "embed", id, request });
+        for (const request of this.#pending.messages()) life.child.send(request);
         life.loaded.resolve();
         this.#options.onChange?.();
         break;
       case "failed":
         this.#end(life, message.error);
         break;
-      case "events":
-        for (const { id, event } of message.events) this.#deliver(id, event);
-        break;
       case "memory":
         life.residentBytes = message.bytes;
         break;
+      case "events":
       case "stats":
-        this.#statsWanted.get(message.id)?.(message.stats);
-        this.#statsWanted.delete(message.id);
-        break;
       case "embedded":
-        this.#take(message.id)?.resolve({
-          vectors: split(message.values, message.dimensions),
-          promptTokens: message.promptTokens,
-        });
-        break;
       case "embed_failed":
-        this.#take(message.id)?.reject(PorchlightError.fromWire(message.error));
-        break;
+        this.#pending.receive(message);
     }
-  }
-
-  /** An embedding that is over. */
-  #take(id: number): PromiseWithResolvers<EmbedResult> | undefined {
-    const pending = this.#embeddings.get(id);
-    this.#embeddings.delete(id);
-    return pending?.result;
-  }
-
-  #deliver(id: number, event: GenerateEvent): void {
-    const pending = this.#requests.get(id);
-    if (event.type === "finish" || event.type === "error") this.#requests.delete(id);
-    pending?.queue.push(event);
   }
 
   /** Turns an exit that nobody asked for into errors. */
@@ -275,25 +247,11 @@ export class ModelProcess {
   #end(life: Life, error: WireError): void {
     this.#life = null;
     life.loaded.reject(PorchlightError.fromWire(error));
-    this.#failRequests(error);
-    for (const resolve of this.#statsWanted.values()) resolve(null);
-    this.#statsWanted.clear();
+    this.#pending.fail(error);
     const gone = life.child.stop().finally(() => this.#ending.delete(gone));
     this.#ending.add(gone);
     if (life.isReady) this.#options.onChange?.();
   }
-
-  #failRequests(error: WireError): void {
-    for (const id of this.#requests.keys()) this.#deliver(id, { type: "error", error });
-    for (const id of this.#embeddings.keys()) this.#take(id)?.reject(PorchlightError.fromWire(error));
-  }
-}
-
-/** Views of each vector. */
-function split(values: Float32Array, dimensions: number): Float32Array[] {
-  return Array.from({ length: values.length / dimensions }, (_, i) =>
-    values.subarray(i * dimensions, (i + 1) * dimensions),
-  );
 }
 
 const STOPPED = wire("engine_crashed", "The engine has stopped. Start it again with 'porchlight up'.");

@@ -48,15 +48,16 @@ function wrongToken(sentence: string): PorchlightError {
 export function createSkip(
   skip: Resume["skip"] = { characters: 0, toolCalls: 0 },
 ): (piece: OutputPiece) => OutputPiece | null {
-  let { characters, toolCalls } = skip;
+  let { toolCalls } = skip;
+  const left = { text: skip.characters, reasoning: skip.reasoningCharacters ?? 0 };
   return (piece) => {
     if (piece.type === "tool_call") return toolCalls-- > 0 ? null : piece;
-    const { text } = piece;
+    const { type, text } = piece;
     // A character that was cut in two counts as delivered.
-    const cut = isInsidePair(text, characters) ? characters + 1 : characters;
-    characters = Math.max(0, characters - text.length);
+    const cut = isInsidePair(text, left[type]) ? left[type] + 1 : left[type];
+    left[type] = Math.max(0, left[type] - text.length);
     if (cut >= text.length) return null;
-    return cut === 0 ? piece : { type: "text", text: text.slice(cut) };
+    return cut === 0 ? piece : { type, text: text.slice(cut) };
   };
 }
 

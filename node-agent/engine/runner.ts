@@ -5,13 +5,16 @@ import type { GenerateRequest } from "../../shared/inference/request.ts";
 import type { GenerationDefaults } from "../model/generation-config.ts";
 import type { TextTools } from "../text/load.ts";
 import { createOutput } from "../text/output.ts";
+import { opensThoughts } from "../text/reasoning.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { OutputPiece } from "../text/tool-call-parser.ts";
 import type { Decoder } from "./decoder.ts";
 import type { Drafter } from "./drafter.ts";
 import { createGrammarCompiler } from "./grammar/compiler.ts";
+import type { GrammarMatcher } from "./grammar/matcher.ts";
 import { biasOf, describeLogprobs } from "./logprobs.ts";
 import { createPromptLookup } from "./prompt-lookup.ts";
+import { createThoughtMatcher } from "./thought-matcher.ts";
 import { createSkip, replay, type ReplayContext } from "./resume.ts";
 import { createSampler, type Sampler } from "./sampler.ts";
 import { resolveSampling } from "./sampling-params.ts";
@@ -46,6 +49,14 @@ export function createRunner(options: RunnerOptions): Runner {
   const { decoder, tokenizer, template, defaults, stopTokens, createDrafter = createPromptLookup } = options;
   const scheduler = new Scheduler(decoder, options);
   const grammars = createGrammarCompiler({ tokenizer, vocabSize: decoder.vocabSize, stopTokens });
+  const matcherFor = (request: GenerateRequest, thoughts: { isOpen: boolean } | null): GrammarMatcher | null => {
+    const answer = grammars.matcherFor(request);
+    const maxTokens = request.reasoning?.maxTokens;
+    const mayThink = thoughts !== null && (thoughts.isOpen || request.reasoning?.enabled !== false);
+    if (!mayThink || (answer === null && maxTokens === undefined)) return answer;
+    const { vocabSize } = decoder;
+    return createThoughtMatcher({ tokenizer, vocabSize, stopTokens, answer, maxTokens, ...thoughts });
+  };
   return {
     start: (request, emit) => {
       let isCancelled = false;
@@ -59,22 +70,28 @@ export function createRunner(options: RunnerOptions): Runner {
       };
       try {
         const tools = request.toolChoice === "none" ? [] : (request.tools ?? []);
-        const prompt = tokenizer.encode(template.render(request.messages, tools));
+        const reasoning = { reasoning: request.reasoning?.enabled };
+        if (request.reasoning?.enabled === true && !template.reasons) throw cannotReason();
+        const text = template.render(request.messages, tools, reasoning);
+        const prompt = tokenizer.encode(text);
+        const thoughts = template.reasons ? { isOpen: opensThoughts(text) } : null;
         if (request.countOnly === true) {
           queueMicrotask(() => emitCount(prompt.length, emitLive));
           return { cancel };
         }
         const sampler = createSampler(resolveSampling(request.sampling, defaults), prompt, {
           bias: biasOf(request.logitBias, decoder.vocabSize),
-          matcher: grammars.matcherFor(request),
+          matcher: matcherFor(request, thoughts),
           topLogprobs: request.topLogprobs,
         });
         const output = createOutput({
           tokenizer,
           stop: request.stop ?? [],
           tools: tools.length > 0,
+          reasoning: thoughts,
         });
-        const { onBegun, ...listener } = createListener(output, { request, prompt, sampler, tokenizer }, emitLive);
+        const context = { request, prompt, sampler, tokenizer, reasons: template.reasons };
+        const { onBegun, ...listener } = createListener(output, context, emitLive);
         const maxTokens = request.maxTokens ?? defaults.maxTokens;
         const most = Math.min(maxTokens ?? Number.POSITIVE_INFINITY, decoder.contextLength - prompt.length);
         const begun = request.resume?.tokens ?? [];
@@ -114,6 +131,14 @@ export function createRunner(options: RunnerOptions): Runner {
   };
 }
 
+function cannotReason(): PorchlightError {
+  return new PorchlightError(
+    "unsupported_parameter",
+    "This model does not think before it answers: it was not taught to. Ask it without reasoning, or choose another model.",
+    { param: "reasoning" },
+  );
+}
+
 /** The answer to a request that only counts. */
 function emitCount(promptTokens: number, emit: (event: GenerateEvent) => void): void {
   emit({ type: "usage", promptTokens, completionTokens: 0, countOnly: true });
@@ -125,15 +150,22 @@ interface AnswerContext {
   prompt: readonly number[];
   sampler: Sampler;
   tokenizer: Tokenizer;
+  reasons: boolean;
 }
 
 /** Turns what a sequence does into events. */
 function createListener(
   output: ReturnType<typeof createOutput>,
-  { request, prompt, sampler, tokenizer }: AnswerContext,
+  { request, prompt, sampler, tokenizer, reasons }: AnswerContext,
   emit: (event: GenerateEvent) => void,
 ): SequenceListener & Pick<ReplayContext, "onBegun"> {
   let calls = 0;
+  let reasoningTokens = 0;
+  const push = (token: number): OutputPiece[] => {
+    const pieces = output.push(token);
+    if (output.isReasoning) reasoningTokens += 1;
+    return pieces;
+  };
   const left = createSkip(request.resume?.skip);
   /** Of tokens that were chosen before: they come out with the first that is chosen now. */
   const begun: OutputPiece[] = [];
@@ -149,7 +181,8 @@ function createListener(
       if (piece !== null) {
         const ids = tokens.length === 0 ? {} : { tokens };
         if (piece.type === "tool_call") emit({ type: "tool_call", index, call: piece.call, ...ids });
-        else emit({ ...piece, ...(logprobs.length === 0 ? {} : { logprobs }), ...ids });
+        else if (piece.type === "reasoning") emit({ type: "reasoning", text: piece.text, ...ids });
+        else emit({ type: "text", text: piece.text, ...(logprobs.length === 0 ? {} : { logprobs }), ...ids });
         tokens = [];
       }
       logprobs = [];
@@ -158,7 +191,7 @@ function createListener(
   const isOver = (): boolean => output.stopped || sampler.isComplete === true;
   return {
     onBegun: (token) => {
-      begun.push(...output.push(token));
+      begun.push(...push(token));
       return isOver();
     },
     onPrefill: (done, total) => {
@@ -167,9 +200,11 @@ function createListener(
     },
     onToken: (token) => {
       firstTokenMs ??= performance.now();
-      if (sampler.logprobs) logprobs.push(describeLogprobs(sampler.logprobs, tokenizer));
       if (request.tokenIds === true) tokens.push(token);
-      emitPieces(output.push(token));
+      const pieces = push(token);
+      // Probabilities are told of the answer alone.
+      if (sampler.logprobs && !output.isReasoning) logprobs.push(describeLogprobs(sampler.logprobs, tokenizer));
+      emitPieces(pieces);
       return isOver();
     },
     onFinish: ({ reason, completionTokens, cachedTokens }) => {
@@ -177,7 +212,8 @@ function createListener(
       const endMs = performance.now();
       const promptMs = (firstTokenMs ?? endMs) - startedMs;
       const completionMs = endMs - (firstTokenMs ?? endMs);
-      emit({ type: "usage", promptTokens: prompt.length, completionTokens, cachedTokens, promptMs, completionMs });
+      const counts = { promptTokens: prompt.length, completionTokens, cachedTokens };
+      emit({ type: "usage", ...counts, ...(reasons ? { reasoningTokens } : {}), promptMs, completionMs });
       const { stoppedBy } = output;
       emit({
         type: "finish",

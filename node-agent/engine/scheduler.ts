@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { PorchlightError } from "../../shared/errors.ts";
+import { Admission } from "./admission.ts";
 import { ChunkSize } from "./chunk-size.ts";
 import type { Decoder } from "./decoder.ts";
 import { DraftLength } from "./draft-length.ts";
@@ -7,8 +8,7 @@ import type { KvDisk } from "./kv-disk.ts";
 import { KvMemory } from "./kv-memory.ts";
 import { RunningSet } from "./running-set.ts";
 import type { SchedulerStats } from "./scheduler-stats.ts";
-import { createSequence, isGone, stageFor, type Sequence, type SequenceSpec } from "./sequence.ts";
-import { commonPrefix } from "./slot-table.ts";
+import { createSequence, isGone, type Sequence, type SequenceSpec } from "./sequence.ts";
 import { type Step, Steps } from "./steps.ts";
 import { WaitingQueue } from "./waiting-queue.ts";
 
@@ -27,8 +27,6 @@ export interface SchedulerOptions {
 
 const RETRY_AFTER_MS = 2_000;
 const DEFAULT_KV_BYTES = 1024 ** 3;
-/** A sequence waits for another's prefill when it would save this many tokens. */
-const WORTH_WAITING_TOKENS = 32;
 
 /**
  * Shares one decoder between sequences. They join and leave between steps; a step is schedule, run, settle. Decoding sequences
@@ -44,22 +42,25 @@ export class Scheduler {
   readonly #chunks = new ChunkSize();
   readonly #drafts = new DraftLength();
   readonly #steps: Steps;
-  readonly #counters = { cachedTokens: 0, preemptions: 0, outgrown: 0 };
   readonly #waiting = new WaitingQueue();
   readonly #running: RunningSet;
+  readonly #admission: Admission;
   #submitted = 0;
   #lastKind: Step["kind"] = "decode";
   #isInStep = false;
   #wantsReclaim = false;
   #loop: Promise<void> | null = null;
+
   constructor(decoder: Decoder, options: SchedulerOptions = {}) {
     this.#decoder = decoder;
     this.#memory = new KvMemory(decoder, options.kvBytes ?? DEFAULT_KV_BYTES, options.kvDisk);
     this.#running = new RunningSet(this.#memory, decoder.slots);
+    const [memory, running] = [this.#memory, this.#running];
+    this.#admission = new Admission({ decoder, memory, running, waiting: this.#waiting });
     this.#steps = new Steps({
       decoder,
-      memory: this.#memory,
-      running: this.#running,
+      memory,
+      running,
       drafts: this.#drafts,
       charge: (sequence, tokens) => this.#waiting.charge(sequence, tokens),
     });
@@ -97,7 +98,7 @@ export class Scheduler {
     const { slotBytes, prefixBytes } = this.#memory;
     return {
       ...this.#steps.counters,
-      ...this.#counters,
+      ...this.#admission.counters,
       slotBytes,
       prefixBytes,
       waiting: this.#waiting.size,
@@ -144,7 +145,7 @@ export class Scheduler {
 
   #cancel(sequence: Sequence): void {
     sequence.isCancelled = true;
-    if (!this.#isInStep) this.#sweep();
+    if (!this.#isInStep) this.#admission.sweep();
   }
 
   /** One turn of the event loop between steps lets cancellations and new requests in. */
@@ -162,7 +163,7 @@ export class Scheduler {
         this.#fail(step, cause);
       }
       this.#isInStep = false;
-      this.#sweep();
+      this.#admission.sweep();
       if (this.#wantsReclaim) this.#memory.reclaim(this.#running.all());
       this.#wantsReclaim = false;
       await nextTurn();
@@ -171,11 +172,11 @@ export class Scheduler {
   }
 
   #schedule(): Step | null {
-    this.#outgrow();
-    this.#admit();
+    this.#admission.outgrow();
+    this.#admission.admit();
     for (let step = this.#next(); step !== null; step = this.#next()) {
       if (this.#memory.makeRoom(step.sequences, step.most, this.#running.all())) return step;
-      this.#preempt();
+      this.#admission.preempt();
     }
     return null;
   }
@@ -204,71 +205,6 @@ export class Scheduler {
     const left = maxTokens - (tokens.length - prompt.length) - 1;
     const room = Math.min(left, (this.#decoder.stages?.[stage] ?? Number.POSITIVE_INFINITY) - tokens.length);
     return Math.min(room, this.#draftTokens ?? this.#drafts.choose(sequence.drafts));
-  }
-
-  /** Gives free slots to those who wait. */
-  #admit(): void {
-    for (;;) {
-      const running = this.#running.all();
-      const free = this.#running.freeSlots();
-      // Without a `kv`, two that prefill could not change places.
-      const mayPrefill = this.#decoder.kv !== undefined || this.#running.prefilling.length === 0;
-      if (this.#waiting.size === 0 || free.length === 0 || !mayPrefill) return;
-      const sequence = this.#waiting.take({
-        mayPass: (next) => next.isRestoring || this.#isAboutToBeShared(next),
-        fits: (next) => this.#memory.hasRoom(next, running),
-      });
-      if (sequence === undefined) return;
-      const isFirst = sequence.cachedTokens === undefined;
-      this.#memory.place(sequence, free);
-      if (isFirst) this.#counters.cachedTokens += sequence.stored;
-      this.#running.add(sequence);
-    }
-  }
-
-  /** Whether another sequence is just computing a prefix of this one. */
-  #isAboutToBeShared(sequence: Sequence): boolean {
-    const prefilling = this.#running.prefilling.filter(({ stage }) => stage === sequence.stage);
-    if (this.#decoder.kv === undefined || prefilling.length === 0) return false;
-    const known = this.#memory.match(sequence);
-    return prefilling.some((other) => commonPrefix(other.tokens, sequence.tokens) >= known + WORTH_WAITING_TOKENS);
-  }
-
-  /** Sequences that are longer than their stage is for begin again in the next one, and keep their place. */
-  #outgrow(): void {
-    const { stages } = this.#decoder;
-    if (stages === undefined) return;
-    const longer = ({ tokens, stage }: Sequence) => tokens.length > (stages[stage] ?? Number.POSITIVE_INFINITY);
-    for (const sequence of this.#running.decoding.filter(longer)) {
-      this.#memory.release(sequence);
-      this.#running.remove(sequence);
-      sequence.stage = stageFor(stages, sequence.tokens.length);
-      this.#memory.place(sequence, this.#running.freeSlots());
-      this.#running.add(sequence);
-      this.#counters.outgrown++;
-    }
-  }
-
-  /** The sequence that came last waits again: it keeps its tokens, and gives its memory up. */
-  #preempt(): void {
-    const last = this.#running.all().reduce((a, b) => (b.order > a.order ? b : a));
-    this.#memory.forget(last);
-    this.#running.remove(last);
-    last.phase = "waiting";
-    last.stored = 0;
-    this.#waiting.putBack(last);
-    this.#counters.preemptions++;
-  }
-
-  /** Takes ended and cancelled sequences out. */
-  #sweep(): void {
-    this.#waiting.sweep(isGone);
-    for (const sequence of this.#running.all().filter(isGone)) {
-      sequence.phase = "ended";
-      this.#memory.release(sequence);
-      this.#running.remove(sequence);
-    }
-    this.#memory.settle(this.#running.all());
   }
 
   /** A step threw: its sequences end with an error, what their slots hold is unknown, and the engine goes on. */

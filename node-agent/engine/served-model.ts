@@ -118,12 +118,14 @@ export class ServedModel {
     }
   }
 
-  /** As ModelProcess.embed, by the current version. */
+  /** As ModelProcess.embed, by the current version. Rejects with `cancelled` when the signal aborts in line, too. */
   async embed(request: EmbedRequest, signal: AbortSignal): Promise<EmbedResult> {
     const tenant = this.#enter();
     const { residency } = this.#options;
     try {
-      await residency.enter(tenant, signal);
+      await residency.enter(tenant, AbortSignal.any([signal, this.#stopped.signal])).catch((error: unknown) => {
+        throw signal.aborted ? new PorchlightError("cancelled") : error;
+      });
       return await tenant.process.embed(request, signal).finally(() => residency.leave(tenant, request.keepAliveMs));
     } finally {
       this.#leave(tenant);

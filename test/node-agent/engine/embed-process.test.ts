@@ -3,8 +3,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { createEngineBackend, type EngineBackend, type EngineModel } from "../../../node-agent/engine/backend.ts";
 import { readModel } from "../../../node-agent/model/registry.ts";
 import { distance, readExpected, type ReferenceModel, referenceFolder } from "../../support/embedding-vectors.ts";
+import { ask, readAnswer } from "../../support/engine-events.ts";
 import { isAlive, waitUntil } from "../../support/engine-processes.ts";
-import { STARTER } from "../../support/engine-starter.ts";
+import { STARTER, starterModel } from "../../support/engine-starter.ts";
 import { temporaryFolder } from "../../support/model-temp.ts";
 
 const never = new AbortController().signal;
@@ -90,4 +91,25 @@ test("a client that leaves, and a process that dies, end the request", async () 
   await expect(dying).rejects.toMatchObject({ code: "engine_crashed" });
   await waitUntil(async () => !isAlive(pid));
   expect((await backend.embed({ model: "bert-mean", inputs: ["a"], truncate: false }, never)).vectors).toHaveLength(1);
+});
+
+test("one that waits in line ends when its client leaves, and when the engine stops", async () => {
+  const models = [starterModel(), await engineModel("bert-mean", referenceFolder("bert-mean"))];
+  const small = createEngineBackend({ models, cacheDir: join(folder.path, "compiled"), threads: 1, memoryBytes: 1 });
+  const busy = readAnswer(
+    small.generate(
+      ask("Hello!", { maxTokens: 900, responseFormat: { type: "regex", pattern: "[a-z ]{2000}" } }),
+      never,
+    ),
+  );
+  await waitUntil(async () => (await small.stats()).some(({ stats }) => stats.running > 0));
+  const request = { model: "bert-mean", inputs: ["a"], truncate: false };
+  const left = new AbortController();
+  const leaving = small.embed(request, left.signal);
+  left.abort();
+  await expect(leaving).rejects.toMatchObject({ code: "cancelled" });
+  const waiting = expect(small.embed(request, never)).rejects.toMatchObject({ code: "engine_crashed" });
+  await small.stop();
+  await waiting;
+  expect((await busy).error).toMatchObject({ code: "engine_crashed" });
 });
