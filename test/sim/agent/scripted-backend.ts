@@ -42,7 +42,7 @@ async function* generate(
   try {
     if (random.chance(0.3)) yield { type: "progress", stage: "loading" };
     if (await pause(random.fraction() * 2 * script.gapMs, signal)) return;
-    for (const event of eventsOf(script)) {
+    for (const event of eventsOf(script, request.tokenIds, request.resume)) {
       yield event;
       // Several tokens often end at once.
       if (event.type === "text" && random.chance(0.7)) {
@@ -50,6 +50,8 @@ async function* generate(
       }
       if (signal.aborted) return;
     }
+  } catch (error) {
+    kernel.fail(error); // It was asked for what cannot be.
   } finally {
     busy.delete(key);
     kernel.trace(`engine ends ${script.id}`);

@@ -1,5 +1,5 @@
 import type { GenerateEvent } from "../../../shared/inference/event.ts";
-import { ENGINE_ERROR, eventsOf, requestOf, type Script } from "../agent/script.ts";
+import { ENGINE_ERROR, requestOf, type Script, textOf, tokenCountOf } from "../agent/script.ts";
 import type { Caller, Product } from "../edge/product.ts";
 import type { Kernel, Process } from "../kernel/kernel.ts";
 import type { Random } from "../kernel/random.ts";
@@ -97,17 +97,24 @@ function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** What is wrong with the events that came, as a sentence; undefined: nothing. They must be the answer's, from its first on. */
+/** What is wrong with what came, as a sentence; undefined: nothing. It must be the answer, from its beginning on. */
 export function whatIsWrong({ script, events, ended }: Outcome): string | undefined {
-  const expected = eventsOf(script);
-  const wrong = events.findIndex((event, n) => JSON.stringify(event) !== JSON.stringify(expected[n]));
-  if (wrong >= 0) {
-    return `event ${wrong} of ${script.id} is ${show(events[wrong])} in place of ${show(expected[wrong])}`;
-  }
-  if (ended === "finish" && events.length !== expected.length) return `${script.id} ends after ${events.length} events`;
+  const expected = textOf(script);
+  const text = events.map((event) => (event.type === "text" ? event.text : "")).join("");
+  if (!expected.startsWith(text)) return `${script.id} has ${firstDifference(text, expected)}`;
+  if (ended !== "finish") return undefined;
+  if (text !== expected) return `${script.id} ends after ${text.length} of ${expected.length} characters`;
+  const [usage, finish, ...more] = events.filter(({ type }) => type !== "text");
+  const isWhole = usage?.type === "usage" && finish?.type === "finish" && more.length === 0;
+  if (!isWhole) return `${script.id} does not end with usage and finish`;
+  const tokens = tokenCountOf(script);
+  if (usage.completionTokens !== tokens)
+    return `${script.id} has ${usage.completionTokens} tokens in place of ${tokens}`;
   return undefined;
 }
 
-function show(event: GenerateEvent | undefined): string {
-  return JSON.stringify(event)?.slice(0, 120) ?? "nothing";
+function firstDifference(text: string, expected: string): string {
+  let at = 0;
+  while (text[at] === expected[at] && at < text.length) at += 1;
+  return `'${text.slice(at, at + 40)}' at ${at} in place of '${expected.slice(at, at + 40)}'`;
 }
