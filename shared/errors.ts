@@ -139,6 +139,18 @@ export const ERRORS = {
     retryable: false,
     message: "This Idempotency-Key was used for another request within 24 hours. Use a new key for each request.",
   },
+  queue_full: {
+    status: 429,
+    retryable: true,
+    message: "So many jobs wait already that no more are taken. Try again when some have run, or cancel some.",
+  },
+  job_active: { status: 409, retryable: false, message: "The job has not ended yet. Cancel it first." },
+  webhook_url_refused: {
+    status: 400,
+    retryable: false,
+    message: "Webhooks go to public https addresses only. Whoever runs this edge can allow a host of their own network.",
+  },
+  too_many_webhooks: { status: 409, retryable: false, message: "There are too many webhooks. Remove one first." },
   too_many_keys: { status: 409, retryable: false, message: "There are too many API keys. Revoke one first." },
   rate_limited: { status: 429, retryable: true, message: "Too many requests. Wait a little and try again." },
   internal: {
@@ -201,6 +213,11 @@ export const ERRORS = {
     retryable: false,
     message:
       "The machine cannot be woken from here. Run 'porchlight wake on' on it, and on one on its network that stays on.",
+  },
+  edge_restarting: {
+    status: 503,
+    retryable: true,
+    message: "This edge is starting again. Try again in a moment.",
   },
   overloaded: {
     status: 503,
