@@ -14,6 +14,8 @@ export interface EdgeBindings {
   PASSWORDS: string;
   /** Lets its holder make the first account; absent, nobody can. */
   SETUP_TOKEN?: string;
+  /** Name of the header that holds the visitor's address, at an edge of one's own; absent on Cloudflare (see credentials/client.ts). */
+  VISITOR_HEADER?: string;
 }
 
 /** Who is asking, as the database says: nothing in it comes from the request but the credential that was looked up. */

@@ -8,6 +8,9 @@ export interface DataFolder {
   root: string;
   /** State of the embedded edge: D1, Durable Objects, R2. */
   edge: string;
+  /** How `porchlight edge` fares on this folder, and the token of its set-up link, until somebody has set it up. */
+  edgeRunning: string;
+  setupToken: string;
   /** Key pair and pairing with the embedded edge; with a remote edge. */
   localIdentity: string;
   remoteIdentity: string;
@@ -38,6 +41,8 @@ export function dataFolder(flag: string | undefined, env: NodeJS.ProcessEnv = pr
   return {
     root,
     edge: join(root, "edge"),
+    edgeRunning: join(root, "edge-running.json"),
+    setupToken: join(root, "edge-setup-token"),
     localIdentity: join(root, "agent", "local.json"),
     remoteIdentity: join(root, "agent", "remote.json"),
     localAgent: join(root, "agent", "local-running.json"),

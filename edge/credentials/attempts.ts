@@ -1,10 +1,11 @@
 import type { Context } from "hono";
 import { PorchlightError } from "../../shared/errors.ts";
+import { networkOf } from "../../shared/network-of.ts";
 import type { AppEnv } from "../env.ts";
 import { countAttempt, forgiveAttempt } from "../store/attempts.ts";
 import { database } from "../store/database.ts";
 import type { CodeKind } from "../store/one-time-codes.ts";
-import { clientOf, networkOf } from "./client.ts";
+import { clientOf } from "./client.ts";
 import { ATTEMPT_LIMITS } from "./limits.ts";
 import { redeemCode } from "./one-time-code.ts";
 

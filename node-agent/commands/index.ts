@@ -30,6 +30,14 @@ export const FLAGS = {
   method: { type: "string" },
   calibration: { type: "string" },
   text: { type: "string" },
+  host: { type: "string" },
+  origin: { type: "string" },
+  cert: { type: "string" },
+  key: { type: "string" },
+  "trusted-proxy": { type: "string" },
+  "give-up-after": { type: "string" },
+  "passphrase-file": { type: "string" },
+  "dry-run": { type: "boolean" },
   link: { type: "boolean" },
   force: { type: "boolean" },
   "canary-every": { type: "string" },
@@ -61,8 +69,13 @@ const AGENT = [
   "threads",
   "canary-every",
 ] as const;
+/** Flags of `edge`, which a service of it has, too. */
+const EDGE = ["port", "host", "origin", "cert", "key", "trusted-proxy", "give-up-after"] as const;
 /** Flags of `models quantize` and `models eval`. */
 const TUNING = ["weights", "block", "embedding", "output-layer", "method", "recipe", "calibration", "text"] as const;
+
+/** Some four minutes of trying, each time a little later: what lasts longer, somebody has to see. */
+const EDGE_GIVES_UP_AFTER = 20;
 
 interface Command {
   /** One line of `--help`. */
@@ -96,6 +109,18 @@ export const COMMANDS = {
       if (rest.length > 1) throw new CommandError("bad_usage", "'porchlight connect' takes one address.");
       const { connect } = await import("./connect.ts");
       return await connect({ ...agentFlags(flags), pull: flags.pull ?? false, ...optional("url", rest[0]) });
+    },
+  },
+  edge: {
+    summary: "run the public door on a machine of one's own; back it up, restore it, deploy it",
+    usage:
+      "porchlight edge [--origin https://HOST] [--cert FILE --key FILE] [--trusted-proxy ADDRESS]\n" +
+      "porchlight edge backup FILE | restore FILE [--force] [--passphrase-file FILE]\n" +
+      "porchlight edge deploy [--origin https://HOST] [--dry-run]",
+    flags: ["data", ...EDGE, "force", "passphrase-file", "dry-run"],
+    run: async (flags, rest) => {
+      const { edge } = await import("./edge.ts");
+      return await edge(edgeFlags(flags), rest);
     },
   },
   status: {
@@ -212,6 +237,23 @@ export const COMMANDS = {
 } as const satisfies Record<string, Command>;
 
 export type CommandName = keyof typeof COMMANDS;
+
+function edgeFlags(flags: Flags) {
+  const { force = false, "dry-run": dryRun = false } = flags;
+  return {
+    port: port(flags, "port", 8787),
+    force,
+    dryRun,
+    giveUpAfter: count("give-up-after", flags["give-up-after"]) ?? EDGE_GIVES_UP_AFTER,
+    ...optional("data", nonEmpty(flags.data, "--data")),
+    ...optional("host", nonEmpty(flags.host, "--host")),
+    ...optional("origin", nonEmpty(flags.origin, "--origin")),
+    ...optional("cert", nonEmpty(flags.cert, "--cert")),
+    ...optional("key", nonEmpty(flags.key, "--key")),
+    ...optional("trustedProxy", nonEmpty(flags["trusted-proxy"], "--trusted-proxy")),
+    ...optional("passphraseFile", nonEmpty(flags["passphrase-file"], "--passphrase-file")),
+  };
+}
 
 /** The words behind `set`. */
 function setting([word, value, ...more]: string[]) {

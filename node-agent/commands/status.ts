@@ -2,8 +2,11 @@ import { access } from "node:fs/promises";
 import { type AgentStatus, readAgentStatus } from "../agent/agent-status.ts";
 import { type MachineSettings, readMachineSettings } from "../agent/machine-file.ts";
 import { type DataFolder, dataFolder } from "../data-folder.ts";
+import { readEdgeRunning } from "../edge/edge-running.ts";
 import { isPaired, loadIdentity } from "../link/identity.ts";
 import { type ServiceState, serviceState } from "../service/service.ts";
+import { duration } from "./duration.ts";
+import { describeEdge } from "./edge-status.ts";
 import { styled } from "./terminal.ts";
 
 export interface StatusFlags {
@@ -22,14 +25,17 @@ interface Role {
 /** `porchlight status`: what runs here, for whom, and how it stands. Exit code 0 when something is online, else 1. */
 export async function status(flags: StatusFlags): Promise<number> {
   const folder = dataFolder(flags.data);
-  const [roles, service, machine] = await Promise.all([
+  const [roles, service, machine, running] = await Promise.all([
     rolesOf(folder),
     serviceState(),
     readMachineSettings(folder.machine),
+    readEdgeRunning(folder.edgeRunning),
   ]);
-  const text = flags.json ? JSON.stringify({ roles, service, machine }) : describe(roles, service, machine).join("\n");
-  process.stdout.write(`${text}\n`);
-  return roles.some(({ agent }) => agent?.link.state === "online") ? 0 : 1;
+  const edge = running ?? null;
+  const lines = () => [...(edge ? describeEdge(edge) : []), ...describe(roles, service, machine)];
+  process.stdout.write(`${flags.json ? JSON.stringify({ roles, service, machine, edge }) : lines().join("\n")}\n`);
+  const serves = edge?.alive === true && edge.state === "online";
+  return serves || roles.some(({ agent }) => agent?.link.state === "online") ? 0 : 1;
 }
 
 async function rolesOf(folder: DataFolder): Promise<Role[]> {
@@ -92,20 +98,4 @@ function describeRole({ edge, pairedWith: origin, agent }: Role): string[] {
 
 function row(label: string, text: string): string {
   return `${label.padEnd(10)}${text}`;
-}
-
-/** Such as "3 d 4 h", in the two largest units. */
-export function duration(ms: number): string {
-  const minutes = Math.max(0, Math.floor(ms / 60_000));
-  const parts = [
-    [Math.floor(minutes / 1440), "d"],
-    [Math.floor(minutes / 60) % 24, "h"],
-    [minutes % 60, "min"],
-  ] as const;
-  const first = parts.findIndex(([count]) => count > 0);
-  if (first === -1) return "less than a minute";
-  return parts
-    .slice(first, first + 2)
-    .map(([count, unit]) => `${count} ${unit}`)
-    .join(" ");
 }

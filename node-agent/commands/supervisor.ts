@@ -15,6 +15,10 @@ export interface SupervisedOptions<Message> {
   onMessage(message: Message): void;
   /** Flags for Node. */
   nodeFlags?: readonly string[];
+  /** Called when the child has died by itself. `failures`: how many in a row without a healthy run; `restartMs`: null when it gives up. */
+  onDeath?(death: { failures: number; restartMs: number | null }): void;
+  /** After how many failures in a row it stays down; without it, never. */
+  giveUpAfter?: number;
 }
 
 /** Keeps one child process running: starts it again when it dies, a little later each time it dies soon. */
@@ -22,7 +26,7 @@ export class Supervisor<Message> {
   readonly #options: SupervisedOptions<Message>;
   #child: ChildProcess | undefined;
   #stopping = false;
-  #restartMs = RESTART_MIN_MS;
+  #failures = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: SupervisedOptions<Message>) {
@@ -49,11 +53,16 @@ export class Supervisor<Message> {
     child.once("exit", () => {
       this.#child = undefined;
       if (detached) killGroup(child.pid);
-      if (this.#stopping) return;
-      if (performance.now() - startedAt > HEALTHY_MS) this.#restartMs = RESTART_MIN_MS;
-      this.#timer = setTimeout(() => this.start(), this.#restartMs);
-      this.#restartMs = Math.min(this.#restartMs * 2, RESTART_MAX_MS);
+      if (!this.#stopping) this.#restart(performance.now() - startedAt > HEALTHY_MS);
     });
+  }
+
+  #restart(wasHealthy: boolean): void {
+    this.#failures = wasHealthy ? 1 : this.#failures + 1;
+    const restartMs = Math.min(RESTART_MIN_MS * 2 ** (this.#failures - 1), RESTART_MAX_MS);
+    const gaveUp = this.#failures >= (this.#options.giveUpAfter ?? Infinity);
+    if (!gaveUp) this.#timer = setTimeout(() => this.start(), restartMs);
+    this.#options.onDeath?.({ failures: this.#failures, restartMs: gaveUp ? null : restartMs });
   }
 
   /** Sends a message if the child lives; one that starts later must be told again. */

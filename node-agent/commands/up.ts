@@ -2,8 +2,11 @@ import { mkdir } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AgentSettings } from "../agent/messages.ts";
 import { type DataFolder, dataFolder } from "../data-folder.ts";
+import { finishRestore } from "../edge/backup/switch.ts";
 import { buildEdgeIfNeeded } from "../edge/build.ts";
+import { readEdgeRunning } from "../edge/edge-running.ts";
 import { ask } from "./ask.ts";
+import { CommandError } from "./command-error.ts";
 import { type HomeStack, startHomeStack } from "./home-stack.ts";
 import { ensureOwner, type OwnerClient } from "./owner.ts";
 import { claimFolder, findRunning, markRunning, releaseFolder, type Running, unmarkRunning } from "./running.ts";
@@ -43,14 +46,24 @@ async function claimOrFind(folder: DataFolder): Promise<Running | undefined> {
     if (running) return running;
     const holder = await claimFolder(folder.claim);
     if (holder === undefined) return undefined;
+    await refuseEdge(folder);
     if (waits === 0) say(`Waiting for process ${holder}, which is at work on this folder (${folder.claim}).`);
     await sleep(CLAIM_POLL_MS);
   }
 }
 
+/** A `porchlight edge` stays: there is nothing to wait for. */
+async function refuseEdge(folder: DataFolder): Promise<void> {
+  const edge = await readEdgeRunning(folder.edgeRunning);
+  if (!edge?.alive) return;
+  const message = `'porchlight edge' (process ${edge.pid}) runs on this folder. Serve it from here: porchlight connect ${edge.origin}`;
+  throw new CommandError("already_running", message);
+}
+
 async function start(folder: DataFolder, flags: UpFlags): Promise<number> {
   const status = new StatusLine();
   const interrupted = interruption();
+  await finishRestore(folder);
   status.show("Building the edge");
   await buildEdgeIfNeeded();
   const starting = startHomeStack({

@@ -4,14 +4,22 @@ import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { CommandError } from "../commands/command-error.ts";
 import { EDGE_BUNDLE, EDGE_OPTIONS, ROOT } from "./build.ts";
+import { newVisitorHeader } from "./front/visitor.ts";
 import type { EmbeddedEdgeOptions } from "./messages.ts";
 import { migrate } from "./migrate.ts";
 
-/** As often as wrangler.toml has it on Cloudflare. */
+/** As often as wrangler.toml has it on Cloudflare; the first time soon, so that an edge that restarts often gets to it too. */
 const SCHEDULED_EVERY_MS = 3600_000;
+const SCHEDULED_FIRST_MS = 60_000;
+
+/** The database's name in the state folder: wrangler.toml's id changes when somebody deploys, and the state must not. */
+const DATABASE_ID = "00000000-0000-0000-0000-000000000000";
 
 export interface EmbeddedEdge {
+  /** Where it listens on this machine. */
   origin: string;
+  /** Whether somebody has set it up. */
+  hasOwner: boolean;
   stop(): Promise<void>;
 }
 
@@ -20,7 +28,7 @@ export interface EmbeddedEdge {
  * Throws CommandError `port_taken` with the way out.
  */
 export async function startEmbeddedEdge(options: EmbeddedEdgeOptions): Promise<EmbeddedEdge> {
-  await requireFreePort(options.port);
+  if (options.port !== 0) await requireFreePort(options.port);
   process.env.CLOUDFLARE_CF_FETCH_ENABLED = "false";
   const { convertV4MiniflareOptions, Log, LogLevel, Miniflare } = await import("miniflare");
   // What build.ts wrote: the worker's options in Miniflare's own form.
@@ -34,7 +42,13 @@ export async function startEmbeddedEdge(options: EmbeddedEdgeOptions): Promise<E
       rootPath: ROOT,
       modules: [{ type: "ESModule", path: EDGE_BUNDLE }],
       modulesRoot: dirname(EDGE_BUNDLE),
-      bindings: { ...worker.bindings, SETUP_TOKEN: options.setupToken },
+      bindings: {
+        ...worker.bindings,
+        SETUP_TOKEN: options.setupToken,
+        VISITOR_HEADER: options.visitorHeader ?? newVisitorHeader(),
+        ...(options.publicOrigin === undefined ? {} : { PUBLIC_ORIGIN: options.publicOrigin }),
+      },
+      d1Databases: { DB: DATABASE_ID },
       // Straight to the Worker: Miniflare's own entry, on another port, adds a hop and nothing that is needed here.
       unsafeDirectSockets: [{ host: "127.0.0.1", port: options.port }],
       host: "127.0.0.1",
@@ -44,18 +58,26 @@ export async function startEmbeddedEdge(options: EmbeddedEdgeOptions): Promise<E
     }),
     resourcePersistencePath: options.stateDir,
   });
+  let hasOwner: boolean;
+  let direct: URL;
   try {
     await miniflare.ready;
-    await migrate(await miniflare.getD1Database("DB"), join(ROOT, "migrations"));
+    direct = await miniflare.unsafeGetDirectURL();
+    const database = await miniflare.getD1Database("DB");
+    await migrate(database, join(ROOT, "migrations"));
+    hasOwner = (await database.prepare("SELECT 1 FROM accounts LIMIT 1").all()).results.length > 0;
   } catch (error) {
     await miniflare.dispose();
     throw error;
   }
-  const purging = setInterval(() => void runScheduled(miniflare), SCHEDULED_EVERY_MS);
+  const soon = setTimeout(() => void runScheduled(miniflare), SCHEDULED_FIRST_MS);
+  const hourly = setInterval(() => void runScheduled(miniflare), SCHEDULED_EVERY_MS);
   return {
-    origin: `http://localhost:${options.port}`,
+    origin: `http://localhost:${direct.port}`,
+    hasOwner,
     stop: async () => {
-      clearInterval(purging);
+      clearTimeout(soon);
+      clearInterval(hourly);
       await miniflare.dispose();
     },
   };

@@ -2,6 +2,8 @@ import { CommandError } from "../commands/command-error.ts";
 import { endChild } from "../end-process.ts";
 import { type EmbeddedEdge, startEmbeddedEdge } from "./embedded.ts";
 import { type EmbeddedEdgeOptions, type FromEdge, toEdgeSchema } from "./messages.ts";
+import { watchHealth } from "./watch-health.ts";
+import { onWorkerdExit } from "./workerd-exit.ts";
 
 /** The embedded edge as a child of `porchlight up`: workerd must not outlive its supervisor, however that ends. */
 
@@ -13,12 +15,17 @@ process.on("message", (raw) => {
 });
 
 let edge: Promise<EmbeddedEdge> | undefined;
+let ended = false;
+// Miniflare would start workerd again at once and for ever, and tell nobody. The supervisor waits, counts and says so.
+onWorkerdExit((how) => crash(`workerd ended: ${how}`));
 tell({ type: "up" });
 
 async function start(options: EmbeddedEdgeOptions): Promise<void> {
   try {
     edge ??= startEmbeddedEdge(options);
-    tell({ type: "ready", origin: (await edge).origin });
+    const { origin, hasOwner } = await edge;
+    tell({ type: "ready", origin, hasOwner });
+    watchHealth(origin, crash);
   } catch (error) {
     const known = error instanceof CommandError && error.code === "port_taken";
     const message = error instanceof Error ? error.message : String(error);
@@ -27,7 +34,16 @@ async function start(options: EmbeddedEdgeOptions): Promise<void> {
   }
 }
 
+/** Ends this process at once: its supervisor kills what it started. A crash while it starts or stops is told by that. */
+function crash(message: string): void {
+  if (ended) return;
+  ended = true;
+  tell({ type: "crashed", message }, endChild);
+  if (!process.connected) endChild();
+}
+
 async function exit(): Promise<never> {
+  ended = true;
   await edge?.then((running) => running.stop()).catch(() => undefined); // a failed start was reported when it happened
   endChild();
 }

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { duration } from "../../node-agent/commands/status.ts";
+import { duration } from "../../node-agent/commands/duration.ts";
 import { launchdPlist } from "../../node-agent/service/launchd.ts";
 import { serviceManager, serviceState, writeService } from "../../node-agent/service/service.ts";
 import { serviceSpec } from "../../node-agent/service/spec.ts";

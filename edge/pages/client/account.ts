@@ -38,6 +38,15 @@ async function submit(form: HTMLFormElement): Promise<void> {
   }
 }
 
+/** A set-up link carries the token behind the #, where no server sees it; then it leaves the address, and with it the history. */
+function takeSetupToken(): void {
+  const field = document.querySelector<HTMLInputElement>('form[data-flow="set-up"] #token');
+  const token = location.hash.slice(1);
+  if (!field || token === "") return;
+  field.value = token;
+  history.replaceState(null, "", location.pathname + location.search);
+}
+
 function go(next: string | undefined): void {
   if (next === undefined) return;
   if (next === location.href) location.reload();
@@ -55,6 +64,7 @@ async function asked(question: string): Promise<boolean> {
 }
 
 startShell(() => toast(strings.copyFailed));
+takeSetupToken();
 onAction(document, "set-theme", (button) => {
   const theme = button instanceof HTMLButtonElement ? button.value : "";
   setTheme(theme === "light" || theme === "dark" ? theme : undefined);

@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { Hono } from "hono";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ACCESS } from "../../../edge/access/table.ts";
-import { networkOf } from "../../../edge/credentials/client.ts";
+import { networkOf } from "../../../shared/network-of.ts";
 import { relyingParty } from "../../../edge/credentials/relying-party.ts";
 import type { AppEnv } from "../../../edge/env.ts";
 import { describeUserAgent } from "../../../edge/pages/access/user-agent.ts";

@@ -1,0 +1,27 @@
+import { Readable } from "node:stream";
+import { Decrypter, Encrypter } from "age-encryption";
+
+/** How every file starts that age wrote (age-encryption.org/v1): the command `age -d` reads our backups, too. */
+export const AGE_MAGIC = "age-encryption.org/v1";
+
+export async function encrypt(plain: Readable, passphrase: string): Promise<Readable> {
+  const encrypter = new Encrypter();
+  encrypter.setPassphrase(passphrase);
+  return fromWeb(await encrypter.encrypt(toWeb(plain)));
+}
+
+/** Rejects for a wrong passphrase; the stream breaks off where the file was changed or cut. */
+export async function decrypt(cipher: Readable, passphrase: string): Promise<Readable> {
+  const decrypter = new Decrypter();
+  decrypter.addPassphrase(passphrase);
+  return fromWeb(await decrypter.decrypt(toWeb(cipher)));
+}
+
+/** Node's and the web's types of the same streams differ in name only. */
+function toWeb(stream: Readable): ReadableStream<Uint8Array> {
+  return Readable.toWeb(stream) as ReadableStream<Uint8Array>;
+}
+
+function fromWeb(stream: ReadableStream<Uint8Array>): Readable {
+  return Readable.fromWeb(stream as Parameters<typeof Readable.fromWeb>[0]);
+}

@@ -1,0 +1,186 @@
+import { createServer as createHttpServer, Agent, type IncomingMessage, type Server, ServerResponse } from "node:http";
+import { createServer as createHttpsServer } from "node:https";
+import type { AddressInfo, BlockList, Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createProxyServer } from "httpxy";
+import { networkOf } from "../../../shared/network-of.ts";
+import { PorchlightError } from "../../../shared/errors.ts";
+import type { Certificate } from "./certificate.ts";
+import { FRONT_LIMITS } from "./limits.ts";
+import { isTrusted, markVisitor, plainAddress } from "./visitor.ts";
+
+export interface FrontOptions {
+  host: string;
+  /** 0 for any that is free. */
+  port: number;
+  /** Absent: plain http, for this machine or behind a proxy that has the certificate. */
+  certificate?: Certificate;
+  /** Proxies whose word about visitors' addresses is taken. */
+  trusted?: BlockList;
+  /** Whether nobody else may connect: over plain http, from other machines. */
+  onlyTrusted: boolean;
+  visitorHeader: string;
+}
+
+/** workerd closes a connection that idles for 5 s; this side has to be the first. */
+const UPSTREAM_IDLE_MS = 3_000;
+
+/**
+ * What visitors of a self-hosted edge connect to: it ends TLS, says where they come from, holds them to limits, and hands everything on
+ * to workerd on loopback, WebSockets too. It stays while workerd starts again: requests wait a little, then hear `edge_restarting`.
+ */
+export class Front {
+  readonly #options: FrontOptions;
+  readonly #server: Server & { setSecureContext?: (context: { cert: string; key: string }) => void };
+  readonly #agent = new Agent({ keepAlive: true, timeout: UPSTREAM_IDLE_MS });
+  readonly #proxy = createProxyServer({ agent: this.#agent });
+  readonly #sockets = new Map<Socket, string>();
+  readonly #perVisitor = new Map<string, number>();
+  /** Upgraded: no HTTP can be said on them any more. */
+  readonly #tunnels = new WeakSet<object>();
+  #target: string | undefined;
+  #pointed = Promise.withResolvers<void>();
+  #waiting = 0;
+
+  constructor(options: FrontOptions) {
+    this.#options = options;
+    const settings = {
+      maxHeaderSize: FRONT_LIMITS.headerBytes,
+      headersTimeout: FRONT_LIMITS.headersMs,
+      requestTimeout: FRONT_LIMITS.requestMs,
+      keepAliveTimeout: FRONT_LIMITS.keepAliveMs,
+      connectionsCheckingInterval: FRONT_LIMITS.checkMs,
+      keepAlive: true,
+      keepAliveInitialDelay: FRONT_LIMITS.tcpKeepAliveMs,
+      noDelay: true,
+      // Any other kind of upgrade is an ordinary request to us, as HTTP wants it of who does not know that kind.
+      shouldUpgradeCallback: isWebSocket,
+    };
+    const { certificate } = options;
+    this.#server = certificate
+      ? createHttpsServer({ ...settings, ...certificate, handshakeTimeout: FRONT_LIMITS.tlsHandshakeMs })
+      : createHttpServer(settings);
+    this.#server.maxConnections = FRONT_LIMITS.connections;
+    this.#server.on("connection", (socket: Socket) => this.#admit(socket));
+    this.#server.on("request", (request, response) => void this.#forward(request, response));
+    this.#server.on("upgrade", (request, socket, head) => void this.#upgrade(request, socket, head));
+    this.#proxy.on("error", (_error, _request, to) => {
+      if (to && !this.#tunnels.has(to)) void refuse(to);
+      else to?.destroy();
+    });
+    this.#proxy.on("proxyReqWs", (upstream, _request, socket) => {
+      upstream.once("upgrade", (_answer, other) => {
+        this.#tunnels.add(socket);
+        // The library passes on a polite end, not one that came without.
+        joinEnds(socket, other);
+      });
+      socket.once("close", () => upstream.destroy());
+    });
+  }
+
+  /** Resolves with the port. Rejects with Node's error, such as EADDRINUSE. */
+  async listen(): Promise<number> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once("error", reject);
+      const { host, port } = this.#options;
+      // Without a host, Node takes all addresses of a machine that has no IPv6, too.
+      this.#server.listen({ port, ...(host === "::" ? {} : { host }) }, resolve);
+    });
+    return (this.#server.address() as AddressInfo).port; // a listening TCP server has one of this form
+  }
+
+  /** Where workerd listens now; undefined while it does not. */
+  pointAt(target: string | undefined): void {
+    this.#target = target;
+    if (target === undefined) return;
+    this.#pointed.resolve();
+    this.#pointed = Promise.withResolvers();
+  }
+
+  /** Takes a new certificate for new connections; those that stand go on. */
+  renew({ cert, key }: Certificate): void {
+    this.#server.setSecureContext?.({ cert, key });
+  }
+
+  /** Takes no more connections, gives answers a moment to end, then closes everything. */
+  async stop(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#server.closeIdleConnections();
+    await Promise.race([closed, sleep(FRONT_LIMITS.drainMs, undefined, { ref: false })]);
+    for (const socket of this.#sockets.keys()) socket.destroy();
+    this.#agent.destroy();
+    await closed;
+  }
+
+  #admit(socket: Socket): void {
+    const address = plainAddress(socket.remoteAddress ?? "");
+    const trusted = isTrusted(address, this.#options.trusted);
+    const network = networkOf(address);
+    const count = (this.#perVisitor.get(network) ?? 0) + 1;
+    if ((this.#options.onlyTrusted && !trusted) || (!trusted && count > FRONT_LIMITS.connectionsPerVisitor)) {
+      socket.destroy();
+      return;
+    }
+    this.#sockets.set(socket, network);
+    this.#perVisitor.set(network, count);
+    socket.once("close", () => {
+      this.#sockets.delete(socket);
+      const left = (this.#perVisitor.get(network) ?? 1) - 1;
+      if (left === 0) this.#perVisitor.delete(network);
+      else this.#perVisitor.set(network, left);
+    });
+  }
+
+  async #forward(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const target = await this.#prepare(request);
+    if (response.destroyed) return;
+    if (target === undefined) return await refuse(response);
+    // What goes wrong is told to the error listener; the promise repeats it.
+    await this.#proxy.web(request, response, { target }).catch(() => undefined);
+  }
+
+  async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    socket.on("error", () => socket.destroy());
+    const target = await this.#prepare(request);
+    if (socket.destroyed) return;
+    if (target === undefined) return await refuse(socket);
+    await this.#proxy.ws(request, socket as Socket, { target, agent: false }, head).catch(() => undefined); // as above
+  }
+
+  /** Puts the request's headers right, and waits for workerd if it is not there. */
+  async #prepare(request: IncomingMessage): Promise<string | undefined> {
+    markVisitor(request, this.#options.visitorHeader, this.#options.trusted);
+    delete request.headers.expect; // answered here
+    if (this.#target !== undefined || this.#waiting >= FRONT_LIMITS.waiting) return this.#target;
+    this.#waiting++;
+    await Promise.race([this.#pointed.promise, sleep(FRONT_LIMITS.patienceMs, undefined, { ref: false })]);
+    this.#waiting--;
+    return this.#target;
+  }
+}
+
+function isWebSocket(request: IncomingMessage): boolean {
+  return request.method === "GET" && request.headers.upgrade?.toLowerCase() === "websocket";
+}
+
+function joinEnds(one: Duplex, other: Duplex): void {
+  one.once("close", () => other.destroy());
+  other.once("close", () => one.destroy());
+}
+
+/** Says that the edge starts again; where an answer has begun already, breaks it off, so that nobody takes it for whole. */
+async function refuse(to: ServerResponse | Duplex): Promise<void> {
+  const error = new PorchlightError("edge_restarting");
+  // Loaded when there is something to refuse: an edge that runs well needs no more memory for it.
+  const { errorBody } = await import("../../../shared/api/errors.ts");
+  const body = JSON.stringify(errorBody(error));
+  const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(body), "retry-after": "2" };
+  if (to instanceof ServerResponse) {
+    if (to.headersSent) to.destroy();
+    else to.writeHead(error.status, { ...headers, connection: "close" }).end(body);
+  } else if (to.writable) {
+    const lines = Object.entries({ ...headers, connection: "close" }).map(([name, value]) => `${name}: ${value}`);
+    to.end(`HTTP/1.1 ${error.status} Service Unavailable\r\n${lines.join("\r\n")}\r\n\r\n${body}`);
+  }
+}
