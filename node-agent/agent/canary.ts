@@ -30,7 +30,7 @@ export async function tryModel(
   let pieces = 0;
   let tokens = 0;
   for await (const event of backend.generate(request, signal)) {
-    if (event.type === "text") {
+    if (event.type === "text" || event.type === "reasoning") {
       firstMs ??= performance.now();
       pieces += 1;
     } else if (event.type === "usage") tokens = event.completionTokens;

@@ -5,6 +5,7 @@ import { API_LIMITS } from "../../shared/api/limits.ts";
 import { PorchlightError } from "../../shared/errors.ts";
 import type { Message, Tool, ToolCall } from "../../shared/inference/request.ts";
 import { modelError } from "../model/model-error.ts";
+import { opensThoughts, THINK_CLOSE, THINK_OPEN } from "./reasoning.ts";
 import { createGuard, type Guard } from "./seam.ts";
 import { specialTokenSchema } from "./special-token.ts";
 import { withTimeLimit } from "./time-limit.ts";
@@ -13,10 +14,13 @@ import type { Tokenizer } from "./tokenizer.ts";
 /** Renders a conversation into the prompt text that a model was trained on. */
 export interface ChatTemplate {
   /**
-   * Prompt text up to where the assistant's answer begins, with seams (see seam.ts). Throws `invalid_request` when the model's
+   * Prompt text up to where the assistant's answer begins, with seams (see seam.ts); `reasoning` says whether it is to think first, and
+   * absent that the model does as it does. Throws `invalid_request` when the model's
    * template refuses the messages.
    */
-  render(messages: readonly Message[], tools: readonly Tool[]): string;
+  render(messages: readonly Message[], tools: readonly Tool[], options?: { reasoning?: boolean | undefined }): string;
+  /** Whether the model was taught to think before it answers. */
+  readonly reasons: boolean;
 }
 
 const templateConfigSchema = z.looseObject({
@@ -55,20 +59,26 @@ export function createChatTemplate(config: object, file: string | undefined, add
   };
   const guards = { control: createGuard(added.control), all: createGuard(added.all) };
 
+  const reasons = added.all.includes(THINK_CLOSE) || named.some(({ template }) => /<\/?think>/.test(template));
+
   return {
-    render: (messages, tools) => {
+    reasons,
+    render: (messages, tools, { reasoning } = {}) => {
       const template = (tools.length > 0 ? templates.get("tool_use") : undefined) ?? templates.get("default");
       if (template === undefined) {
         throw new PorchlightError("model_load_failed", "The model's chat templates lack one named 'default'.");
       }
       const items = {
         ...variables,
+        // The names in use: of Qwen 3, SmolLM 3 and GLM, and of DeepSeek and Granite.
+        ...(reasoning === undefined ? {} : { enable_thinking: reasoning, thinking: reasoning }),
         messages: toTemplateMessages(messages, guards),
         // Templates ask `if tools`; many also `tools is not none`.
         tools: tools.length === 0 ? null : tools.map((tool) => toTemplateTool(tool, guards.control)),
       };
       try {
-        return withTimeLimit(LIMIT_MS, () => template.render(items), tooSlow);
+        const prompt = withTimeLimit(LIMIT_MS, () => template.render(items), tooSlow);
+        return reasons && reasoning === false ? withoutThoughts(prompt) : prompt;
       } catch (error) {
         const said = error instanceof Error ? error.message : String(error);
         throw new PorchlightError(
@@ -82,6 +92,12 @@ export function createChatTemplate(config: object, file: string | undefined, add
       }
     },
   };
+}
+
+/** The prompt with its thoughts closed, whether or not the template can do that by itself. */
+function withoutThoughts(prompt: string): string {
+  if (prompt.trimEnd().endsWith(THINK_CLOSE)) return prompt;
+  return `${prompt}${opensThoughts(prompt) ? "" : `${THINK_OPEN}\n`}\n${THINK_CLOSE}\n\n`;
 }
 
 /** Rendering a conversation of the longest context takes some hundredths of a second. */
@@ -114,10 +130,15 @@ function toTemplateMessages(messages: readonly Message[], guards: { control: Gua
       const name = toolNames.get(toolCallId);
       return { role, tool_call_id: toolCallId, content: guards.all(content), ...(name === undefined ? {} : { name }) };
     },
-    assistant: ({ role, content, toolCalls = [] }: MessageOf<"assistant">) => {
+    assistant: ({ role, content, reasoning, toolCalls = [] }: MessageOf<"assistant">) => {
       for (const call of toolCalls) toolNames.set(call.id, call.name);
       const calls = toolCalls.map((call) => toTemplateCall(call, guards.control));
-      return { role, content: guards.control(content), ...(calls.length === 0 ? {} : { tool_calls: calls }) };
+      return {
+        role,
+        content: guards.control(content),
+        ...(reasoning === undefined ? {} : { reasoning_content: guards.control(reasoning) }),
+        ...(calls.length === 0 ? {} : { tool_calls: calls }),
+      };
     },
   };
   // The cast: TypeScript cannot see that the writer of a role takes exactly the messages of that role.

@@ -15,7 +15,7 @@ declare global {
 export const TOOL_CALL_OPEN = "<tool_call>";
 export const TOOL_CALL_CLOSE = "</tool_call>";
 
-export type OutputPiece = { type: "text"; text: string } | { type: "tool_call"; call: ToolCall };
+export type OutputPiece = { type: "reasoning" | "text"; text: string } | { type: "tool_call"; call: ToolCall };
 
 /** Takes `<tool_call>{"name": ..., "arguments": {...}}</tool_call>` out of a stream of text. */
 export interface ToolCallParser {

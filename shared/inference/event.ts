@@ -7,8 +7,8 @@ import { toolCallSchema } from "./request.ts";
 const tokens = z.array(tokenIdSchema).optional();
 
 /**
- * What a generation yields, in this order: any number of `progress`; then `text` and `tool_call` as they come; then one
- * `usage` and one `finish`. An `error` may come at any point and is the last event. Exactly one of `finish` and `error` ends a
+ * What a generation yields, in this order: any number of `progress`; then `reasoning`; then `text` and `tool_call` as they come; then
+ * one `usage` and one `finish`. An `error` may come at any point and is the last event. Exactly one of `finish` and `error` ends a
  * stream.
  */
 export const generateEventSchema = z.discriminatedUnion("type", [
@@ -22,6 +22,8 @@ export const generateEventSchema = z.discriminatedUnion("type", [
     /** Tokens of the prompt, once they are counted. */
     promptTokens: z.number().int().nonnegative().optional(),
   }),
+  /** A piece of what a reasoning model thinks before it answers, without the marks around it. */
+  z.object({ type: z.literal("reasoning"), text: z.string().min(1), tokens }),
   /** A piece of output text: whole Unicode characters, never empty. */
   z.object({
     type: z.literal("text"),
@@ -36,6 +38,8 @@ export const generateEventSchema = z.discriminatedUnion("type", [
     type: z.literal("usage"),
     promptTokens: z.number().int().nonnegative(),
     completionTokens: z.number().int().nonnegative(),
+    /** How many of these were thoughts; absent where the model does not think. */
+    reasoningTokens: z.number().int().nonnegative().optional(),
     /** How many of the prompt's tokens were not computed again. */
     cachedTokens: z.number().int().nonnegative().optional(),
     /** Of a request that was only counted: nobody pays for it. */

@@ -34,6 +34,8 @@ export const messageSchema = z.discriminatedUnion("role", [
   z.object({
     role: z.literal("assistant"),
     content: z.string(),
+    /** What it thought before it answered; the model's template decides whether it sees that again. */
+    reasoning: z.string().optional(),
     toolCalls: z.array(toolCallSchema).max(128).optional(),
   }),
   z.object({ role: z.literal("tool"), toolCallId: z.string().max(128), content: z.string() }),
@@ -80,9 +82,20 @@ export const resumeSchema = z.object({
   skip: z.object({
     characters: z.number().int().nonnegative(),
     toolCalls: z.number().int().nonnegative(),
+    /** Of thoughts, in UTF-16 units. */
+    reasoningCharacters: z.number().int().nonnegative().optional(),
   }),
 });
 export type Resume = z.infer<typeof resumeSchema>;
+
+/** How much a reasoning model thinks before it answers. */
+export const reasoningSchema = z.object({
+  /** Refused as true by a model that does not think. Absent: as the model does by itself. */
+  enabled: z.boolean().optional(),
+  /** Most tokens of thoughts: then they are closed, and the answer begins. */
+  maxTokens: z.number().int().nonnegative().max(1_000_000).optional(),
+});
+export type Reasoning = z.infer<typeof reasoningSchema>;
 
 /** The canonical request: every dialect is translated to it at the door, on either side, and every engine takes it. */
 export const generateRequestSchema = z.object({
@@ -94,6 +107,7 @@ export const generateRequestSchema = z.object({
   parallelToolCalls: z.boolean().optional(),
   /** Absent means text. */
   responseFormat: responseFormatSchema.optional(),
+  reasoning: reasoningSchema.optional(),
   sampling: samplingSchema,
   logitBias: logitBiasSchema.optional(),
   /** How many likely tokens to tell of beside each one of the answer; absent: no probabilities at all. */

@@ -4,6 +4,7 @@ import type { GenerateRequest, Message, ToolCall } from "../../shared/inference/
 /** What a generation came to. Reading it checks the order stated at GenerateEvent. */
 export interface Answer {
   text: string;
+  reasoning: string;
   calls: ToolCall[];
   usage: Extract<GenerateEvent, { type: "usage" }> | null;
   finish: "stop" | "length" | "tool_calls" | null;
@@ -13,28 +14,30 @@ export interface Answer {
 
 const RANK: Record<GenerateEvent["type"], number> = {
   progress: 0,
-  text: 1,
-  tool_call: 1,
-  usage: 2,
-  finish: 3,
-  error: 4,
+  reasoning: 1,
+  text: 2,
+  tool_call: 2,
+  usage: 3,
+  finish: 4,
+  error: 5,
 };
 
 /** Gathers events into an answer and refuses those out of order. */
 export function createAnswerReader(): { answer: Answer; push(event: GenerateEvent): void; isDone(): boolean } {
-  const answer: Answer = { text: "", calls: [], usage: null, finish: null, error: null, progress: [] };
+  const answer: Answer = { text: "", reasoning: "", calls: [], usage: null, finish: null, error: null, progress: [] };
   let last: GenerateEvent["type"] = "progress";
   return {
     answer,
     isDone: () => answer.finish !== null || answer.error !== null,
     push: (event) => {
-      if (RANK[event.type] < RANK[last] || RANK[last] > 2 || (event.type === "usage" && last === "usage")) {
+      if (RANK[event.type] < RANK[last] || RANK[last] > 3 || (event.type === "usage" && last === "usage")) {
         throw new Error(`${event.type} after ${last}`);
       }
       if (event.type === "finish" && last !== "usage") throw new Error("finish without usage");
       last = event.type;
       if (event.type === "progress") answer.progress.push(event);
       else if (event.type === "text") answer.text += event.text;
+      else if (event.type === "reasoning") answer.reasoning += event.text;
       else if (event.type === "tool_call") {
         if (event.index !== answer.calls.length)
           throw new Error(`call ${event.index} after ${answer.calls.length} calls`);

@@ -81,7 +81,7 @@ export class AnswerMeter {
     this.#line = [];
     this.#lineBytes = 0;
     if (length === 0) return;
-    if (text === "" || text.startsWith('{"type":"text"') || text.startsWith('{"type":"tool_call"')) {
+    if (text === "" || /^\{"type":"(?:text|reasoning|tool_call)"/.test(text)) {
       this.#estimate += Math.max(1, estimateTokens(length - TEXT_LINE_BYTES));
       return;
     }
