@@ -45,7 +45,8 @@ export function serviceManager(
       ],
       uninstall: [[...systemctl, "disable", "--now", UNIT]],
       status: [...systemctl, "is-active", "--quiet", UNIT],
-      logs: ["journalctl", "--user", "--unit", UNIT, "--lines", "200", "--no-pager"],
+      // Not `--user`: that reads the user's own journal, which systems without one on disk do not split off.
+      logs: ["journalctl", "--user-unit", UNIT, "--lines", "200", "--no-pager"],
       logFile: "",
     };
   }

@@ -1,5 +1,8 @@
 import type { ServiceSpec } from "./spec.ts";
 
+/** What the command exits with when it was told to stop: no failure, so neither shown as one nor started again. */
+const INTERRUPTED = 130;
+
 /** A systemd user unit (systemd.service(5)). A refusal for good ends the command: after five of them in five minutes it stays down. */
 export function systemdUnit({ command, workingFolder }: ServiceSpec): string {
   return `[Unit]
@@ -16,6 +19,7 @@ WorkingDirectory=${workingFolder.replaceAll("%", "%%")}
 Restart=on-failure
 RestartSec=5
 KillSignal=SIGTERM
+SuccessExitStatus=${INTERRUPTED}
 TimeoutStopSec=15
 NoNewPrivileges=yes
 

@@ -34,6 +34,8 @@ describe("the systemd unit", () => {
     expect(unit).toContain("Restart=on-failure\n");
     expect(unit).toContain("StartLimitBurst=5\n");
     expect(unit).toContain("WantedBy=default.target\n");
+    // Told to stop, the command exits with 130: under a real systemd that was shown as a failure.
+    expect(unit).toContain("SuccessExitStatus=130\n");
   });
 
   it("keeps a hostile folder name one word on one line", () => {
