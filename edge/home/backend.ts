@@ -83,9 +83,20 @@ async function start(
   signal: AbortSignal,
 ): Promise<ReadableStream<Uint8Array>> {
   if (!allowsModel(from.models, request.model)) throw unknownModel(request.model);
-  const response = await home.fetch(encodeJob(task, from, request, signal));
+  const response = await ask(home, encodeJob(task, from, request, signal));
   from.onHeaders(response.headers);
   return await decodeAnswer(response);
+}
+
+/** The object's answer. Throws `edge_restarting` where the object was lost before it could give one: a deploy does that. */
+async function ask(home: DurableObjectStub<Home>, request: Request): Promise<Response> {
+  try {
+    return await home.fetch(request);
+  } catch (cause) {
+    if (request.signal.aborted) throw cause;
+    console.error("The Home object did not answer:", cause);
+    throw new PorchlightError("edge_restarting", undefined, { cause });
+  }
 }
 
 /** Models by name; one that several machines have is online or loaded if it is so on any of them. */

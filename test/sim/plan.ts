@@ -9,6 +9,8 @@ export interface Plan {
   homeSkewMs: number;
   agents: number;
   requests: number;
+  /** Whether each request has one for embeddings beside it. */
+  embeds: boolean;
   troubleMs: number;
   network: NetworkFaults;
   /** Mean times between troubles of each kind. */
@@ -83,6 +85,7 @@ export function drawPlan(seed: number, random: Random): Plan {
     limitedShare: random.pick([0, 0.3, 1]),
     slowShare: random.pick([0, 0.3, 1]),
     leavingShare: random.pick([0, 0.3]),
+    embeds: random.chance(0.2),
     longShare: random.pick([0, 0, 0.3]),
   };
 }

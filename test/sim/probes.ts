@@ -19,13 +19,18 @@ export interface ProbedSession {
 
 let sessions: ProbedSession[] = [];
 
-/** Sessions that were made since the last call of `forgetSessions`. */
-export function madeSessions(): readonly ProbedSession[] {
+/** Sessions whose process lives and whose transport is there. */
+export function liveSessions(): readonly ProbedSession[] {
+  if (sessions.some(isGone)) sessions = sessions.filter((one) => !isGone(one));
   return sessions;
 }
 
-export function forgetSessions(keep: (session: ProbedSession) => boolean = () => false): void {
-  sessions = sessions.filter(keep);
+export function forgetSessions(): void {
+  sessions = [];
+}
+
+function isGone({ over, process }: ProbedSession): boolean {
+  return over || !process.alive;
 }
 
 /** In the place of the module's own (see loader.ts): makes a real session, and remembers it. */

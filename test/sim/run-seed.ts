@@ -77,7 +77,9 @@ async function live(world: World, random: Random): Promise<void> {
   kernel.trace("heals");
   world.heal();
   const isOver = (): boolean =>
-    world.outcomes.length === plan.requests && world.outcomes.every(({ ended }) => ended !== "running");
+    world.outcomes.length === plan.requests &&
+    world.outcomes.every(({ ended }) => ended !== "running") &&
+    world.embeddings.every(({ ended }) => ended !== undefined);
   await kernel.run(plan.troubleMs + HEALING_MS, isOver);
   await kernel.run(kernel.nowMs + REST_MS);
   kernel.become(world.root);
@@ -107,6 +109,7 @@ function planRequest(world: World, random: Random, n: number): void {
   const maxTokens = random.chance(0.5) ? random.int(script.pieces, 200) : undefined;
   kernel.plan(world.root, 3_000 + random.fraction() * plan.troubleMs * 0.8, () => {
     world.ask({ script, caller, manner, ...(maxTokens === undefined ? {} : { maxTokens }) });
+    if (plan.embeds) world.embed(UNLIMITED);
   });
 }
 

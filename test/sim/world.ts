@@ -2,6 +2,7 @@ import { AgentProcess, type Disk, machineOf } from "./agent/agent-process.ts";
 import { CONTEXT_TOKENS, type Script } from "./agent/script.ts";
 import { connectSocketsTo } from "./agent/ws.ts";
 import { askOnce, type Outcome } from "./client/client.ts";
+import { type EmbedOutcome, embedOnce } from "./client/embed-client.ts";
 import { Door } from "./edge/door.ts";
 import { VirtualDatabase } from "./edge/database.ts";
 import { ObjectHost } from "./edge/object-host.ts";
@@ -32,6 +33,7 @@ export class World {
   /** The process of each machine, and a second one of the same machine where somebody started it twice. */
   readonly agents: AgentProcess[] = [];
   readonly outcomes: Outcome[] = [];
+  readonly embeddings: EmbedOutcome[] = [];
   /** Answers that the Home object began, by caller: what limits count. */
   readonly admitted: Admitted[] = [];
   /** Machines that the Home object was told are shut out. */
@@ -113,10 +115,18 @@ export class World {
     maxTokens?: number;
   }): void {
     const requestId = `request-${this.outcomes.length}`;
+    this.outcomes.push(askOnce({ ...this.#client(requestId), ...options }));
+  }
+
+  embed(caller: Caller): void {
+    this.embeddings.push(embedOnce({ ...this.#client(`embed-${this.embeddings.length}`), caller }));
+  }
+
+  /** The edge as whoever asks sees it. */
+  #client(requestId: string) {
     const { kernel, product } = this;
     const home = { fetch: (request: Request) => this.host.fetch(request) };
-    const random = this.random.fork(requestId);
-    this.outcomes.push(askOnce({ kernel, random, product, home, requestId, ...options }));
+    return { kernel, product, home, requestId, random: this.random.fork(requestId) };
   }
 
   async revoke(agentId: string): Promise<void> {

@@ -1,10 +1,11 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 import { createLink, type Link, type LinkState } from "../../../node-agent/link/link.ts";
 import type { PairedIdentity } from "../../../node-agent/link/identity.ts";
+import type { ModelInfo } from "../../../shared/inference/model.ts";
 import type { StatusMessage } from "../../../shared/protocol/messages.ts";
 import type { Kernel, Process } from "../kernel/kernel.ts";
 import { Random } from "../kernel/random.ts";
-import { CONTEXT_TOKENS, MODEL } from "./script.ts";
+import { CONTEXT_TOKENS, EMBED_MODEL, MODEL } from "./script.ts";
 import { type Busy, scriptedBackend } from "./scripted-backend.ts";
 
 /** Where the world's agents were paired. */
@@ -127,18 +128,20 @@ export class AgentProcess {
       slots: 2,
       draining: this.#disk.draining,
       health: { ok: true, checkedAt: Date.now() },
-      models: [
-        {
-          name: MODEL,
-          task: "generate",
-          contextLength: CONTEXT_TOKENS,
-          architecture: "scripted",
-          quantization: "int4",
-          parameters: 1,
-          createdAt: 0,
-          loaded: true,
-        },
-      ],
+      models: [modelInfo(MODEL, "generate"), modelInfo(EMBED_MODEL, "embed")],
     };
   }
+}
+
+function modelInfo(name: string, task: ModelInfo["task"]): ModelInfo {
+  return {
+    name,
+    task,
+    contextLength: CONTEXT_TOKENS,
+    architecture: "scripted",
+    quantization: "int4",
+    parameters: 1,
+    createdAt: 0,
+    loaded: true,
+  };
 }

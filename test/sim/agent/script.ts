@@ -1,4 +1,5 @@
 import { PorchlightError } from "../../../shared/errors.ts";
+import type { EmbedRequest, EmbedResult } from "../../../shared/inference/embed.ts";
 import type { GenerateEvent } from "../../../shared/inference/event.ts";
 import type { GenerateRequest, Resume } from "../../../shared/inference/request.ts";
 import { hash } from "../kernel/random.ts";
@@ -17,6 +18,7 @@ export interface Script {
 }
 
 export const MODEL = "scripted";
+export const EMBED_MODEL = "scripted-embed";
 export const CONTEXT_TOKENS = 100_000;
 export const ENGINE_ERROR = "engine_crashed";
 
@@ -83,6 +85,13 @@ export function* eventsOf(script: Script, tokenIds = false, resume?: Resume): Ge
 }
 
 const answers = new WeakMap<Script, Answer>();
+
+/** The answer to a request for embeddings: as many numbers for each text as it has characters. */
+export function vectorsOf({ inputs }: EmbedRequest): EmbedResult {
+  const length = Math.max(...inputs.map((input) => input.length));
+  const vectors = inputs.map((input, n) => Float32Array.from({ length }, (_, i) => hash(`${String(input)}/${n}/${i}`)));
+  return { vectors, promptTokens: inputs.length };
+}
 
 function piecesOf(script: Script): Answer {
   const known = answers.get(script) ?? makeAnswer(script);

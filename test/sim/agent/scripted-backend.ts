@@ -4,7 +4,7 @@ import type { GenerateRequest } from "../../../shared/inference/request.ts";
 import { PorchlightError } from "../../../shared/errors.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Random } from "../kernel/random.ts";
-import { eventsOf, scriptOf } from "./script.ts";
+import { eventsOf, scriptOf, vectorsOf } from "./script.ts";
 
 /** What one engine is busy with: empty when nobody wants anything of it. */
 export type Busy = Set<string>;
@@ -18,8 +18,13 @@ export function scriptedBackend(
 ): InferenceBackend {
   return {
     listModels: async () => [],
-    embed: async () => {
-      throw new PorchlightError("model_task_mismatch");
+    embed: async (request, signal) => {
+      const key = `embed#${random.uint32()}`;
+      busy.add(key);
+      const cancelled = await pause(random.spread(1, 2_000), signal);
+      busy.delete(key);
+      if (cancelled) throw new PorchlightError("cancelled");
+      return vectorsOf(request);
     },
     generate: (request, signal) => {
       onBegin(scriptOf(request).id);

@@ -1,6 +1,7 @@
 import { whatIsWrong } from "../client/client.ts";
 import { STATES } from "../edge/server-socket.ts";
 import { Violation } from "../kernel/kernel.ts";
+import { liveSessions } from "../probes.ts";
 import type { World } from "../world.ts";
 
 /** What a socket's attachment says, as far as it is looked at. */
@@ -21,6 +22,7 @@ export class Always {
 
   check(): void {
     this.#sockets();
+    this.#credit();
     if (!this.#world.plan.hostile) this.#answers();
   }
 
@@ -35,6 +37,16 @@ export class Always {
       if (this.#world.shutOut.has(agentId)) throw new Violation(`${agentId} was revoked and has a live connection`);
       if (live.has(agentId)) throw new Violation(`${agentId} has two live connections`);
       live.add(agentId);
+    }
+  }
+
+  /** Nobody sends beyond what it was granted, and both sides know that of their own. */
+  #credit(): void {
+    for (const session of liveSessions()) {
+      const { process, connectionCreditBytes } = session;
+      const bytes = session.sendCreditBytes();
+      if (bytes < 0 || bytes > connectionCreditBytes)
+        throw new Violation(`${process.name} has ${bytes} bytes of credit`);
     }
   }
 

@@ -1,7 +1,7 @@
 import { machineOf } from "../agent/agent-process.ts";
 import type { MachineState } from "../edge/product.ts";
 import { Violation } from "../kernel/kernel.ts";
-import { madeSessions } from "../probes.ts";
+import { liveSessions } from "../probes.ts";
 import type { World } from "../world.ts";
 
 /** What must hold once nobody wants anything any more: nothing is left of what was under way. Throws a Violation. */
@@ -9,12 +9,14 @@ export function checkAtRest(world: World): void {
   for (const outcome of world.outcomes) {
     if (outcome.ended === "running") throw new Violation(`${outcome.requestId} never ended`);
   }
+  for (const { requestId, ended } of world.embeddings) {
+    if (ended === undefined) throw new Violation(`${requestId} never ended`);
+  }
   if (world.host.hops > 0) throw new Violation(`${world.host.hops} requests to the object are left`);
   for (const { process, busy } of world.agents) {
     if (busy.size > 0) throw new Violation(`${process.name} still works on ${[...busy].join(", ")}`);
   }
-  for (const probed of madeSessions()) {
-    if (probed.over || !probed.process.alive) continue;
+  for (const probed of liveSessions()) {
     const { session, process, connectionCreditBytes } = probed;
     if (session.streamCount > 0) throw new Violation(`${process.name} has ${session.streamCount} streams left`);
     const missing = connectionCreditBytes - probed.sendCreditBytes();

@@ -4,11 +4,11 @@ import { Violation } from "../kernel/kernel.ts";
 import { TROUBLES } from "../plan.ts";
 import type { World } from "../world.ts";
 
-/** A client that takes nothing for so long is let go (relay.ts). */
-const STALLED_MS = 60_000;
+/** A client that takes nothing for a minute is let go (relay.ts): one with pauses as long as this may be, as a piece holds many events. */
+const SLOW_MS = 2_000;
 
 /** Errors that trouble may bring: the machine could not be reached, or was lost. */
-const BY_TROUBLE: readonly string[] = ["agent_offline", "agent_disconnected", "overloaded"];
+const BY_TROUBLE: readonly string[] = ["agent_offline", "agent_disconnected", "overloaded", "edge_restarting"];
 
 /** Every answer came to an end that it may come to. Throws a Violation. */
 export function checkEndings(world: World): void {
@@ -19,11 +19,16 @@ export function checkEndings(world: World): void {
     if (outcome.ended !== "error" || mayFail(outcome, isCalm)) continue;
     throw new Violation(`${outcome.requestId} ended with ${outcome.errorCode}`);
   }
+  for (const { requestId, ended = "nothing" } of world.embeddings) {
+    if (ended !== "done" && (isCalm || !BY_TROUBLE.includes(ended))) {
+      throw new Violation(`${requestId} ended with ${ended}`);
+    }
+  }
 }
 
 function mayFail({ errorCode = "", script, manner, caller }: Outcome, isCalm: boolean): boolean {
   if (errorCode === ENGINE_ERROR) return script.failsAt !== undefined;
-  if (errorCode === "timeout") return manner.pauseChance > 0 && manner.pauseMs > STALLED_MS;
+  if (errorCode === "timeout") return manner.pauseChance > 0 && manner.pauseMs > SLOW_MS;
   const isLimited = Object.values(caller.limits).some((limit) => limit !== null);
   if (errorCode === "rate_limit_exceeded") return isLimited;
   if (errorCode === "invalid_api_key") return isLimited && !isCalm;
