@@ -15,7 +15,7 @@ export interface ConnectionOptions {
   tunnelUrl: string;
   claims: AgentClaims;
   timing: HeartbeatTiming & { handshakeTimeoutMs: number };
-  onStream(stream: ProtocolStream): void;
+  onStream(stream: ProtocolStream, welcome: Welcome): void;
   /** The edge asks something of the machine. Must not throw. */
   onControl(message: ControlMessage): void;
   /** The handshake is done: the session takes control messages from now on. */
@@ -183,7 +183,7 @@ export class Connection {
         close: (code, reason) => this.#fail(code, `The edge broke the tunnel's protocol (${reason}).`, reason),
       },
       limits: welcome.limits,
-      onStream: (stream) => this.#options.onStream(stream),
+      onStream: (stream) => this.#options.onStream(stream, welcome),
       onControl: (message) => this.#options.onControl(message),
     });
     this.#options.onWelcome(this.#session, welcome);

@@ -43,6 +43,13 @@ export class EventWriter {
     await this.#sending;
   }
 
+  /** Lines that were written before, for a stream that missed them: they leave at once, before what comes next. */
+  writeLines(lines: string): void {
+    this.#batch += lines;
+    this.#hadText = true;
+    this.#send();
+  }
+
   /** Sends what waits and ends this side of the stream. */
   async end(): Promise<void> {
     this.#send();

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { InferenceBackend } from "../../shared/inference/backend.ts";
 import { isRetriedClose } from "../../shared/protocol/close-codes.ts";
+import { RUNS_FEATURE, type Welcome } from "../../shared/protocol/handshake.ts";
 import { PROTOCOL_LIMITS } from "../../shared/protocol/limits.ts";
 import type { ControlMessage, StatusMessage } from "../../shared/protocol/messages.ts";
 import type { ProtocolStream, Session } from "../../shared/protocol/types.ts";
@@ -8,6 +9,7 @@ import { Backoff, type BackoffTiming } from "./backoff.ts";
 import { Connection } from "./connection.ts";
 import type { HeartbeatTiming } from "./heartbeat.ts";
 import type { PairedIdentity } from "./identity.ts";
+import { Runs } from "./runs/runs.ts";
 import { serve } from "./serve.ts";
 import { fitStatus } from "./status.ts";
 
@@ -36,7 +38,7 @@ export interface LinkOptions {
 }
 
 /** What the agent's features are beyond the protocol's first version. */
-const FEATURES: readonly string[] = [];
+const FEATURES: readonly string[] = [RUNS_FEATURE];
 /** What a stop leaves to answers that are nearly done. */
 const DRAIN_MS = 250;
 
@@ -51,6 +53,7 @@ export class Link {
   readonly #backoff: Backoff;
   readonly #stopping = new AbortController();
   readonly #serving = new Set<Promise<void>>();
+  readonly #runs: Runs;
   #connection: Connection | undefined;
   #session: Session | undefined;
   #running: Promise<void> | undefined;
@@ -59,6 +62,7 @@ export class Link {
     this.#options = options;
     this.#timing = { ...PROTOCOL_LIMITS, ...options.timing };
     this.#backoff = new Backoff(this.#timing);
+    this.#runs = new Runs(options.backend);
   }
 
   /** Begins to dial. A link starts once. */
@@ -72,6 +76,7 @@ export class Link {
       this.#session?.goAway("The agent stops.");
       await Promise.race([Promise.all(this.#serving), sleep(DRAIN_MS, undefined, { ref: false })]);
       this.#stopping.abort();
+      this.#runs.stop();
       this.#connection?.close();
     }
     await this.#running;
@@ -98,6 +103,7 @@ export class Link {
         return;
       }
       if (!isRetriedClose(code)) {
+        this.#runs.stop();
         this.#options.onState({ state: "refused", reason });
         return;
       }
@@ -120,18 +126,26 @@ export class Link {
         agentVersion,
       },
       timing: this.#timing,
-      onStream: (stream) => this.#serve(stream),
-      onControl: (message) => this.#options.onControl?.(message),
-      onWelcome: (session) => {
+      onStream: (stream, welcome) => this.#serve(stream, keepsRuns(welcome)),
+      onControl: (message) => {
+        if (!this.#runs.control(message)) this.#options.onControl?.(message);
+      },
+      onWelcome: (session, welcome) => {
         this.#session = session;
         this.announce();
+        if (keepsRuns(welcome)) session.control(this.#runs.announcement());
         this.#options.onState({ state: "online", reason: `Connected to ${origin}.` });
       },
     });
   }
 
-  #serve(stream: ProtocolStream): void {
-    const served = serve(stream, this.#options.backend).finally(() => this.#serving.delete(served));
+  #serve(stream: ProtocolStream, keeps: boolean): void {
+    const options = { backend: this.#options.backend, runs: this.#runs, keeps };
+    const served = serve(stream, options).finally(() => this.#serving.delete(served));
     this.#serving.add(served);
   }
+}
+
+function keepsRuns(welcome: Welcome): boolean {
+  return welcome.features?.includes(RUNS_FEATURE) === true;
 }

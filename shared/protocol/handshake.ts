@@ -15,6 +15,11 @@ const base64UrlBytes = (length: number) =>
 
 const versionSchema = z.number().int().min(1).max(0xffff);
 
+const featuresSchema = z.array(z.string().regex(/^[a-z0-9-]{1,32}$/)).max(64);
+
+/** Runs outlive their tunnel: numbered lines, `runs`, `ack`, `cancel`, streams of kind `resume`. */
+export const RUNS_FEATURE = "runs";
+
 export const agentIdSchema = z.string().min(1).max(128);
 
 /** Ed25519 public key, raw. */
@@ -40,7 +45,7 @@ export const proofSchema = z.object({
     .object({ min: versionSchema, max: versionSchema })
     .refine((range) => range.min <= range.max, "min must not be above max"),
   /** What this agent can do beyond the protocol's first version; both use what both name. */
-  features: z.array(z.string().regex(/^[a-z0-9-]{1,32}$/)).max(64),
+  features: featuresSchema,
   agentVersion: z.string().min(1).max(64),
 });
 export type Proof = z.infer<typeof proofSchema>;
@@ -68,6 +73,8 @@ export const welcomeSchema = z.object({
   /** Grows with each connection of this agent; the socket with the lower one is closed with 4409. */
   generation: z.number().int().nonnegative(),
   serverVersion: z.string().max(64),
+  /** What the edge can do beyond the first version; an edge of before there was any says nothing. */
+  features: featuresSchema.optional(),
 });
 export type Welcome = z.infer<typeof welcomeSchema>;
 

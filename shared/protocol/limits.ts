@@ -28,4 +28,12 @@ export const PROTOCOL_LIMITS = {
   reconnectHealthyMs: 60_000,
   /** One whole request (canonical JSON) on a stream: the HTTP body limit plus what translation may add. */
   requestBytes: 8 * 1024 * 1024,
+  /** Lines of one run that an agent keeps until the edge has them for certain; a run with more waits. */
+  keptBytes: 4 * 1024 * 1024,
+  /** The same over all runs that have ended: the oldest are dropped first. */
+  keptEndedBytes: 32 * 1024 * 1024,
+  /** How long a run is kept after its end, or after its tunnel was lost. */
+  keptMs: 10 * 60_000,
+  /** One line of an answer: tool calls are the long ones. */
+  lineBytes: 4 * 1024 * 1024,
 } as const;

@@ -1,13 +1,25 @@
 import { z } from "zod";
 import { modelInfoSchema } from "../inference/model.ts";
 
+/** Runs that one agent keeps at most: with the longest ids, as many as one control message holds. */
+export const MAX_KEPT_RUNS = 256;
+
 const requestId = z.string().min(1).max(128);
+/** A line of an answer: how many numbered lines are before it. */
+const lineNumber = z.number().int().nonnegative();
 
 /** What an opener says of its stream. The body (one canonical request of that kind as JSON) follows as DATA, then END. */
 export const streamHeaderSchema = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("generate"), requestId }),
+  z.object({
+    kind: z.literal("generate"),
+    requestId,
+    /** Number of its first line: more than 0 where an answer that was begun elsewhere goes on. With the feature `runs`. */
+    first: lineNumber.optional(),
+  }),
   /** Only to an agent whose status lists a model with this task. */
   z.object({ kind: z.literal("embed"), requestId }),
+  /** The lines of a run that the agent keeps, from that number on. No body. With the feature `runs`. */
+  z.object({ kind: z.literal("resume"), requestId, from: lineNumber }),
 ]);
 export type StreamHeader = z.infer<typeof streamHeaderSchema>;
 
@@ -79,11 +91,27 @@ const drainMessageSchema = z.object({ type: z.literal("drain"), draining: z.bool
 /** From the edge: wake a sibling, by a magic packet on those of the agent's networks that are named. */
 const wakeMessageSchema = z.object({ type: z.literal("wake"), targets: wakeTargetsSchema });
 
+/** A run that an agent keeps: its lines from `first` on, of which `next` would be the next. */
+export const keptRunSchema = z.object({ id: requestId, first: lineNumber, next: lineNumber, ended: z.boolean() });
+export type KeptRun = z.infer<typeof keptRunSchema>;
+
+/** From the agent, right after its first status, where both sides know `runs`: all runs that it has. Any other is lost there. */
+const runsMessageSchema = z.object({ type: z.literal("runs"), runs: z.array(keptRunSchema).max(MAX_KEPT_RUNS) });
+
+/** From the edge: the lines below `next` are safe with it. */
+const ackMessageSchema = z.object({ type: z.literal("ack"), run: requestId, next: lineNumber });
+
+/** From the edge: nobody wants that run. */
+const cancelMessageSchema = z.object({ type: z.literal("cancel"), run: requestId });
+
 /** Messages on stream 0 once the handshake is done. */
 export const controlMessageSchema = z.discriminatedUnion("type", [
   statusMessageSchema,
   checkMessageSchema,
   drainMessageSchema,
   wakeMessageSchema,
+  runsMessageSchema,
+  ackMessageSchema,
+  cancelMessageSchema,
 ]);
 export type ControlMessage = z.infer<typeof controlMessageSchema>;

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { Runs } from "../../../node-agent/link/runs/runs.ts";
 import { serve } from "../../../node-agent/link/serve.ts";
 import type { InferenceBackend } from "../../../shared/inference/backend.ts";
 import type { EmbedRequest } from "../../../shared/inference/embed.ts";
@@ -29,7 +30,7 @@ function tunnelTo(embed: InferenceBackend["embed"]): Session {
           throw new Error(`closed: ${code} ${reason}`);
         },
       },
-      onStream: (stream) => void serve(stream, backend),
+      onStream: (stream) => void serve(stream, { backend, runs: new Runs(backend), keeps: false }),
       onControl: () => undefined,
     });
   const edge: Session = end("edge", () => agent);
