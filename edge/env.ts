@@ -12,6 +12,8 @@ export interface EdgeBindings {
   PUBLIC_ORIGIN: string;
   /** `on` lets people add a password. Checking one takes about 0.2 s of CPU time: more than a free plan has. */
   PASSWORDS: string;
+  /** Hosts of one's own network that webhooks may go to: see shared/net/outbound-url.ts. */
+  WEBHOOK_HOSTS?: string;
   /** Lets its holder make the first account; absent, nobody can. */
   SETUP_TOKEN?: string;
   /** Name of the header that holds the visitor's address, at an edge of one's own; absent on Cloudflare (see credentials/client.ts). */

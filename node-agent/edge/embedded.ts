@@ -2,8 +2,10 @@ import { readFile } from "node:fs/promises";
 import type { Miniflare } from "miniflare";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
+import { parseAllowedHosts } from "../../shared/net/outbound-url.ts";
 import { CommandError } from "../commands/command-error.ts";
 import { EDGE_BUNDLE, EDGE_OPTIONS, ROOT } from "./build.ts";
+import { guardedFetch } from "./guarded-fetch.ts";
 import { newVisitorHeader } from "./front/visitor.ts";
 import type { EmbeddedEdgeOptions } from "./messages.ts";
 import { migrate } from "./migrate.ts";
@@ -35,6 +37,7 @@ export async function startEmbeddedEdge(options: EmbeddedEdgeOptions): Promise<E
   const worker = JSON.parse(await readFile(EDGE_OPTIONS, "utf8")) as Parameters<typeof convertV4MiniflareOptions>[0] & {
     bindings?: Record<string, string>;
   };
+  const webhookHosts = process.env["PORCHLIGHT_WEBHOOK_HOSTS"] ?? "";
   const miniflare = new Miniflare({
     ...convertV4MiniflareOptions({
       ...worker,
@@ -45,6 +48,7 @@ export async function startEmbeddedEdge(options: EmbeddedEdgeOptions): Promise<E
       bindings: {
         ...worker.bindings,
         SETUP_TOKEN: options.setupToken,
+        WEBHOOK_HOSTS: webhookHosts,
         VISITOR_HEADER: options.visitorHeader ?? newVisitorHeader(),
         ...(options.publicOrigin === undefined ? {} : { PUBLIC_ORIGIN: options.publicOrigin }),
       },
@@ -54,6 +58,7 @@ export async function startEmbeddedEdge(options: EmbeddedEdgeOptions): Promise<E
       host: "127.0.0.1",
       port: 0,
       cf: false,
+      outboundService: guardedFetch({ allowed: parseAllowedHosts(webhookHosts) }),
       log: new Log(LogLevel.ERROR),
     }),
     resourcePersistencePath: options.stateDir,
