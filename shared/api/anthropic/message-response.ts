@@ -12,11 +12,18 @@ const usageSchema = z
       .int()
       .openapi({ description: "Tokens of the prompt that were kept from before." }),
     output_tokens: z.number().int(),
+    output_tokens_details: z
+      .object({ thinking_tokens: z.number().int() })
+      .nullable()
+      .openapi({ description: "Of models that reason: how many were thoughts." }),
   })
   .openapi("MessageUsage");
 type Usage = z.infer<typeof usageSchema>;
 
 const contentBlockSchema = z.discriminatedUnion("type", [
+  z
+    .object({ type: z.literal("thinking"), thinking: z.string(), signature: z.string() })
+    .openapi({ description: "Nothing is signed here: the signature is empty, and may be sent back as it is." }),
   z.object({ type: z.literal("text"), text: z.string(), citations: z.null() }),
   z.object({
     type: z.literal("tool_use"),
@@ -55,7 +62,13 @@ export const messageSchema = z
       stop_sequence: null,
       stop_details: null,
       container: null,
-      usage: { input_tokens: 12, cache_creation_input_tokens: 0, cache_read_input_tokens: 0, output_tokens: 6 },
+      usage: {
+        input_tokens: 12,
+        cache_creation_input_tokens: 0,
+        cache_read_input_tokens: 0,
+        output_tokens: 6,
+        output_tokens_details: null,
+      },
     },
   });
 export type Message = z.infer<typeof messageSchema>;
@@ -98,7 +111,11 @@ export async function collectMessage(head: MessageHead, events: AsyncIterable<Ge
   const content: ContentBlock[] = [];
   let usage = toUsage(undefined);
   for await (const event of events) {
-    if (event.type === "text") {
+    if (event.type === "reasoning") {
+      const last = content.at(-1);
+      if (last?.type === "thinking") last.thinking += event.text;
+      else content.push({ type: "thinking", thinking: event.text, signature: "" });
+    } else if (event.type === "text") {
       const last = content.at(-1);
       if (last?.type === "text") last.text += event.text;
       else content.push({ type: "text", text: event.text, citations: null });
@@ -125,7 +142,7 @@ export class MessageEncoder {
   #ended = false;
   /** Index of the block that is open, or of the next one. */
   #index = 0;
-  #isTextOpen = false;
+  #open: "text" | "thinking" | undefined;
 
   constructor(head: MessageHead) {
     this.#head = head;
@@ -137,17 +154,20 @@ export class MessageEncoder {
       case "progress":
         this.#promptTokens = event.promptTokens ?? this.#promptTokens;
         break;
+      case "reasoning": {
+        const start = this.#continue({ type: "thinking", thinking: "", signature: "" });
+        return start + this.#delta(`{"type":"thinking_delta","thinking":${JSON.stringify(event.text)}}`);
+      }
       case "text": {
-        const start = this.#isTextOpen ? "" : this.#open({ type: "text", text: "", citations: null });
-        this.#isTextOpen = true;
-        return this.#start() + start + this.#delta(`{"type":"text_delta","text":${JSON.stringify(event.text)}}`);
+        const start = this.#continue({ type: "text", text: "", citations: null });
+        return start + this.#delta(`{"type":"text_delta","text":${JSON.stringify(event.text)}}`);
       }
       case "tool_call": {
         const partial = JSON.stringify(event.call.arguments);
         return (
           this.#start() +
           this.#close() +
-          this.#open({ ...toToolUse(event), input: {} }) +
+          this.#begin({ ...toToolUse(event), input: {} }) +
           this.#delta(`{"type":"input_json_delta","partial_json":${partial}}`) +
           this.#stop()
         );
@@ -181,7 +201,15 @@ export class MessageEncoder {
     return sse("message_start", { message: { ...emptyMessage(this.#head), usage } });
   }
 
-  #open(block: ContentBlock): string {
+  /** What has to come before a delta of such a block. */
+  #continue(block: Exclude<ContentBlock, { type: "tool_use" }>): string {
+    if (this.#open === block.type) return "";
+    const before = this.#start() + this.#close();
+    this.#open = block.type;
+    return before + this.#begin(block);
+  }
+
+  #begin(block: ContentBlock): string {
     return sse("content_block_start", { index: this.#index, content_block: block });
   }
 
@@ -189,10 +217,10 @@ export class MessageEncoder {
     return `event: content_block_delta\ndata: {"type":"content_block_delta","index":${this.#index},"delta":${delta}}\n\n`;
   }
 
-  /** Ends the text that is open, if one is. */
+  /** Ends the block that is open, if one is. */
   #close(): string {
-    if (!this.#isTextOpen) return "";
-    this.#isTextOpen = false;
+    if (this.#open === undefined) return "";
+    this.#open = undefined;
     return this.#stop();
   }
 
@@ -253,5 +281,6 @@ function toUsage(event: Extract<GenerateEvent, { type: "usage" }> | undefined): 
     cache_creation_input_tokens: 0,
     cache_read_input_tokens: cached,
     output_tokens: event?.completionTokens ?? 0,
+    output_tokens_details: event?.reasoningTokens === undefined ? null : { thinking_tokens: event.reasoningTokens },
   };
 }

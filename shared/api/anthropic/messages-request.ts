@@ -1,5 +1,6 @@
 import { PorchlightError } from "../../errors.ts";
 import type { GenerateRequest, Message, Sampling, Tool, ToolCall } from "../../inference/request.ts";
+import { reasoningOf } from "../reasoning.ts";
 import type { MessageParam } from "./message-schema.ts";
 import type { CountTokensRequest, MessagesRequest } from "./messages-schema.ts";
 
@@ -26,6 +27,7 @@ function toPrompt(body: CountTokensRequest): Omit<GenerateRequest, "sampling"> {
     model: body.model,
     messages: toMessages(body),
     ...(tools.length === 0 ? {} : { tools, ...toToolChoice(body.tool_choice) }),
+    ...toReasoning(body),
     ...(format ? { responseFormat: { type: "json_schema" as const, schema: format.schema } } : {}),
   };
 }
@@ -67,7 +69,15 @@ function toCanonical(message: MessageParam): Message[] {
   const { role, content } = message;
   if (role === "assistant") {
     const toolCalls = callsOf(message);
-    return [{ role, content: toText(content, ""), ...(toolCalls.length === 0 ? {} : { toolCalls }) }];
+    const reasoning = thoughtsOf(message);
+    return [
+      {
+        role,
+        content: toText(content, ""),
+        ...(reasoning === "" ? {} : { reasoning }),
+        ...(toolCalls.length === 0 ? {} : { toolCalls }),
+      },
+    ];
   }
   if (role === "system" || typeof content === "string") return [{ role, content: toText(content) }];
   return content.flatMap((block): Message[] => {
@@ -85,6 +95,11 @@ function callsOf({ content }: MessageParam): ToolCall[] {
   return content.flatMap((block) =>
     block.type === "tool_use" ? [{ id: block.id, name: block.name, arguments: JSON.stringify(block.input) }] : [],
   );
+}
+
+function thoughtsOf({ content }: MessageParam): string {
+  if (typeof content === "string") return "";
+  return content.flatMap((block) => (block.type === "thinking" ? [block.thinking] : [])).join("");
 }
 
 /** Texts of blocks; other blocks have none. */
@@ -129,6 +144,14 @@ function toToolChoice(
     ...(choice.type === "any" ? { toolChoice: "required" as const } : {}),
     ...(choice.disable_parallel_tool_use === true ? { parallelToolCalls: false } : {}),
   };
+}
+
+function toReasoning({ thinking, output_config: config }: CountTokensRequest): Pick<GenerateRequest, "reasoning"> {
+  if (thinking === undefined) return {};
+  if (thinking.type === "disabled") return { reasoning: { enabled: false } };
+  if (thinking.type === "enabled") return { reasoning: { enabled: true, maxTokens: thinking.budget_tokens } };
+  // The schema has refused the other kind.
+  return { reasoning: reasoningOf(config?.effort ?? "high") };
 }
 
 function toSampling({ temperature, top_p: topP, top_k: topK }: MessagesRequest): Sampling {

@@ -47,6 +47,24 @@ const toolChoiceSchema = z
   ])
   .openapi({ description: "Whether tools may, must or must not be used, or which one must be." });
 
+const display = supported(
+  z.enum(["summarized", "omitted"]).nullish(),
+  (value) => value !== "omitted",
+  "thoughts are always shown",
+);
+const thinkingSchema = z
+  .discriminatedUnion("type", [
+    z.strictObject({
+      type: z.literal("enabled"),
+      budget_tokens: z.number().int().min(1024).max(1_000_000).openapi({ description: "Most tokens to think." }),
+      display,
+    }),
+    z.strictObject({ type: z.literal("adaptive"), display }),
+    z.strictObject({ type: z.literal("disabled") }),
+    supported(z.looseObject({ type: z.literal("between_tools") }), () => false, "'between_tools' is not supported"),
+  ])
+  .openapi({ description: "Whether a reasoning model thinks first. Absent: as the model does by itself." });
+
 /** What changes how many tokens the prompt has. */
 const prompt = {
   model: z.string().min(1).max(256).openapi({ description: "A name of GET /v1/models.", example: "starter" }),
@@ -57,18 +75,13 @@ const prompt = {
     .max(128)
     .optional(),
   tool_choice: toolChoiceSchema.optional(),
-  thinking: supported(
-    z.looseObject({ type: z.enum(["enabled", "disabled", "adaptive", "between_tools"]) }).optional(),
-    (thinking) => (thinking?.type ?? "disabled") === "disabled",
-    "only 'disabled' is supported",
-  ),
+  thinking: thinkingSchema.optional(),
   output_config: z
     .strictObject({
-      effort: supported(
-        z.enum(["low", "medium", "high", "xhigh", "max"]).nullish(),
-        (effort) => (effort ?? "high") === "high",
-        "only 'high' is supported",
-      ),
+      effort: z.enum(["low", "medium", "high", "xhigh", "max"]).nullish().openapi({
+        description:
+          "With adaptive thinking: up to 2048 or 8192 tokens, or as many as the model likes. Otherwise only `high`.",
+      }),
       format: z
         .strictObject({ type: z.literal("json_schema"), schema: jsonSchema })
         .nullish()
@@ -106,12 +119,29 @@ type Body = {
 };
 const hasToolsToUse = ({ tools, tool_choice: choice }: Body): boolean =>
   (choice?.type !== "any" && choice?.type !== "tool") || (tools?.length ?? 0) > 0;
+type Thoughtful = {
+  thinking?: z.infer<typeof thinkingSchema> | undefined;
+  output_config?: { effort?: string | null | undefined } | undefined;
+};
+/** Effort would change more than thoughts; here it is a budget of them. */
+const isEffortHonoured = ({ thinking, output_config: config }: Thoughtful): boolean =>
+  (config?.effort ?? "high") === "high" || thinking?.type === "adaptive";
+const noEffort = {
+  path: ["output_config", "effort"],
+  error: "only 'high' is supported without adaptive thinking",
+  params: { unsupported: true },
+};
 const noTools = { path: ["tool_choice"], error: "it asks for a call, and there are no 'tools'" };
 
 /** The body of POST /v1/messages. A field that is not here is refused by name, as Anthropic does. */
 export const messagesRequestSchema = z
   .strictObject({ ...prompt, ...answer })
+  .refine(({ thinking, max_tokens: most }) => thinking?.type !== "enabled" || thinking.budget_tokens < most, {
+    path: ["thinking", "budget_tokens"],
+    error: "it must be less than 'max_tokens'",
+  })
   .refine(hasToolsToUse, noTools)
+  .refine(isEffortHonoured, noEffort)
   .openapi("MessagesRequest", {
     example: { model: "starter", max_tokens: 256, messages: [{ role: "user", content: "What can you do?" }] },
   });
@@ -121,6 +151,7 @@ export type MessagesRequest = z.infer<typeof messagesRequestSchema>;
 export const countTokensRequestSchema = z
   .strictObject(prompt)
   .refine(hasToolsToUse, noTools)
+  .refine(isEffortHonoured, noEffort)
   .openapi("CountTokensRequest", {
     example: { model: "starter", messages: [{ role: "user", content: "What can you do?" }] },
   });

@@ -33,6 +33,7 @@ export const ollamaChatAnswerSchema = z
     message: z.object({
       role: z.literal("assistant"),
       content: z.string(),
+      thinking: z.string().optional().openapi({ description: "What a reasoning model thought first." }),
       tool_calls: z.array(answerCallSchema).optional(),
     }),
     logprobs: logprobsSchema,
@@ -41,7 +42,13 @@ export const ollamaChatAnswerSchema = z
   .openapi("OllamaChatAnswer", { description: "The answer, or one line of it." });
 
 export const ollamaGenerateAnswerSchema = z
-  .object({ ...headSchema, response: z.string(), logprobs: logprobsSchema, ...endSchema })
+  .object({
+    ...headSchema,
+    response: z.string(),
+    thinking: z.string().optional(),
+    logprobs: logprobsSchema,
+    ...endSchema,
+  })
   .openapi("OllamaGenerateAnswer", { description: "The answer, or one line of it." });
 
 type Call = z.infer<typeof answerCallSchema>;
@@ -50,15 +57,26 @@ type Logprobs = z.infer<typeof logprobsSchema>;
 /** A piece of an answer: of a stream the new text, of a whole answer all of it. */
 interface Piece {
   text: string;
+  thinking: string;
   calls: Call[];
 }
 
+const NOTHING: Piece = { text: "", thinking: "", calls: [] };
+
 /** How each way of asking writes a piece. */
 export type Shape = (piece: Piece) => object;
-export const chatShape: Shape = ({ text, calls }) => ({
-  message: { role: "assistant", content: text, ...(calls.length === 0 ? {} : { tool_calls: calls }) },
+export const chatShape: Shape = ({ text, thinking, calls }) => ({
+  message: {
+    role: "assistant",
+    content: text,
+    ...(thinking === "" ? {} : { thinking }),
+    ...(calls.length === 0 ? {} : { tool_calls: calls }),
+  },
 });
-export const generateShape: Shape = ({ text }) => ({ response: text });
+export const generateShape: Shape = ({ text, thinking }) => ({
+  response: text,
+  ...(thinking === "" ? {} : { thinking }),
+});
 
 const NANOSECONDS_PER_MS = 1e6;
 const toNanoseconds = (ms: number): number => Math.round(ms * NANOSECONDS_PER_MS);
@@ -88,14 +106,15 @@ export class OllamaEncoder {
 
   /** The whole answer at once. Throws PorchlightError when the stream ends with an error, or without an end. */
   async collect(events: AsyncIterable<GenerateEvent>): Promise<object> {
-    const whole: Piece = { text: "", calls: [] };
+    const whole: Piece = { ...NOTHING, calls: [] };
     const logprobs: TokenLogprob[] = [];
     for await (const event of events) {
       if (event.type === "error") throw PorchlightError.fromWire(event.error);
       if (event.type === "text") {
         whole.text += event.text;
         logprobs.push(...(event.logprobs ?? []));
-      } else if (event.type === "tool_call") whole.calls.push(toCall(event));
+      } else if (event.type === "reasoning") whole.thinking += event.text;
+      else if (event.type === "tool_call") whole.calls.push(toCall(event));
       const end = this.#object(event);
       if (event.type === "finish") return { ...end, ...this.#shape(whole), ...toLogprobs(logprobs) };
     }
@@ -105,7 +124,7 @@ export class OllamaEncoder {
   /** An answer that was about nothing but loading. */
   loaded(reason: "load" | "unload"): object {
     this.#ended = true;
-    return { ...this.#piece({ text: "", calls: [] }, true), done_reason: reason };
+    return { ...this.#piece(NOTHING, true), done_reason: reason };
   }
 
   /** An error ends the answer: a client raises it where it reads. */
@@ -123,15 +142,17 @@ export class OllamaEncoder {
     this.#noteLoading(event);
     switch (event.type) {
       case "text":
-        return { ...this.#piece({ text: event.text, calls: [] }), ...toLogprobs(event.logprobs ?? []) };
+        return { ...this.#piece({ ...NOTHING, text: event.text }), ...toLogprobs(event.logprobs ?? []) };
+      case "reasoning":
+        return this.#piece({ ...NOTHING, thinking: event.text });
       case "tool_call":
-        return this.#piece({ text: "", calls: [toCall(event)] });
+        return this.#piece({ ...NOTHING, calls: [toCall(event)] });
       case "usage":
         this.#usage = event;
         return undefined;
       case "finish":
         this.#ended = true;
-        return { ...this.#piece({ text: "", calls: [] }, true), ...this.#ending(event.reason) };
+        return { ...this.#piece(NOTHING, true), ...this.#ending(event.reason) };
       case "progress":
         break;
     }

@@ -49,11 +49,13 @@ const common = {
   format: formatSchema.nullish(),
   options: optionsSchema.optional(),
   keep_alive: ollamaKeepAliveSchema.optional(),
-  think: supported(
-    z.union([z.boolean(), z.enum(["low", "medium", "high", "max"])]).nullish(),
-    (think) => think !== true && typeof think !== "string",
-    "only false is supported",
-  ),
+  think: z
+    .union([z.boolean(), z.enum(["low", "medium", "high", "max"])])
+    .nullish()
+    .openapi({
+      description:
+        "Whether a reasoning model thinks first, or how much: up to 2048 or 8192 tokens, or as many as it likes.",
+    }),
   logprobs: z.boolean().optional(),
   top_logprobs: z.number().int().min(0).max(MAX_TOP_LOGPROBS).optional(),
 };

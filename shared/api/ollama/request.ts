@@ -1,5 +1,6 @@
 import { PorchlightError } from "../../errors.ts";
 import type { GenerateRequest, Message, Tool, ToolCall } from "../../inference/request.ts";
+import { reasoningOf } from "../reasoning.ts";
 import type { OllamaChat, OllamaGenerate, OllamaMessage } from "./chat-schema.ts";
 import { fromOptions } from "./options-schema.ts";
 
@@ -36,7 +37,7 @@ export function toLoadRequest({
 }
 
 function fromCommon(body: OllamaChat | OllamaGenerate): Omit<GenerateRequest, "messages"> {
-  const { model, format, options, keep_alive: keepAliveMs } = body;
+  const { model, format, options, think, keep_alive: keepAliveMs } = body;
   return {
     model,
     ...fromOptions(options),
@@ -44,6 +45,8 @@ function fromCommon(body: OllamaChat | OllamaGenerate): Omit<GenerateRequest, "m
     ...(typeof format === "object" && format !== null
       ? { responseFormat: { type: "json_schema" as const, schema: format } }
       : {}),
+    ...(typeof think === "boolean" ? { reasoning: { enabled: think } } : {}),
+    ...(typeof think === "string" ? { reasoning: reasoningOf(think) } : {}),
     ...(body.logprobs === true ? { topLogprobs: body.top_logprobs ?? 0 } : {}),
     ...(keepAliveMs === undefined ? {} : { keepAliveMs }),
   };
@@ -63,7 +66,8 @@ function toMessages(messages: readonly OllamaMessage[]): Message[] {
       arguments: JSON.stringify(given),
     }));
     open.push(...toolCalls);
-    return { role, content, ...(toolCalls.length === 0 ? {} : { toolCalls }) };
+    const reasoning = message.thinking ? { reasoning: message.thinking } : {};
+    return { role, content, ...reasoning, ...(toolCalls.length === 0 ? {} : { toolCalls }) };
   });
 }
 

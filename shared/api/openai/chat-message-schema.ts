@@ -45,6 +45,9 @@ const assistantSchema = z
     content: contentSchema.nullish(),
     tool_calls: z.array(toolCallSchema).max(128).nullish(),
     name: nameSchema,
+    reasoning_content: z.string().nullish().openapi({
+      description: "What it thought before; the model's template decides whether it sees that again.",
+    }),
     // What a client sends back when it replays an answer of this API, or of another one.
     refusal: supported(z.string().nullish(), (value) => typeof value !== "string", "refusals cannot be replayed"),
     annotations: supported(z.array(z.unknown()).nullish(), (value) => !value?.length, "annotations cannot be replayed"),

@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { samplingSchema, toolSchema } from "../../inference/request.ts";
+import { EFFORTS } from "../reasoning.ts";
 import { supported } from "../validation.ts";
 import { chatMessageSchema } from "./chat-message-schema.ts";
 import { formatsOf, outputFields } from "./output-schema.ts";
@@ -72,6 +73,22 @@ const honoured = {
   presence_penalty: sampling.presencePenalty.nullable(),
   top_k: z.number().int().min(-1).max(100_000).nullish().openapi({ description: "0 or -1 turns it off." }),
   min_p: sampling.minP.nullable(),
+  reasoning_effort: z
+    .enum(EFFORTS)
+    .nullish()
+    .openapi({
+      description:
+        "How much a reasoning model thinks first: not at all, up to 512, 2048 or 8192 tokens, or (from `high` on) as much as it likes. A model " +
+        "that does not reason refuses all but `none`.",
+    }),
+  reasoning: z
+    .strictObject({
+      enabled: z.boolean().nullish(),
+      effort: z.enum(EFFORTS).nullish(),
+      max_tokens: tokens.openapi({ description: "Most tokens to think: then the answer begins." }),
+    })
+    .nullish()
+    .openapi({ description: "The same in more words, as OpenRouter names them." }),
   repetition_penalty: sampling.repetitionPenalty.nullable().openapi({ description: "1 is neutral." }),
 };
 
@@ -98,11 +115,6 @@ const refused = {
     (value) => (value ?? "medium") === "medium",
     "only 'medium' is supported",
   ),
-  reasoning_effort: supported(
-    z.enum(["none", "minimal", "low", "medium", "high", "xhigh"]).nullish(),
-    (effort) => (effort ?? "none") === "none",
-    "only 'none' is supported",
-  ),
   audio: off(z.looseObject({})),
   prediction: off(z.looseObject({})),
   web_search_options: off(z.looseObject({})),
@@ -124,6 +136,10 @@ export const chatRequestSchema = z
   .refine((body) => (body.top_logprobs ?? 0) === 0 || body.logprobs === true, {
     path: ["top_logprobs"],
     error: "it is only allowed when 'logprobs' is true",
+  })
+  .refine((body) => typeof body.reasoning_effort !== "string" || !body.reasoning, {
+    path: ["reasoning"],
+    error: "give either 'reasoning' or 'reasoning_effort', not both",
   })
   .refine((body) => formatsOf(body).length <= 1, {
     path: ["response_format"],

@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { PorchlightError } from "../../errors.ts";
 import type { GenerateRequest, Message, Sampling, Tool } from "../../inference/request.ts";
+import { reasoningOf } from "../reasoning.ts";
 import type { ChatContent, ChatMessage } from "./chat-message-schema.ts";
 import type { ChatRequest } from "./chat-request-schema.ts";
 import { toResponseFormat } from "./output-schema.ts";
@@ -17,6 +18,7 @@ export function toGenerateRequest(body: ChatRequest): GenerateRequest {
     ...(tools.length === 0 ? {} : { tools }),
     ...(tools.length === 0 ? {} : toToolChoice(body)),
     ...(responseFormat === undefined ? {} : { responseFormat }),
+    ...toReasoning(body),
     sampling: toSampling(body),
     ...(body.logit_bias && Object.keys(body.logit_bias).length > 0 ? { logitBias: body.logit_bias } : {}),
     ...(body.logprobs === true ? { topLogprobs: body.top_logprobs ?? 0 } : {}),
@@ -46,7 +48,13 @@ function toMessage(message: ChatMessage): Message {
   if (message.role === "tool") return { role: "tool", toolCallId: message.tool_call_id, content };
   if (message.role !== "assistant") return { role: message.role === "user" ? "user" : "system", content };
   const toolCalls = (message.tool_calls ?? []).map((call) => ({ id: call.id, ...call.function }));
-  return { role: "assistant", content, ...(toolCalls.length === 0 ? {} : { toolCalls }) };
+  const reasoning = message.reasoning_content ?? "";
+  return {
+    role: "assistant",
+    content,
+    ...(reasoning === "" ? {} : { reasoning }),
+    ...(toolCalls.length === 0 ? {} : { toolCalls }),
+  };
 }
 
 /** Parts are one text: the schema has refused every other kind. */
@@ -86,6 +94,19 @@ export function toChoices(request: GenerateRequest, count: number): GenerateRequ
     // Away from the end of the safe integers.
     return { ...request, sampling: { ...request.sampling, seed: seed > 0 ? seed - index : seed + index } };
   });
+}
+
+function toReasoning({ reasoning_effort: effort, reasoning }: ChatRequest): Pick<GenerateRequest, "reasoning"> {
+  if (effort) return { reasoning: reasoningOf(effort) };
+  if (!reasoning) return {};
+  const { enabled, effort: named, max_tokens: maxTokens } = reasoning;
+  return {
+    reasoning: {
+      ...(named ? reasoningOf(named) : {}),
+      ...(typeof enabled === "boolean" ? { enabled } : {}),
+      ...(typeof maxTokens === "number" ? { maxTokens } : {}),
+    },
+  };
 }
 
 function toSampling(body: ChatRequest): Sampling {

@@ -12,6 +12,10 @@ const usageSchema = z
     prompt_tokens_details: z.object({
       cached_tokens: z.number().int().openapi({ description: "How many were not computed again." }),
     }),
+    completion_tokens_details: z
+      .object({ reasoning_tokens: z.number().int().openapi({ description: "How many were thoughts." }) })
+      .optional()
+      .openapi({ description: "Of models that reason." }),
   })
   .openapi("Usage");
 type Usage = z.infer<typeof usageSchema>;
@@ -53,6 +57,7 @@ export const chatCompletionSchema = z
         message: z.object({
           role: z.literal("assistant"),
           content: z.string().nullable(),
+          reasoning_content: z.string().optional().openapi({ description: "What a reasoning model thought first." }),
           refusal: z.null(),
           tool_calls: z.array(answerCallSchema).optional(),
         }),
@@ -98,6 +103,7 @@ export const chatChunkSchema = z
         delta: z.object({
           role: z.literal("assistant").optional(),
           content: z.string().nullable().optional(),
+          reasoning_content: z.string().optional(),
           refusal: z.null().optional(),
           tool_calls: z.array(answerCallSchema.extend({ index: z.number().int() })).optional(),
         }),
@@ -131,6 +137,7 @@ export async function collectCompletion(
   events: AsyncIterable<GenerateEvent>,
 ): Promise<ChatCompletion> {
   let content = "";
+  let reasoning = "";
   let usage = toUsage(undefined);
   const calls: z.infer<typeof answerCallSchema>[] = [];
   const logprobs: TokenLogprob[] = [];
@@ -138,13 +145,15 @@ export async function collectCompletion(
     if (event.type === "text") {
       content += event.text;
       logprobs.push(...(event.logprobs ?? []));
-    } else if (event.type === "tool_call") calls.push(toCall(event));
+    } else if (event.type === "reasoning") reasoning += event.text;
+    else if (event.type === "tool_call") calls.push(toCall(event));
     else if (event.type === "usage") usage = toUsage(event);
     else if (event.type === "error") throw PorchlightError.fromWire(event.error);
     else if (event.type === "finish") {
       const text = content === "" && calls.length > 0 ? null : content;
       const toolCalls = calls.length === 0 ? {} : { tool_calls: calls };
-      const message = { role: "assistant" as const, content: text, refusal: null, ...toolCalls };
+      const thoughts = reasoning === "" ? {} : { reasoning_content: reasoning };
+      const message = { role: "assistant" as const, content: text, ...thoughts, refusal: null, ...toolCalls };
       const choice = { index: 0, message, logprobs: toLogprobs(logprobs), finish_reason: event.reason };
       return { ...ordered(head, "chat.completion" as const), choices: [choice], usage };
     }
@@ -165,7 +174,16 @@ export function joinCompletions(head: AnswerHead, completions: readonly ChatComp
 function joinUsages(usages: readonly Usage[]): Usage {
   const [first = toUsage(undefined)] = usages;
   const completion = usages.reduce((total, usage) => total + usage.completion_tokens, 0);
-  return { ...first, completion_tokens: completion, total_tokens: first.prompt_tokens + completion };
+  const reasoning = usages.reduce(
+    (total, usage) => total + (usage.completion_tokens_details?.reasoning_tokens ?? 0),
+    0,
+  );
+  return {
+    ...first,
+    completion_tokens: completion,
+    total_tokens: first.prompt_tokens + completion,
+    ...(first.completion_tokens_details ? { completion_tokens_details: { reasoning_tokens: reasoning } } : {}),
+  };
 }
 
 /** Encodes one answer's events as server-sent events in OpenAI's chunks. What is the same in every chunk is made once. */
@@ -195,6 +213,8 @@ export class ChatChunkEncoder {
         const logprobs = toLogprobs(event.logprobs ?? []);
         return this.#opening(choice) + this.#chunk(choice, `{"content":${JSON.stringify(event.text)}}`, { logprobs });
       }
+      case "reasoning":
+        return this.#opening(choice) + this.#chunk(choice, `{"reasoning_content":${JSON.stringify(event.text)}}`);
       case "tool_call": {
         const delta = JSON.stringify({ tool_calls: [{ index: event.index, ...toCall(event) }] });
         return this.#opening(choice) + this.#chunk(choice, delta);
@@ -270,5 +290,8 @@ function toUsage(event: UsageEvent | undefined): Usage {
     completion_tokens: completion,
     total_tokens: prompt + completion,
     prompt_tokens_details: { cached_tokens: event?.cachedTokens ?? 0 },
+    ...(event?.reasoningTokens === undefined
+      ? {}
+      : { completion_tokens_details: { reasoning_tokens: event.reasoningTokens } }),
   };
 }

@@ -117,7 +117,7 @@ describe("a body", () => {
   it.each([
     { user: "u", metadata: { a: "b" }, store: true, service_tier: "auto" },
     { parallel_tool_calls: true, prompt_cache_key: "k", safety_identifier: "s", response_format: { type: "text" } },
-    { logprobs: false, top_logprobs: 0, logit_bias: {}, modalities: ["text"], n: 1, reasoning_effort: "none" },
+    { logprobs: false, top_logprobs: 0, logit_bias: {}, modalities: ["text"], n: 1 },
     { audio: null, prediction: null, functions: null, function_call: null, web_search_options: null },
     { stream_options: null, verbosity: "medium", prompt_cache_retention: "24h" },
   ])("may hold what changes nothing: %j", async (body) => {
@@ -135,7 +135,6 @@ describe("what cannot be honoured", () => {
     ["web_search_options", { web_search_options: {} }],
     ["functions", { functions: [] }],
     ["function_call", { function_call: "auto" }],
-    ["reasoning_effort", { reasoning_effort: "high" }],
     ["verbosity", { verbosity: "low" }],
     [
       "messages[0].content[0]",

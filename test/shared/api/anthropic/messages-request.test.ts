@@ -66,6 +66,7 @@ describe("a body", () => {
         {
           role: "assistant",
           content: "Let me look.",
+          reasoning: "hm",
           toolCalls: [
             { id: "toolu_1", name: "weather", arguments: '{"city":"Kyiv"}' },
             { id: "toolu_2", name: "weather", arguments: "{}" },
@@ -97,7 +98,6 @@ describe("what cannot be honoured", () => {
   it.each<[string, object]>([
     ["messages[0].content[0]", { messages: [{ role: "user", content: [image] }] }],
     ["tools[0]", { tools: [{ type: "web_search_20250305", name: "web_search" }] }],
-    ["thinking", { thinking: { type: "enabled", budget_tokens: 1024 } }],
     ["output_config.effort", { output_config: { effort: "low" } }],
     ["container", { container: "c" }],
     ["speed", { speed: "fast" }],

@@ -42,7 +42,13 @@ describe("an answer", () => {
       stop_sequence: null,
       stop_details: null,
       container: null,
-      usage: { input_tokens: 3, cache_creation_input_tokens: 0, cache_read_input_tokens: 4, output_tokens: 2 },
+      usage: {
+        input_tokens: 3,
+        cache_creation_input_tokens: 0,
+        cache_read_input_tokens: 4,
+        output_tokens: 2,
+        output_tokens_details: null,
+      },
     });
   });
 
@@ -101,7 +107,13 @@ describe("an answer", () => {
       {
         type: "message_delta",
         delta: { stop_reason: "tool_use", stop_sequence: null, stop_details: null, container: null },
-        usage: { input_tokens: 3, cache_creation_input_tokens: 0, cache_read_input_tokens: 4, output_tokens: 2 },
+        usage: {
+          input_tokens: 3,
+          cache_creation_input_tokens: 0,
+          cache_read_input_tokens: 4,
+          output_tokens: 2,
+          output_tokens_details: null,
+        },
       },
       { type: "message_stop" },
     ]);

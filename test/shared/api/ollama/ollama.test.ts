@@ -73,6 +73,7 @@ describe("a body", () => {
       messages: QUESTION.messages,
       tools: [{ name: "weather", description: "The weather", parameters: schema }],
       responseFormat: { type: "json_schema", schema },
+      reasoning: { enabled: false },
       keepAliveMs: 5_400_000,
       topLogprobs: 3,
       maxTokens: 9,
@@ -146,7 +147,6 @@ describe("what cannot be honoured", () => {
   it.each<[string, string, object]>([
     ["messages[0].images", "/api/chat", messages({ images: ["aGk="] })],
     ["images", "/api/generate", { prompt: "x", images: ["aGk="] }],
-    ["think", "/api/chat", { ...messages({}), think: "high" }],
     ["options.mirostat", "/api/chat", { ...messages({}), options: { mirostat: 2 } }],
     ["options.typical_p", "/api/chat", { ...messages({}), options: { typical_p: 0.5 } }],
     ["options.repeat_last_n", "/api/chat", { ...messages({}), options: { repeat_last_n: 64 } }],
