@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildEdgeIfNeeded } from "../../node-agent/edge/build.ts";
 import { type EmbeddedEdge, startEmbeddedEdge } from "../../node-agent/edge/embedded.ts";
-import { exitOf, interrupt, output, start } from "../support/command.ts";
+import { exitOf, interrupt, output, run, start } from "../support/command.ts";
 import { freePort } from "../support/stack.ts";
 import { startChromium } from "./chromium.ts";
 
@@ -138,6 +138,22 @@ describe("machines", () => {
     await row.getByText("Attic", { exact: true }).waitFor();
     machineNames = ["Attic"];
     await shotChinese("agents-zh-dark", "/agents");
+  });
+
+  it("takes it out of service and brings it back, and hears of what was decided on the machine, without a reload", async () => {
+    const row = page.locator("[data-agent]");
+    await row.getByRole("button", { name: "Take out of service" }).click();
+    await page.getByRole("dialog").getByText("Take “Attic” out of service?").waitFor();
+    await page.getByRole("dialog").getByRole("button", { name: "Yes" }).click();
+    await row.getByText("Out of service", { exact: true }).waitFor();
+    expect(await row.getByRole("button", { name: "Take out of service" }).isVisible()).toBe(false);
+    await shot("agents-drained");
+    await shotChinese("agents-drained-zh-dark", "/agents");
+    const status = await run(["status", "--data", join(folder, "machine")]);
+    expect(status.stdout).toContain("out of service");
+    expect(await run(["undrain", "--data", join(folder, "machine")])).toMatchObject({ code: 0 });
+    await row.getByText("Online").waitFor();
+    await row.getByRole("button", { name: "Take out of service" }).waitFor();
   });
 
   it("revokes it after a question, and lets it in again with one click", async () => {
