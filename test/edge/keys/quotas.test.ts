@@ -5,7 +5,7 @@ import { Quotas } from "../../../edge/home/quota/quotas.ts";
 import { embedLines } from "../../../shared/inference/embed-lines.ts";
 import { type Answer, type EmbedAnswer, pair, saying, STARTER, TestAgent, writeEvents } from "../support/agent.ts";
 import { chat, modelOnline } from "../support/chat.ts";
-import { bearer, errorOf, type Owner, request, setUp } from "../support/edge.ts";
+import { bearer, errorOf, insertKey, insertUser, type Owner, request, setUp } from "../support/edge.ts";
 import { makeKey, send } from "../support/keys.ts";
 
 const VECTORS = { ...STARTER, name: "vectors", task: "embed" as const };
@@ -258,6 +258,22 @@ describe("usage", () => {
         { day, model: "starter", requests: 2, promptTokens: 3, completionTokens: 1, errors: 1 },
         { day, model: "vectors", requests: 1, promptTokens: 5, completionTokens: 0, errors: 0 },
       ]);
+  });
+
+  it("is everybody's for the owner, and one's own for everybody else", async () => {
+    const member = await insertUser(owner.accountId, "member");
+    const theirs = await insertKey(owner.accountId, "admin", member);
+    const { apiKey: owners } = await limited({});
+    for (const apiKey of [theirs, owners]) await (await chat(apiKey)).text();
+    const seenBy = async (apiKey: string) => {
+      const response = await request("/api/usage", { headers: bearer(apiKey) });
+      const { usage: rows } = await response.json<{ usage: { source: { name: string } }[] }>();
+      return new Set(rows.map(({ source }) => source.name));
+    };
+    await expect.poll(() => seenBy(theirs)).toEqual(new Set(["test"]));
+    await expect.poll(() => seenBy(owner.apiKey)).toEqual(new Set(["test", "limited"]));
+    const nobody = await insertKey(owner.accountId, "usage:read", await insertUser(owner.accountId, "viewer"));
+    expect(await seenBy(nobody)).toEqual(new Set());
   });
 
   it.each([
