@@ -4,8 +4,10 @@ import { Decrypter, Encrypter } from "age-encryption";
 /** How every file starts that age wrote (age-encryption.org/v1): the command `age -d` reads our backups, too. */
 export const AGE_MAGIC = "age-encryption.org/v1";
 
-export async function encrypt(plain: Readable, passphrase: string): Promise<Readable> {
+/** @param workFactor log2 of scrypt's N; by default age's own, which takes about a second */
+export async function encrypt(plain: Readable, passphrase: string, workFactor?: number): Promise<Readable> {
   const encrypter = new Encrypter();
+  if (workFactor !== undefined) encrypter.setScryptWorkFactor(workFactor);
   encrypter.setPassphrase(passphrase);
   return fromWeb(await encrypter.encrypt(toWeb(plain)));
 }

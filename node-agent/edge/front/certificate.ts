@@ -1,5 +1,6 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { isIP } from "node:net";
 import { CommandError } from "../../commands/command-error.ts";
 
 export interface CertificateFiles {
@@ -37,13 +38,19 @@ export async function loadCertificate(
       `The certificate in ${certFile} starts on ${day(startsAt)}. Is this machine's clock right (it says ${now.toISOString()})?`,
     );
   }
-  if (leaf.checkHost(hostname) === undefined && leaf.checkIP(hostname.replace(/^\[|\]$/g, "")) === undefined) {
+  if (!isFor(leaf, hostname)) {
     const names = leaf.subjectAltName?.replaceAll("DNS:", "").replaceAll("IP Address:", "") ?? "no name";
     throw bad(
       `The certificate in ${certFile} is for ${names}, not for ${hostname}, which --origin says people come to.`,
     );
   }
   return { cert, key, endsAt };
+}
+
+/** An IPv6 address has brackets in a URL. */
+function isFor(leaf: X509Certificate, hostname: string): boolean {
+  const address = hostname.replace(/^\[|\]$/g, "");
+  return (isIP(address) === 0 ? leaf.checkHost(hostname) : leaf.checkIP(address)) !== undefined;
 }
 
 async function read(file: string, what: string): Promise<string> {

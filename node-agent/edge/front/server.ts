@@ -1,9 +1,17 @@
-import { createServer as createHttpServer, Agent, type IncomingMessage, type Server, ServerResponse } from "node:http";
+import {
+  Agent,
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type Server,
+  ServerResponse,
+  STATUS_CODES,
+} from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo, BlockList, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createProxyServer } from "httpxy";
+import type { ErrorBody } from "../../../shared/api/errors.ts";
 import { networkOf } from "../../../shared/network-of.ts";
 import { PorchlightError } from "../../../shared/errors.ts";
 import type { Certificate } from "./certificate.ts";
@@ -21,6 +29,8 @@ export interface FrontOptions {
   /** Whether nobody else may connect: over plain http, from other machines. */
   onlyTrusted: boolean;
   visitorHeader: string;
+  /** In place of the limit's own. */
+  connectionsPerVisitor?: number;
 }
 
 /** workerd closes a connection that idles for 5 s; this side has to be the first. */
@@ -66,7 +76,7 @@ export class Front {
     this.#server.on("request", (request, response) => void this.#forward(request, response));
     this.#server.on("upgrade", (request, socket, head) => void this.#upgrade(request, socket, head));
     this.#proxy.on("error", (_error, _request, to) => {
-      if (to && !this.#tunnels.has(to)) void refuse(to);
+      if (to && !this.#tunnels.has(to)) refuse(to);
       else to?.destroy();
     });
     this.#proxy.on("proxyReqWs", (upstream, _request, socket) => {
@@ -118,7 +128,8 @@ export class Front {
     const trusted = isTrusted(address, this.#options.trusted);
     const network = networkOf(address);
     const count = (this.#perVisitor.get(network) ?? 0) + 1;
-    if ((this.#options.onlyTrusted && !trusted) || (!trusted && count > FRONT_LIMITS.connectionsPerVisitor)) {
+    const most = this.#options.connectionsPerVisitor ?? FRONT_LIMITS.connectionsPerVisitor;
+    if ((this.#options.onlyTrusted && !trusted) || (!trusted && count > most)) {
       socket.destroy();
       return;
     }
@@ -133,9 +144,11 @@ export class Front {
   }
 
   async #forward(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    // Any kind of upgrade but ours ends here: it is between a client and the server that it talks to.
+    for (const name of ["upgrade", "http2-settings", "connection"]) delete request.headers[name];
     const target = await this.#prepare(request);
     if (response.destroyed) return;
-    if (target === undefined) return await refuse(response);
+    if (target === undefined) return refuse(response);
     // What goes wrong is told to the error listener; the promise repeats it.
     await this.#proxy.web(request, response, { target }).catch(() => undefined);
   }
@@ -144,7 +157,7 @@ export class Front {
     socket.on("error", () => socket.destroy());
     const target = await this.#prepare(request);
     if (socket.destroyed) return;
-    if (target === undefined) return await refuse(socket);
+    if (target === undefined) return refuse(socket);
     await this.#proxy.ws(request, socket as Socket, { target, agent: false }, head).catch(() => undefined); // as above
   }
 
@@ -170,17 +183,21 @@ function joinEnds(one: Duplex, other: Duplex): void {
 }
 
 /** Says that the edge starts again; where an answer has begun already, breaks it off, so that nobody takes it for whole. */
-async function refuse(to: ServerResponse | Duplex): Promise<void> {
-  const error = new PorchlightError("edge_restarting");
-  // Loaded when there is something to refuse: an edge that runs well needs no more memory for it.
-  const { errorBody } = await import("../../../shared/api/errors.ts");
-  const body = JSON.stringify(errorBody(error));
-  const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(body), "retry-after": "2" };
+function refuse(to: ServerResponse | Duplex): void {
+  const { status, code, message } = new PorchlightError("edge_restarting");
+  // The same as the Worker's own answers have: see `errorBody`, which needs more than this process has loaded.
+  const body = JSON.stringify({ error: { message, type: "server_error", param: null, code } } satisfies ErrorBody);
+  const headers = {
+    "content-type": "application/json",
+    "content-length": Buffer.byteLength(body),
+    "retry-after": "2",
+    connection: "close",
+  };
   if (to instanceof ServerResponse) {
     if (to.headersSent) to.destroy();
-    else to.writeHead(error.status, { ...headers, connection: "close" }).end(body);
+    else to.writeHead(status, headers).end(body);
   } else if (to.writable) {
-    const lines = Object.entries({ ...headers, connection: "close" }).map(([name, value]) => `${name}: ${value}`);
-    to.end(`HTTP/1.1 ${error.status} Service Unavailable\r\n${lines.join("\r\n")}\r\n\r\n${body}`);
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+    to.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join("\r\n")}\r\n\r\n${body}`);
   }
 }

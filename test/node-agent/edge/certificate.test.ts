@@ -1,0 +1,92 @@
+import { execFileSync } from "node:child_process";
+import { copyFile, mkdtemp, readFile, rm, symlink, unlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  type Certificate,
+  type CertificateFiles,
+  loadCertificate,
+} from "../../../node-agent/edge/front/certificate.ts";
+import { watchCertificate } from "../../../node-agent/edge/front/watch-certificate.ts";
+import { makeCertificate } from "../../support/certificates.ts";
+
+let folder: string;
+let one: CertificateFiles;
+let two: CertificateFiles;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "porchlight-certificate-"));
+  one = makeCertificate(folder, "one", ["home.example", "*.wild.example"]);
+  two = makeCertificate(folder, "two", ["home.example"]);
+});
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+const DAY_MS = 86_400_000;
+const refused = async (files: CertificateFiles, host = "home.example", now = new Date()) =>
+  await loadCertificate(files, host, now).then(
+    () => "taken",
+    (error: { code: string; message: string }) => `${error.code}: ${error.message}`,
+  );
+
+describe("a certificate", () => {
+  it("is taken for the names it is for", async () => {
+    expect((await loadCertificate(one, "home.example")).endsAt.getTime()).toBeGreaterThan(Date.now() + 29 * DAY_MS);
+    expect(await refused(one, "a.wild.example")).toBe("taken");
+  });
+
+  it("is refused in one sentence that says which file is wrong, and how", async () => {
+    expect(await refused({ ...one, keyFile: two.keyFile })).toMatch(
+      /^bad_certificate: The key in .*two\.key does not belong .*one\.crt/,
+    );
+    expect(await refused(one, "other.example")).toMatch(
+      /is for home\.example, \*\.wild\.example, not for other\.example/,
+    );
+    expect(await refused(one, "home.example", new Date(Date.now() + 31 * DAY_MS))).toMatch(/one\.crt ended on \d{4}-/);
+    expect(await refused(one, "home.example", new Date(Date.now() - DAY_MS))).toMatch(/starts on .* clock right/);
+    expect(await refused({ ...one, certFile: join(folder, "none.crt") })).toMatch(
+      /certificate file .*none\.crt is not there/,
+    );
+    expect(await refused({ ...one, certFile: folder })).toMatch(/is a folder/);
+    expect(await refused({ ...one, certFile: one.keyFile })).toMatch(/one\.key holds no certificate in PEM form/);
+    expect(await refused({ ...one, keyFile: one.certFile })).toMatch(/one\.crt holds no private key in PEM form/);
+    const locked = join(folder, "locked.key");
+    execFileSync("openssl", ["pkcs8", "-topk8", "-in", one.keyFile, "-out", locked, "-passout", "pass:secret"]);
+    expect(await refused({ ...one, keyFile: locked })).toMatch(/locked\.key is encrypted/);
+  });
+
+  it("is taken up when it is renewed, as certbot does it; one that does not fit is told once and not taken", async () => {
+    const live = { certFile: join(folder, "live.crt"), keyFile: join(folder, "live.key") };
+    await symlink(one.certFile, live.certFile);
+    await symlink(one.keyFile, live.keyFile);
+    const renewed: Certificate[] = [];
+    const problems: string[] = [];
+    const news = {
+      onRenewed: (next: Certificate) => renewed.push(next),
+      onUnusable: (why: string) => problems.push(why),
+    };
+    const stop = watchCertificate(live, "home.example", news, 20);
+    try {
+      const relink = async (from: string, to: string) => {
+        await unlink(to);
+        await symlink(from, to);
+      };
+      await relink(two.certFile, live.certFile);
+      await relink(two.keyFile, live.keyFile);
+      await expect.poll(() => renewed.length).toBe(1);
+      expect(renewed[0]?.cert).toBe(await readFile(two.certFile, "utf8"));
+      await unlink(live.certFile);
+      await copyFile(one.certFile, live.certFile); // and its key not
+      await expect.poll(() => problems.length).toBe(1);
+      expect(problems[0]).toMatch(/does not belong/);
+      await writeFile(live.certFile, "-----BEGIN");
+      await expect.poll(() => problems.length).toBe(2);
+      await copyFile(two.certFile, live.certFile);
+      await expect.poll(() => renewed.length).toBe(2);
+      expect(problems).toHaveLength(2);
+    } finally {
+      stop();
+    }
+  });
+});
