@@ -79,10 +79,9 @@ export class Dispatcher {
   }
 
   /** A machine of `choose` has taken the request. */
-  place({ agent, model, expectedMs, beside }: Ranked, demand: Demand): Placement {
+  place({ agent, model, expectedMs, beside, slots }: Ranked, demand: Demand): Placement {
     const startedAtMs = this.#now();
     const placed: Placed = { agentId: agent.id, model: model.name, startedAtMs, expectedMs };
-    const { slots = 1 } = agent.status;
     this.#book.add(placed);
     this.#affinity.note(demand.prefix, agent.id, startedAtMs);
     this.#flushLater();

@@ -2,6 +2,7 @@ import { PorchlightError } from "../../../shared/errors.ts";
 import type { ModelInfo } from "../../../shared/inference/model.ts";
 import type { ControlMessage, Health, Machine, Speed, StatusMessage } from "../../../shared/protocol/messages.ts";
 import type { AgentTable } from "../agent-table.ts";
+import type { Prospect } from "../jobs/runner.ts";
 import type { Tunnel } from "../tunnels.ts";
 import type { AgentView, Needs } from "./candidates.ts";
 import type { Demand, Dispatcher } from "./dispatcher.ts";
@@ -84,6 +85,27 @@ export class Machines {
       const tunnel = tunnels.get(ranked.agent.id);
       return tunnel === undefined ? [] : [{ ranked, tunnel }];
     });
+  }
+
+  /**
+   * Whether a machine would take a request at once, without waiting behind others. Where there is none, one that sleeps and could is woken.
+   * Throws as `capableOf` does.
+   */
+  hasRoom(needs: Needs): boolean {
+    return this.#ranked({ ...needs, prefix: [] }).some(({ load, slots }) => load < slots);
+  }
+
+  /** The machines that can take a request now, the one that would be done first in front; empty where there is none. */
+  prospects(needs: Needs): Prospect[] {
+    try {
+      const ranked = this.#dispatcher.choose({ ...needs, prefix: [] }, this.views());
+      return ranked.map(({ agent, slots, load, waitMs, expectedMs }) => {
+        return { agentId: agent.id, slots, load, waitMs, runMs: expectedMs - waitMs };
+      });
+    } catch (error) {
+      if (error instanceof PorchlightError) return [];
+      throw error;
+    }
   }
 
   /** An agent said how it stands. */

@@ -4,7 +4,7 @@ import type { Outcome } from "./dispatcher.ts";
 
 /** The last lines of an answer, usage and end, are within this. */
 const TAIL_BYTES = 2048;
-const OUTPUT = /"type":"(?:text|tool_call)"/;
+const OUTPUT = /"type":"(?:text|tool_call|reasoning)"/;
 
 const count = z.number().int().nonnegative();
 const lastLineSchema = z.discriminatedUnion("type", [

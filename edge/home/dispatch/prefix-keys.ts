@@ -80,10 +80,11 @@ export function encodePrefixKeys(keys: readonly PrefixKey[]): string {
 /** What of a message enters the prompt. The lengths keep two different messages from giving one text. */
 function textOf(message: Message): string {
   const { role, content } = message;
-  if (role === "assistant" && message.toolCalls !== undefined && message.toolCalls.length > 0) {
-    return `${role}:${content.length}:${content}${JSON.stringify(message.toolCalls)}\n`;
-  }
-  return `${role}:${content.length}:${content}${role === "tool" ? message.toolCallId : ""}\n`;
+  const text = `${role}:${content.length}:${content}`;
+  if (role === "tool") return `${text}${message.toolCallId}\n`;
+  if (role !== "assistant") return `${text}\n`;
+  const { toolCalls = [], reasoning = "" } = message;
+  return `${text}${toolCalls.length === 0 ? "" : JSON.stringify(toolCalls)}${reasoning}\n`;
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Capable } from "./candidates.ts";
-import { expectedMs, loadTimeMs, priorTimes, type Standing, type TokenTimes } from "./expected-time.ts";
+import { expectedMs, freeSlotMs, loadTimeMs, priorTimes, type Standing, type TokenTimes } from "./expected-time.ts";
 
 /** The usual rule of thumb, for prompts that nobody has counted yet. */
 const CHARACTERS_PER_TOKEN = 4;
@@ -20,6 +20,11 @@ export interface Knowledge {
 export interface Ranked extends Capable {
   /** Until the last token, if this machine takes it. */
   expectedMs: number;
+  /** Of that, until it has a slot for it. */
+  waitMs: number;
+  slots: number;
+  /** Requests of the model that it is at. */
+  load: number;
   /** Other requests beside it, at most as many as slow it down. */
   beside: number;
 }
@@ -46,7 +51,15 @@ export function rank(
     // A model that was unloaded has forgotten what it had computed.
     const cachedTokens = model.loaded ? Math.floor(cachedCharacters / CHARACTERS_PER_TOKEN) : 0;
     const total = expectedMs(standing, { promptTokens, cachedTokens, answerTokens: work.answerTokens });
-    return { ...one, expectedMs: total, beside: Math.min(remainingMs.length + standing.others, slots - 1) };
+    const waitMs = freeSlotMs(remainingMs, slots);
+    return {
+      ...one,
+      expectedMs: total,
+      waitMs,
+      slots,
+      load: remainingMs.length,
+      beside: Math.min(remainingMs.length + standing.others, slots - 1),
+    };
   });
   return ranked.toSorted((a, b) => a.expectedMs - b.expectedMs);
 }
