@@ -1,6 +1,8 @@
-import { afterAll, beforeAll, describe, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadLocalKey } from "../../node-agent/agent/local-api.ts";
 import { anthropicChecks } from "../support/clients/anthropic.ts";
+import { CONVERSATIONS, DIALECTS } from "../support/clients/conversations.ts";
+import { openaiChecks } from "../support/clients/openai.ts";
 import { ollamaChecks } from "../support/clients/ollama.ts";
 import type { Checks, Place } from "../support/clients/place.ts";
 import { referenceFolder } from "../support/embedding-vectors.ts";
@@ -9,6 +11,7 @@ import { startStack, type TestStack } from "../support/stack.ts";
 
 /** Client packages as they are published, against real processes with the starter model. */
 const CLIENTS: Record<string, Checks> = {
+  openai: openaiChecks,
   "@anthropic-ai/sdk": anthropicChecks,
   ollama: ollamaChecks,
 };
@@ -34,3 +37,16 @@ for (const [client, checks] of Object.entries(CLIENTS)) {
     });
   });
 }
+
+describe.each(["through the edge", "at home"])("the same conversation, %s", (where) => {
+  it.each(CONVERSATIONS)("has the same answer and usage in every dialect: $question $tool", async (conversation) => {
+    const place = places[where];
+    if (place === undefined) throw new Error(`nothing runs ${where}`);
+    const outcomes = await Promise.all(Object.values(DIALECTS).map((ask) => ask(place, conversation)));
+    for (const outcome of outcomes) expect(outcome).toEqual(outcomes[0]);
+    expect(outcomes[0]?.promptTokens).toBeGreaterThan(10);
+    expect(outcomes[0]?.calls).toEqual(
+      conversation.tool === "offered" ? [{ name: "get_weather", input: { city: "Paris" } }] : [],
+    );
+  });
+});

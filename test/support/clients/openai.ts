@@ -1,0 +1,86 @@
+import OpenAI, { AuthenticationError, BadRequestError, NotFoundError } from "openai";
+import { expect } from "vitest";
+import { distance, readExpected } from "../embedding-vectors.ts";
+import { type Checks, COLOUR, HELLO, MODEL, type Place, WEATHER } from "./place.ts";
+
+const clientAt = ({ origin, apiKey }: Place): OpenAI => new OpenAI({ baseURL: `${origin}/v1`, apiKey, maxRetries: 0 });
+
+const hello = { model: MODEL, messages: [{ role: "user" as const, content: HELLO }] };
+
+/** `openai` against the OpenAI dialect: in short, openai-sdk.test.ts has the rest. */
+export const openaiChecks: Checks = {
+  models: async (place) => {
+    const client = clientAt(place);
+    expect((await client.models.list()).data.map(({ id }) => id)).toContain(MODEL);
+    expect((await client.models.retrieve(MODEL)).object).toBe("model");
+  },
+
+  chat: async (place) => {
+    const { choices, usage } = await clientAt(place).chat.completions.create(hello);
+    expect(choices[0]).toMatchObject({
+      finish_reason: "stop",
+      message: { content: expect.stringMatching(/starter/i) },
+    });
+    expect(usage?.prompt_tokens).toBe(15);
+  },
+
+  stream: async (place) => {
+    const client = clientAt(place);
+    const whole = await client.chat.completions.create(hello);
+    const streamed = await client.chat.completions.stream(hello).finalChatCompletion();
+    expect(streamed.choices[0]?.message.content).toBe(whole.choices[0]?.message.content);
+  },
+
+  tools: async (place) => {
+    const { name, description, schema: parameters, question } = WEATHER;
+    const { choices } = await clientAt(place).chat.completions.create({
+      model: MODEL,
+      messages: [{ role: "user", content: question }],
+      tools: [{ type: "function", function: { name, description, parameters } }],
+    });
+    const call = choices[0]?.message.tool_calls?.[0];
+    expect(call).toMatchObject({ type: "function", function: { name } });
+    expect(call?.type === "function" ? JSON.parse(call.function.arguments) : undefined).toEqual({ city: "Paris" });
+  },
+
+  "structured output": async (place) => {
+    const json_schema = { name: "colour", schema: COLOUR, strict: true };
+    const { choices } = await clientAt(place).chat.completions.parse({
+      ...hello,
+      response_format: { type: "json_schema", json_schema },
+    });
+    expect(choices[0]?.message.parsed).toMatchObject({ colour: expect.stringMatching(/^(?:red|green)$/) });
+  },
+
+  embeddings: async (place) => {
+    const expected = await readExpected("bert-mean");
+    const { data } = await clientAt(place).embeddings.create({
+      model: "vectors",
+      input: expected.map(({ text }) => text),
+    });
+    for (const [i, { vector }] of expected.entries())
+      expect(distance(data[i]?.embedding ?? [], vector)).toBeLessThan(1e-4);
+  },
+
+  errors: async (place) => {
+    const client = clientAt(place);
+    const stranger = clientAt({ ...place, apiKey: `${place.apiKey.slice(0, -1)}!` });
+    await expect(stranger.models.list()).rejects.toBeInstanceOf(AuthenticationError);
+    await expect(client.chat.completions.create({ ...hello, model: "gpt" })).rejects.toBeInstanceOf(NotFoundError);
+    const wanted = client.chat.completions.create({ ...hello, reasoning_effort: "high" });
+    await expect(wanted).rejects.toBeInstanceOf(BadRequestError);
+    await expect(wanted).rejects.toMatchObject({ code: "unsupported_parameter" });
+  },
+
+  abort: async (place) => {
+    const schema = { type: "array", minItems: 400, items: { type: "integer" } };
+    const stream = await clientAt(place).chat.completions.create({
+      ...hello,
+      stream: true,
+      response_format: { type: "json_schema", json_schema: { name: "long", schema } },
+    });
+    for await (const { choices } of stream) if (choices[0]?.delta.content) break;
+    stream.controller.abort();
+    await expect.poll(() => place.running()).toBe(0);
+  },
+};
