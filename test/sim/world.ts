@@ -12,6 +12,9 @@ import type { Random } from "./kernel/random.ts";
 import { CALM, type NetworkFaults } from "./net/faults.ts";
 import type { Plan } from "./plan.ts";
 
+/** Longest that anything said before is on its way. */
+const HEARD_MS = 10_000;
+
 /** A request that limits let through. */
 export interface Admitted {
   caller: Caller;
@@ -164,7 +167,7 @@ export class World {
     });
   }
 
-  /** No more trouble from the network; the machines that are gone come back. */
+  /** No more trouble: who was shut out is let in again, and a while later, when all have heard so, what is down is started. */
   heal(): void {
     this.network = CALM;
     this.door.isDown = false;
@@ -172,14 +175,18 @@ export class World {
       const { id } = machineOf(n);
       if (this.door.isRevoked(id)) this.restore(id);
       this.drain(id, false).catch((error: unknown) => this.kernel.fail(error));
-      for (const wire of this.door.wiresOf(id)) {
-        // What was swallowed there is lost to the connection for good: a real one would not be usable.
-        if (this.plan.hostile) wire.cut();
-      }
-      const mine = this.agents.filter(({ machine }) => machine.id === id);
-      for (const agent of mine) if (agent.state.state === "refused" || agent.stopped) this.killAgent(agent);
-      if (!this.agents.some(({ machine }) => machine.id === id)) this.startAgent(n);
+      // What a hostile network swallowed is lost to the connection for good: a real one would not be usable.
+      if (this.plan.hostile) for (const wire of this.door.wiresOf(id)) wire.cut();
     }
+    this.kernel.plan(this.root, HEARD_MS, () => {
+      for (let n = 0; n < this.plan.agents; n++) this.#startIfDown(n);
+    });
+  }
+
+  #startIfDown(n: number): void {
+    const mine = this.agents.filter(({ machine }) => machine.id === machineOf(n).id);
+    for (const agent of mine) if (agent.state.state === "refused" || agent.stopped) this.killAgent(agent);
+    if (!mine.some(({ process }) => process.alive)) this.startAgent(n);
   }
 
   close(): void {
