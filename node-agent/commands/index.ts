@@ -42,6 +42,7 @@ export const FLAGS = {
   force: { type: "boolean" },
   "canary-every": { type: "string" },
   pull: { type: "boolean" },
+  unattended: { type: "boolean" },
   wait: { type: "boolean" },
   versions: { type: "boolean" },
   yes: { type: "boolean", short: "y" },
@@ -89,14 +90,15 @@ interface Command {
 export const COMMANDS = {
   up: {
     summary: "start the edge and the agent on this machine and pair them",
-    usage: "porchlight up [--port 8787] [--ask TEXT]",
-    flags: ["port", ...AGENT, "ask"],
+    usage: "porchlight up [--port 8787] [--ask TEXT] [--unattended]",
+    flags: ["port", ...AGENT, "ask", "unattended"],
     run: async (flags, rest) => {
       takesNothing("up", rest);
       const { up } = await import("./up.ts");
       return await up({
         ...agentFlags(flags),
         port: port(flags, "port", 8787),
+        unattended: flags.unattended ?? false,
         ...optional("ask", nonEmpty(flags.ask, "--ask")),
       });
     },

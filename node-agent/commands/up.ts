@@ -19,6 +19,8 @@ export interface UpFlags {
   data?: string;
   settings: AgentSettings;
   ask?: string;
+  /** Nobody looks on: the output is a log, which others may read and which is kept. No secret goes there. */
+  unattended: boolean;
 }
 
 /** How long a question may wait for the agent to come online. */
@@ -83,7 +85,7 @@ async function start(folder: DataFolder, flags: UpFlags): Promise<number> {
     // Others may rely on an instance that stays, not on one that ends with its answer.
     if (flags.ask !== undefined) return await answer(stack.owner, stack.model, flags.ask, status, interrupted);
     await markRunning(folder.running, { pid: process.pid, origin: stack.origin });
-    const lines = await banner(stack, folder);
+    const lines = flags.unattended ? unattendedBanner(stack) : await banner(stack, folder);
     status.clear();
     say(lines.join("\n"));
     await interrupted;
@@ -100,7 +102,9 @@ async function useRunning(running: Running, folder: DataFolder, flags: UpFlags):
   if (flags.ask !== undefined)
     return await answer(owner, flags.settings.model, flags.ask, new StatusLine(), interruption());
   say(`Porchlight is running already (process ${running.pid}).`);
+  if (flags.unattended) return 0;
   say(`  Page  ${styled("cyan", await owner.signInUrl())}`);
+  say(`  Key   ${owner.apiKey}`);
   return 0;
 }
 
@@ -128,6 +132,13 @@ async function answer(
   status.clear();
   process.stdout.write("\n");
   return stopped ? 130 : 0;
+}
+
+function unattendedBanner({ origin, model }: HomeStack): string[] {
+  return [
+    `Porchlight is on at ${origin}. Model ${model} answers on this machine.`,
+    "For the key and a link that signs a browser in: porchlight up",
+  ];
 }
 
 async function banner(stack: HomeStack, folder: DataFolder): Promise<string[]> {

@@ -4,7 +4,7 @@ import { homedir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { LAUNCHD_LABEL, launchdPlist } from "./launchd.ts";
 import type { ServiceSpec } from "./spec.ts";
-import { systemdUnit } from "./systemd.ts";
+import { SYSLOG_IDENTIFIER, systemdUnit } from "./systemd.ts";
 
 const UNIT = "porchlight.service";
 
@@ -46,7 +46,7 @@ export function serviceManager(
       uninstall: [[...systemctl, "disable", "--now", UNIT]],
       status: [...systemctl, "is-active", "--quiet", UNIT],
       // Not `--user`: that reads the user's own journal, which systems without one on disk do not split off.
-      logs: ["journalctl", "--user-unit", UNIT, "--lines", "200", "--no-pager"],
+      logs: ["journalctl", "--identifier", SYSLOG_IDENTIFIER, "--lines", "200", "--no-pager"],
       logFile: "",
     };
   }

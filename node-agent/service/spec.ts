@@ -14,5 +14,6 @@ const REPOSITORY = fileURLToPath(new URL("../..", import.meta.url));
 
 /** The service that runs `porchlight connect` or `up` on a data folder. */
 export function serviceSpec(what: "connect" | "up", dataRoot: string, logFile: string): ServiceSpec {
-  return { command: [process.execPath, CLI, what, "--data", dataRoot], workingFolder: REPOSITORY, logFile };
+  const more = what === "up" ? ["--unattended"] : [];
+  return { command: [process.execPath, CLI, what, "--data", dataRoot, ...more], workingFolder: REPOSITORY, logFile };
 }

@@ -3,6 +3,9 @@ import type { ServiceSpec } from "./spec.ts";
 /** What the command exits with when it was told to stop: no failure, so neither shown as one nor started again. */
 const INTERRUPTED = 130;
 
+/** What its lines in the journal are found by. */
+export const SYSLOG_IDENTIFIER = "porchlight";
+
 /** A systemd user unit (systemd.service(5)). A refusal for good ends the command: after five of them in five minutes it stays down. */
 export function systemdUnit({ command, workingFolder }: ServiceSpec): string {
   return `[Unit]
@@ -19,9 +22,11 @@ WorkingDirectory=${workingFolder.replaceAll("%", "%%")}
 Restart=on-failure
 RestartSec=5
 KillSignal=SIGTERM
+KillMode=mixed
 SuccessExitStatus=${INTERRUPTED}
 TimeoutStopSec=15
 NoNewPrivileges=yes
+SyslogIdentifier=${SYSLOG_IDENTIFIER}
 
 [Install]
 WantedBy=default.target

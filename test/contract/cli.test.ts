@@ -64,12 +64,13 @@ describe("porchlight up", () => {
     expect(pids.filter(isAlive)).toEqual([]);
   });
 
-  it("uses the instance that runs already on the same folder", async () => {
-    const child = start(up());
-    await output(child, /Ctrl-C/);
+  it("uses the instance that runs already on the same folder; unattended, it writes no secret into its log", async () => {
+    const child = start(up("--unattended"));
+    const log = await output(child, /porchlight up\n/);
     const again = await run(up());
     expect(again).toMatchObject({ code: 0 });
-    expect(again.stderr).toMatch(/running already/);
+    expect(again.stderr).toMatch(/running already[\s\S]+\/enter\/[\s\S]+plk_live_/);
+    expect(log + (await run(up("--unattended"))).stderr).not.toMatch(/plk_live_|\/enter\//);
     const asked = await run(up("--ask", "Hello! Who are you?"));
     expect(asked.stdout).toMatch(/starter model/i);
     interrupt(child);

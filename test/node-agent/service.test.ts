@@ -57,6 +57,10 @@ describe("the systemd unit", () => {
   });
 });
 
+it("writes no secret into a log", () => {
+  expect(serviceSpec("up", "/data", "").command.slice(-3)).toEqual(["--data", "/data", "--unattended"]);
+});
+
 describe("the launchd job", () => {
   it("runs at login, again when it fails, writes a log, and is well-formed whatever the folder is called", () => {
     const plist = launchdPlist(serviceSpec("up", "/Users/a/<&>", "/Users/a/Library/Logs/porchlight.log"));
