@@ -8,7 +8,9 @@ import { GENAI_CONFIG } from "./onnx/files.ts";
 const WHOLE_FILE_BYTES = 64 * 1024 * 1024;
 /** Of larger ones, evenly spread samples: any training or quantisation step changes all of them. */
 const SAMPLES = 256;
-const SAMPLE_BYTES = 64 * 1024;
+const SAMPLE_BYTES = 4096;
+/** What is read at a time of a file that is hashed whole. */
+const PIECE_BYTES = 64 * 1024;
 
 /**
  * A short name for the content of a model folder or GGUF file: two folders with the same weights and configuration have the same one. Weights of large
@@ -27,7 +29,7 @@ export async function fingerprintFiles(paths: readonly string[]): Promise<string
     const { size, mtimeMs } = await file.stat();
     hash.update(JSON.stringify([name, size, size > WHOLE_FILE_BYTES ? mtimeMs : 0]));
     const whole = size <= WHOLE_FILE_BYTES;
-    const [count, length] = whole ? [Math.ceil(size / SAMPLE_BYTES), SAMPLE_BYTES] : [SAMPLES, SAMPLE_BYTES];
+    const [count, length] = whole ? [Math.ceil(size / PIECE_BYTES), PIECE_BYTES] : [SAMPLES, SAMPLE_BYTES];
     const stride = whole ? length : (size - length) / (count - 1);
     const buffer = new Uint8Array(length);
     for (let i = 0; i < count; i++) {

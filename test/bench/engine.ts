@@ -48,7 +48,7 @@ export const engine: Bench = {
     return table.result([
       `${threads} threads each; medians of ${quick ? ROUNDS.quick : ROUNDS.full} rounds, ours and llama.cpp's in turn. Cells: ours / llama.cpp's (ours over llama.cpp's).`,
       `Prefill: ${PROMPT_TOKENS} tokens, to the first token of the answer. Second turn: the same prompt, the answer and ${SHORT_PROMPT_TOKENS} tokens more.`,
-      "At 4 and 8: total tokens/s while all decode. Load: from the compiled cache; llama.cpp's from its file, both in the page cache, context included.",
+      "At 4 and 8: total tokens/s while all decode. Load: from the compiled cache; llama.cpp's from its file, both in the page cache, context included, each in a new process.",
       "Memory after the run: anonymous + mapped from files, Node included; llama.cpp maps its weights or repacks them into anonymous memory as it sees fit.",
       `Edit: an answer that copies its prompt of ${EDIT_TOKENS} tokens but for every 40th, with guesses over without. The sampler is told the answer (random weights copy nothing): what the model computes is real.`,
       "Second process: private memory of another one with the same model, over the total of the first.",
@@ -87,8 +87,9 @@ class Pair {
         [...b, theirs],
       ]);
     };
-    const loads = [await this.#load(own, "own"), await this.#load(llama, "llama")];
-    note("load_ms", loads[0]?.ms ?? Number.NaN, loads[1]?.ms);
+    note("load_ms", (await this.#load(own, "own")).ms, (await this.#load(llama, "llama")).ms);
+    for (let load = 1; load < rounds; load++)
+      note("load_ms", await this.#loadTime("own"), await this.#loadTime("llama"));
     for (let round = 0; round < rounds; round++) await this.#round(own, llama, note);
     await this.#memory(own, llama, note);
     await Promise.all([own.close(), llama.close()]);
@@ -102,6 +103,14 @@ class Pair {
     const first = new Engine("own");
     await this.#load(first, "own");
     await first.close();
+  }
+
+  /** Milliseconds that a load takes in a new process. */
+  async #loadTime(kind: "own" | "llama"): Promise<number> {
+    const process = new Engine(kind);
+    const { ms } = await this.#load(process, kind);
+    await process.close();
+    return ms;
   }
 
   async #load(process: Engine, kind: "own" | "llama"): Promise<Result> {

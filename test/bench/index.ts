@@ -29,6 +29,10 @@ const BENCHES: Record<string, { summary: string; load(): Promise<Bench> }> = {
       "one synthetic model in fp32, int8 and int4: memory, time per token, throughput; perplexity of the starter",
     load: async () => (await import("./precision.ts")).precision,
   },
+  products: {
+    summary: "ONNX Runtime's quantised products alone: what each further token of a step costs",
+    load: async () => (await import("./products.ts")).products,
+  },
   quantization: {
     summary: "the starter in fp32, int8 and int4, rounded and fitted, beside llama.cpp: bytes, perplexity, agreement",
     load: async () => (await import("./quantization.ts")).quantization,
