@@ -35,6 +35,10 @@ export const AUDIT_ACTIONS = [
   "agent_restored",
   "agent_drained",
   "agent_undrained",
+  "dispatch_changed",
   "agent_left",
+  "webhook_made",
+  "webhook_removed",
+  "webhook_secret_changed",
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];

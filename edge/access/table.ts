@@ -57,6 +57,8 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "POST /api/agents/:id/drain": OWNER,
   "DELETE /api/agents/:id/drain": OWNER,
   "POST /api/agents/:id/wake": MEMBER,
+  "GET /api/dispatch": { role: "viewer", scopes: ["agents:read"] },
+  "PUT /api/dispatch": OWNER,
   // The machine's own signature says who it is.
   "POST /api/agents/:id/leave": ANYONE,
   // Sessions fresh as well, but where nobody can be: see credentials/require-fresh.ts.

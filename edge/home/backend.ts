@@ -24,6 +24,8 @@ export interface JobSource {
   requestId: string;
   caller: Caller;
   priority: Priority;
+  /** Whether another machine may go on with an answer that has begun; absent: as the household decided. */
+  replay?: "on" | "off" | undefined;
   /** Models that may be used; null: all. */
   models: readonly string[] | null;
   /** Hears the headers that tell a client how it stands with its limits. */

@@ -22,6 +22,15 @@ const jobSchema = z.object({
     .pipe(callerSchema),
   /** Most tokens of the answer, if the request says. */
   maxTokens: z.coerce.number().int().nonnegative().optional(),
+  /** Whether another machine may go on with the answer once it has begun; absent: as the household decided. */
+  replay: z.enum(["on", "off"]).optional(),
+  /** What whoever asks wants to know when it comes back to a generation; percent-encoded in the header. */
+  note: z.string().max(4096).transform(decodeURIComponent).default(""),
+  /** Whether a generation goes on when its client has left. */
+  kept: z
+    .literal("yes")
+    .optional()
+    .transform((value) => value === "yes"),
   /** The beginnings of the prompt, by which the machine is found that has computed one. */
   prefix: prefixHeaderSchema,
 });
@@ -34,6 +43,9 @@ const MODEL = "porchlight-model";
 const CALLER = "porchlight-caller";
 const MAX_TOKENS = "porchlight-max-tokens";
 const PREFIX = "porchlight-prefix";
+const REPLAY = "porchlight-replay";
+const NOTE = "porchlight-note";
+const KEPT = "porchlight-kept";
 
 export function isJob(request: Request): boolean {
   return taskOf(request) !== undefined;
@@ -47,7 +59,7 @@ function taskOf(request: Request): string | undefined {
 /** Throws PorchlightError `body_too_large` for what no stream of the tunnel takes. */
 export function encodeJob(
   task: ModelTask,
-  from: { requestId: string; caller: Caller },
+  from: { requestId: string; caller: Caller; replay?: "on" | "off" | undefined; note?: string; kept?: boolean },
   request: GenerateRequest | EmbedRequest,
   signal: AbortSignal,
 ): Request {
@@ -59,6 +71,9 @@ export function encodeJob(
     [CALLER]: JSON.stringify(from.caller),
   });
   if ("maxTokens" in request && request.maxTokens !== undefined) headers.set(MAX_TOKENS, String(request.maxTokens));
+  if (from.replay !== undefined) headers.set(REPLAY, from.replay);
+  if (from.note !== undefined) headers.set(NOTE, encodeURIComponent(from.note.toWellFormed()));
+  if (from.kept === true) headers.set(KEPT, "yes");
   if ("messages" in request) headers.set(PREFIX, encodePrefixKeys(prefixKeys(request)));
   return new Request(`https://home${PATHS[task]}`, { method: "POST", headers, body, signal });
 }
@@ -71,6 +86,9 @@ export async function decodeJob(request: Request): Promise<GenerateJob> {
     model: headers.get(MODEL),
     caller: headers.get(CALLER),
     maxTokens: headers.get(MAX_TOKENS) ?? undefined,
+    replay: headers.get(REPLAY) ?? undefined,
+    note: headers.get(NOTE) ?? undefined,
+    kept: headers.get(KEPT) ?? undefined,
     prefix: headers.get(PREFIX) ?? "",
   });
   return { ...job, body: await request.bytes() };

@@ -2,6 +2,8 @@ import { DurableObject } from "cloudflare:workers";
 import { PorchlightError } from "../../shared/errors.ts";
 import { CLOSE_CODES } from "../../shared/protocol/close-codes.ts";
 import { encodeWelcome } from "../../shared/protocol/edge-handshake.ts";
+import { RUNS_FEATURE } from "../../shared/protocol/handshake.ts";
+import type { ControlMessage, StreamHeader } from "../../shared/protocol/messages.ts";
 import type { ProtocolStream } from "../../shared/protocol/types.ts";
 import type { Caller } from "../credentials/key-grant.ts";
 import type { EdgeBindings } from "../env.ts";
@@ -15,14 +17,18 @@ import { worstCaseTokens } from "./dispatch/candidates.ts";
 import { type Demand, Dispatcher, type Placement } from "./dispatch/dispatcher.ts";
 import { type AgentStatus, Machines } from "./dispatch/machines.ts";
 import { OutcomeReader } from "./dispatch/outcome-reader.ts";
+import { type DispatchSettings, DispatchSettingsTable } from "./dispatch/settings.ts";
 import type { WakeOutcome } from "./dispatch/waker.ts";
-import { decodeJob, encodeRefusal, isJob } from "./generate-job.ts";
+import { canGoOn } from "./dispatch/failover.ts";
+import { decodeJob, encodeRefusal, type GenerateJob, isJob } from "./generate-job.ts";
 import { challenge, closeOverdue, handshakeDeadlineMs, takeProof } from "./handshakes.ts";
 import type { UsageRow } from "./quota/ledger.ts";
 import { Quotas, type Ticket } from "./quota/quotas.ts";
 import { type RelayObserver, relayEvents } from "./relay.ts";
+import { decodeResume, encodeNote, isResume } from "./runs/resume-call.ts";
+import { type Choice, type Opened as OpenedRun, Runs } from "./runs/runs.ts";
 import { closeSocket, sendBytes } from "./sockets.ts";
-import { SESSION_LIMITS, Tunnels } from "./tunnels.ts";
+import { SESSION_LIMITS, type Tunnel, Tunnels } from "./tunnels.ts";
 
 /** `last_seen` in D1 is for people: finer than this only costs writes. */
 const LAST_SEEN_EVERY_MS = 60_000;
@@ -33,6 +39,7 @@ const OVERLOADED_RETRY_MS = 1_000;
 interface Opened {
   stream: ProtocolStream;
   placement: Placement;
+  tunnel: Tunnel;
 }
 
 /**
@@ -45,6 +52,10 @@ export class Home extends DurableObject<EdgeBindings> {
   readonly #quotas: Quotas;
   readonly #dispatcher: Dispatcher;
   readonly #machines: Machines;
+  readonly #runs: Runs;
+  /** When the alarm rings, as far as this object knows. */
+  #alarmAtMs: number | undefined;
+  readonly #dispatchSettings: DispatchSettingsTable;
 
   constructor(ctx: DurableObjectState, env: EdgeBindings) {
     super(ctx, env);
@@ -53,19 +64,39 @@ export class Home extends DurableObject<EdgeBindings> {
     this.#agents = new AgentTable(ctx.storage.sql);
     this.#quotas = new Quotas(ctx.storage.sql);
     this.#dispatcher = new Dispatcher(ctx.storage.sql);
+    this.#dispatchSettings = new DispatchSettingsTable(ctx.storage.sql);
     this.#machines = new Machines(this.#agents, () => this.#tunnels.all, this.#dispatcher);
     this.#tunnels = new Tunnels(ctx.getWebSockets(), {
       onControl: (agentId, message) => {
+        if (message.type === "runs") return this.#runs.announced(agentId, message.runs);
         if (message.type !== "status") return; // The others are the edge's own to say.
         this.#machines.took(agentId, message);
+        this.#runs.statusChanged();
         this.#noteSeen(agentId, LAST_SEEN_EVERY_MS);
       },
       onClosed: (agentId) => this.#noteSeen(agentId, 0),
     });
+    this.#runs = new Runs({
+      sql: ctx.storage.sql,
+      quotas: this.#quotas,
+      machines: {
+        open: (demand, header, choice) => this.#openRun(demand, header, choice),
+        resume: (agentId, header) => this.#openResume(agentId, header),
+        tell: (agentId, message) => this.#tell(agentId, message),
+        check: (agentId) => this.#machines.check(agentId),
+      },
+      worstTokens: (demand) => worstCaseTokens(demand, [...this.#agents.all()]),
+      onDue: (atMs) => ctx.waitUntil(this.#wakeAt(atMs)),
+    });
+    this.#runs.restore();
   }
 
-  /** A machine that dials (`encodeDial`), or a generation or embedding to start (`encodeJob`). Only the Worker can call it. */
+  /**
+   * A machine that dials (`encodeDial`), a generation or embedding to start (`encodeJob`), or a generation to go on with (`encodeResume`).
+   * Only the Worker can call it.
+   */
   override async fetch(request: Request): Promise<Response> {
+    if (isResume(request)) return this.#resume(request);
     return isJob(request) ? await this.#start(request) : await this.#accept(request);
   }
 
@@ -74,16 +105,27 @@ export class Home extends DurableObject<EdgeBindings> {
     const { 0: client, 1: server } = new WebSocketPair();
     this.ctx.acceptWebSocket(server, [dial.agentId]);
     challenge(server, dial);
-    if ((await this.ctx.storage.getAlarm()) === null) {
-      await this.ctx.storage.setAlarm(handshakeDeadlineMs(Date.now()));
-    }
+    await this.#wakeAt(handshakeDeadlineMs(Date.now()));
     return new Response(null, { status: 101, webSocket: client });
   }
 
-  /** Closes sockets that have not proved who they are in time. */
+  /** Closes sockets that have not proved who they are in time, and forgets runs that are too old. */
   override async alarm(): Promise<void> {
-    const nextMs = closeOverdue(this.ctx.getWebSockets(), Date.now());
-    if (nextMs !== undefined) await this.ctx.storage.setAlarm(nextMs);
+    this.#alarmAtMs = undefined;
+    const handshakeMs = closeOverdue(this.ctx.getWebSockets(), Date.now());
+    this.#runs.tidy();
+    const runsMs = this.#runs.nextAtMs();
+    if (handshakeMs !== undefined) await this.#wakeAt(handshakeMs);
+    if (runsMs !== undefined) await this.#wakeAt(runsMs);
+  }
+
+  /** Has the alarm ring at that time at the latest. */
+  async #wakeAt(atMs: number): Promise<void> {
+    if (this.#alarmAtMs !== undefined && this.#alarmAtMs <= atMs) return;
+    this.#alarmAtMs = atMs;
+    const setMs = await this.ctx.storage.getAlarm();
+    if (setMs === null || setMs > atMs) await this.ctx.storage.setAlarm(atMs);
+    else this.#alarmAtMs = Math.min(setMs, this.#alarmAtMs);
   }
 
   override async webSocketMessage(socket: WebSocket, message: ArrayBuffer | string): Promise<void> {
@@ -95,12 +137,15 @@ export class Home extends DurableObject<EdgeBindings> {
     }
     const attachment = readAttachment(socket);
     if (attachment.phase !== "handshake") return;
-    const protocol = await takeProof(socket, attachment, message);
+    const spoken = await takeProof(socket, attachment, message);
     const { agentId } = attachment.handshake;
-    if (protocol === undefined || !(await this.#mayCome(socket, agentId))) return;
+    if (spoken === undefined || !(await this.#mayCome(socket, agentId))) return;
     const generation = this.#agents.nextGeneration(agentId);
-    this.#tunnels.open(socket, agentId, generation);
-    sendBytes(socket, encodeWelcome({ protocol, limits: SESSION_LIMITS, generation, serverVersion: VERSION }));
+    const { protocol, features } = spoken;
+    this.#tunnels.open(socket, agentId, generation, features.includes(RUNS_FEATURE));
+    const limits = SESSION_LIMITS;
+    const serverVersion = VERSION;
+    sendBytes(socket, encodeWelcome({ protocol, limits, generation, serverVersion, features: [RUNS_FEATURE] }));
     this.#noteSeen(agentId, LAST_SEEN_EVERY_MS);
   }
 
@@ -135,6 +180,14 @@ export class Home extends DurableObject<EdgeBindings> {
     this.#machines.drain(agentId, draining);
   }
 
+  dispatchSettings(): DispatchSettings {
+    return this.#dispatchSettings.get();
+  }
+
+  setDispatchSettings(settings: DispatchSettings): void {
+    this.#dispatchSettings.set(settings);
+  }
+
   /** Wakes a machine that sleeps, through a sibling. */
   wake(agentId: string): WakeOutcome {
     return this.#machines.wake(agentId);
@@ -146,6 +199,18 @@ export class Home extends DurableObject<EdgeBindings> {
       this.#tunnels.close(socket, CLOSE_CODES.revoked, "agent_revoked");
     }
     this.#machines.forget(agentId);
+    this.#runs.forget(agentId);
+  }
+
+  /** Stops a generation of this caller. Returns whether there is one. */
+  cancelRun(id: string, callerId: string): boolean {
+    try {
+      this.#runs.cancel(id, callerId);
+      return true;
+    } catch (error) {
+      if (error instanceof PorchlightError && error.code === "not_found") return false;
+      throw error;
+    }
   }
 
   /** A key's limits are others now, whatever a Worker has cached. */
@@ -170,6 +235,7 @@ export class Home extends DurableObject<EdgeBindings> {
   async #start(request: Request): Promise<Response> {
     try {
       const job = await decodeJob(request);
+      if (job.task === "generate") return this.#startRun(job, request.signal);
       const { requestId, model, body, caller } = job;
       const demand: Demand = { ...job, bodyBytes: body.length };
       const worstTokens = worstCaseTokens(demand, [...this.#agents.all()]);
@@ -184,6 +250,53 @@ export class Home extends DurableObject<EdgeBindings> {
     } catch (error) {
       return encodeRefusal(error);
     }
+  }
+
+  #startRun(job: GenerateJob, signal: AbortSignal): Response {
+    const { requestId: id, caller, model, maxTokens, prefix, body, note, kept } = job;
+    const replay = (job.replay ?? (this.#dispatchSettings.get().replay ? "on" : "off")) === "on";
+    const run = this.#runs.start({ id, caller, model, maxTokens, prefix, body, note, kept, replay });
+    return new Response(this.#runs.read(run, 0, signal), { headers: run.ticket.headers });
+  }
+
+  /** Goes on with a generation. */
+  #resume(request: Request): Response {
+    try {
+      const { id, callerId, from } = decodeResume(request);
+      const run = this.#runs.find(id, callerId, from);
+      return new Response(this.#runs.read(run, from, request.signal), { headers: encodeNote(run.record) });
+    } catch (error) {
+      return encodeRefusal(error);
+    }
+  }
+
+  #openRun(demand: Demand, header: StreamHeader, { only, not, like, keeps }: Choice): OpenedRun {
+    const model = like === undefined ? undefined : this.#modelOn(like, demand.model);
+    const { stream, placement, tunnel } = this.#openStream(demand, header, (agentId, its) => {
+      if (only !== undefined && only !== agentId) return false;
+      const itsModel = like === undefined ? undefined : this.#modelOn(agentId, demand.model);
+      const isLike = like === undefined || (model !== undefined && itsModel !== undefined && canGoOn(model, itsModel));
+      return agentId !== not && isLike && (keeps !== true || its.keepsRuns);
+    });
+    return { stream, placement, keeps: tunnel.keepsRuns };
+  }
+
+  #modelOn(agentId: string, name: string) {
+    return this.#agents.statusOf(agentId)?.models.find((model) => model.name === name);
+  }
+
+  #openResume(agentId: string, header: StreamHeader): ProtocolStream | undefined {
+    const tunnel = this.#tunnels.all.find((one) => one.agentId === agentId && one.keepsRuns);
+    try {
+      return tunnel && this.#tunnels.openStream(tunnel, header);
+    } catch (error) {
+      if (error instanceof PorchlightError) return undefined; // Full, or going away: it is asked again when it comes back.
+      throw error;
+    }
+  }
+
+  #tell(agentId: string, message: ControlMessage): void {
+    this.#tunnels.all.find((one) => one.agentId === agentId && one.keepsRuns)?.session.control(message);
   }
 
   /** Both read along: who counts what was used, and who learns how fast the machine is. */
@@ -203,7 +316,7 @@ export class Home extends DurableObject<EdgeBindings> {
 
   #openFor(ticket: Ticket, demand: Demand, requestId: string): Opened {
     try {
-      return this.#openStream(demand, requestId);
+      return this.#openStream(demand, { kind: "embed", requestId });
     } catch (error) {
       ticket.cancel();
       throw error;
@@ -211,12 +324,17 @@ export class Home extends DurableObject<EdgeBindings> {
   }
 
   /** On the machine that would be done first, of those that take it. Throws PorchlightError. */
-  #openStream(demand: Demand, requestId: string): Opened {
+  #openStream(
+    demand: Demand,
+    header: StreamHeader,
+    isAllowed: (agentId: string, tunnel: Tunnel) => boolean = () => true,
+  ): Opened {
     for (const { ranked, tunnel } of this.#machines.choose(demand)) {
+      if (!isAllowed(ranked.agent.id, tunnel)) continue;
       try {
-        const stream = this.#tunnels.openStream(tunnel, { kind: demand.task, requestId });
+        const stream = this.#tunnels.openStream(tunnel, header);
         this.#noteSeen(tunnel.agentId, LAST_SEEN_EVERY_MS);
-        return { stream, placement: this.#dispatcher.place(ranked, demand) };
+        return { stream, tunnel, placement: this.#dispatcher.place(ranked, demand) };
       } catch (error) {
         if (!(error instanceof PorchlightError)) throw error; // Else it is full, or going away: the next one may take it.
       }

@@ -54,6 +54,7 @@ const OWNERS = [
   "POST /api/invitations",
   "POST /api/pairing-codes",
   "POST /api/sign-in-links",
+  "PUT /api/dispatch",
 ];
 
 /** As the router has them: nothing that answers is left out. */

@@ -36,7 +36,11 @@ const actions: Record<AuditAction, string> = {
   agent_restored: "let a revoked machine in again",
   agent_drained: "took a machine out of service",
   agent_undrained: "brought a machine back into service",
+  dispatch_changed: "decided what happens when a machine fails",
   agent_left: "left the household, as a machine",
+  webhook_made: "made a webhook",
+  webhook_removed: "removed a webhook",
+  webhook_secret_changed: "changed a webhook's secret",
 };
 
 /** The pages of people and their ways in. Part of `en`. */

@@ -18,9 +18,10 @@ export function AgentsPage(props: {
   page: PageProps;
   agents: HomeAgent[];
   revoked: Awaited<ReturnType<typeof listRevokedAgents>>;
+  replay: "on" | "off";
   origin: string;
 }) {
-  const { page, agents, revoked, origin } = props;
+  const { page, agents, revoked, replay, origin } = props;
   const { agents: text } = page.strings;
   const isOwner = page.person !== undefined && hasRole(page.person.role, "owner");
   return (
@@ -38,6 +39,7 @@ export function AgentsPage(props: {
           <AgentRow page={page} agent={agent} isOwner={isOwner} />
         ))}
       </ul>
+      {isOwner && agents.length > 1 ? <FailoverSection page={page} replay={replay} /> : null}
       {isOwner ? <PairSection page={page} origin={origin} /> : null}
       {isOwner && revoked.length > 0 ? (
         <Section heading={text.revoked}>
@@ -61,6 +63,22 @@ export function AgentsPage(props: {
       ) : null}
       <PageData id="agents-data" data={text} />
     </AccessShell>
+  );
+}
+
+/** What becomes of an answer that has begun: a choice only where there is more than one machine. */
+function FailoverSection({ page, replay }: { page: PageProps; replay: "on" | "off" }) {
+  const { agents: text } = page.strings;
+  const isOn = replay === "on";
+  return (
+    <Section heading={text.failover} text={text.failoverText}>
+      <p>{isOn ? text.replayIsOn : text.replayIsOff}</p>
+      <form data-request="PUT /api/dispatch">
+        <input type="hidden" name="replay" value={isOn ? "off" : "on"} />
+        <Button type="submit" label={isOn ? text.replayOff : text.replayOn} />
+        <FormError />
+      </form>
+    </Section>
   );
 }
 

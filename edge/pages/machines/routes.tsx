@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { fingerprintOf } from "../../../shared/protocol/fingerprint.ts";
 import type { AppEnv } from "../../env.ts";
+import { homeOf } from "../../home/backend.ts";
 import { agentsOf } from "../../home/list-agents.ts";
 import { accountOf } from "../../middleware/authenticate.ts";
 import { originOf } from "../../origin.ts";
@@ -22,11 +23,12 @@ export const machinePages = new Hono<AppEnv>();
 
 machinePages.get("/agents", async (c) => {
   const { id } = accountOf(c);
-  const [agents, revoked] = await Promise.all([
+  const [agents, { replay }, revoked] = await Promise.all([
     agentsOf(c.env, id),
+    homeOf(c.env, id).dispatchSettings(),
     listRevokedAgents(database(c.env.DB), id, REVOKED_SHOWN),
   ]);
-  const lists = { agents, revoked, origin: originOf(c) };
+  const lists = { agents, revoked, replay, origin: originOf(c) };
   return await renderPage(c, <AgentsPage page={pageProps(c)} {...lists} />);
 });
 

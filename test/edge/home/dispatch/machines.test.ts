@@ -226,6 +226,23 @@ it("is the owner's to drain, nobody's from outside, and no machine's that is not
   expect((await call("POST", `/api/agents/${agentId}/drain`)).status).toBe(404);
 });
 
+it("lets the owner decide what becomes of answers that have begun, and keeps it", async () => {
+  const put = async (body: object, key = owner.apiKey) =>
+    await request("/api/dispatch", {
+      method: "PUT",
+      headers: { ...bearer(key), "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+  const now = async () => await (await call("GET", "/api/dispatch")).json();
+  expect(await now()).toEqual({ replay: "off" });
+  expect((await put({ replay: "on" })).status).toBe(200);
+  await evictDurableObject(env.HOME.getByName(owner.accountId));
+  expect(await now()).toEqual({ replay: "on" });
+  for (const body of [{}, { replay: true }, { replay: "on", more: 1 }]) expect((await put(body)).status).toBe(400);
+  const viewer = await insertKey(owner.accountId, "admin", await insertUser(owner.accountId, "viewer"));
+  expect((await put({ replay: "off" }, viewer)).status).toBe(403);
+});
+
 it("breaks with a machine that says of itself what nobody could be", async () => {
   const hostile: object[] = [
     { wake: [{ mac: "ff:ff:ff:ff:ff:ff", network: "192.168.1.0/24" }] },
