@@ -88,8 +88,16 @@ export class DeliveryTable {
     );
   }
 
+  /** What is due, of each receiver only the first few: one with a long line does not hide the others. */
   due(nowMs: number): Delivery[] {
-    return this.#read("state = 'pending' AND due_at <= ? ORDER BY due_at LIMIT 100", nowMs);
+    const ranked =
+      "SELECT *, row_number() OVER (PARTITION BY receiver_id ORDER BY due_at, seq) AS place FROM webhook_deliveries";
+    const rows = this.#sql.exec(
+      `SELECT * FROM (${ranked} WHERE state = 'pending' AND due_at <= ?) WHERE place <= ? ORDER BY due_at, seq`,
+      nowMs,
+      WEBHOOK_LIMITS.atOncePerReceiver,
+    );
+    return rows.toArray().map((row) => rowSchema.parse(row));
   }
 
   nextDueMs(): number | undefined {
