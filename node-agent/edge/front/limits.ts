@@ -19,6 +19,8 @@ export const FRONT_LIMITS = {
   /** How long a request waits for a Worker that starts again, before it is told to come later. */
   patienceMs: 5_000,
   waiting: 1_024,
+  /** Within this a dead workerd is noticed; then a request that died with it, and changes nothing, is asked again. */
+  noticeMs: 300,
   /** How long answers may go on when the front stops. */
   drainMs: 1_000,
 } as const;

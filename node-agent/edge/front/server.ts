@@ -33,6 +33,8 @@ export interface FrontOptions {
   connectionsPerVisitor?: number;
 }
 
+const HOP_HEADERS = ["upgrade", "http2-settings", "connection", "expect"];
+
 /** workerd closes a connection that idles for 5 s; this side has to be the first. */
 const UPSTREAM_IDLE_MS = 3_000;
 
@@ -49,6 +51,7 @@ export class Front {
   readonly #perVisitor = new Map<string, number>();
   /** Upgraded: no HTTP can be said on them any more. */
   readonly #tunnels = new WeakSet<object>();
+  readonly #retried = new WeakSet<IncomingMessage>();
   #target: string | undefined;
   #pointed = Promise.withResolvers<void>();
   #waiting = 0;
@@ -73,11 +76,20 @@ export class Front {
       : createHttpServer(settings);
     this.#server.maxConnections = FRONT_LIMITS.connections;
     this.#server.on("connection", (socket: Socket) => this.#admit(socket));
-    this.#server.on("request", (request, response) => void this.#forward(request, response));
-    this.#server.on("upgrade", (request, socket, head) => void this.#upgrade(request, socket, head));
-    this.#proxy.on("error", (_error, _request, to) => {
-      if (to && !this.#tunnels.has(to)) refuse(to);
-      else to?.destroy();
+    this.#server.on("request", (request, response) => {
+      // What is between a client and the server that it talks to ends here: other upgrades than ours, and "Expect", which Node answered.
+      for (const name of HOP_HEADERS) delete request.headers[name];
+      markVisitor(request, options.visitorHeader, options.trusted);
+      void this.#forward(request, response);
+    });
+    this.#server.on("upgrade", (request, socket, head) => {
+      markVisitor(request, options.visitorHeader, options.trusted);
+      void this.#upgrade(request, socket, head);
+    });
+    this.#proxy.on("error", (_error, request, to) => {
+      if (!to || this.#tunnels.has(to)) to?.destroy();
+      else if (request && to instanceof ServerResponse && this.#mayRetry(request, to)) void this.#retry(request, to);
+      else refuse(to);
     });
     this.#proxy.on("proxyReqWs", (upstream, _request, socket) => {
       upstream.once("upgrade", (_answer, other) => {
@@ -144,27 +156,36 @@ export class Front {
   }
 
   async #forward(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    // Any kind of upgrade but ours ends here: it is between a client and the server that it talks to.
-    for (const name of ["upgrade", "http2-settings", "connection"]) delete request.headers[name];
-    const target = await this.#prepare(request);
+    const target = await this.#upstream();
     if (response.destroyed) return;
     if (target === undefined) return refuse(response);
     // What goes wrong is told to the error listener; the promise repeats it.
     await this.#proxy.web(request, response, { target }).catch(() => undefined);
   }
 
+  /** Whether workerd died under a request that can be asked again without harm, and has not been yet. */
+  #mayRetry(request: IncomingMessage, response: ServerResponse): boolean {
+    const isSafe = request.method === "GET" || request.method === "HEAD";
+    if (!isSafe || response.headersSent || response.destroyed || this.#retried.has(request)) return false;
+    this.#retried.add(request);
+    return true;
+  }
+
+  async #retry(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    await sleep(FRONT_LIMITS.noticeMs);
+    await this.#forward(request, response);
+  }
+
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     socket.on("error", () => socket.destroy());
-    const target = await this.#prepare(request);
+    const target = await this.#upstream();
     if (socket.destroyed) return;
     if (target === undefined) return refuse(socket);
     await this.#proxy.ws(request, socket as Socket, { target, agent: false }, head).catch(() => undefined); // as above
   }
 
-  /** Puts the request's headers right, and waits for workerd if it is not there. */
-  async #prepare(request: IncomingMessage): Promise<string | undefined> {
-    markVisitor(request, this.#options.visitorHeader, this.#options.trusted);
-    delete request.headers.expect; // answered here
+  /** Where workerd is; waits for it a while if it is not there. */
+  async #upstream(): Promise<string | undefined> {
     if (this.#target !== undefined || this.#waiting >= FRONT_LIMITS.waiting) return this.#target;
     this.#waiting++;
     await Promise.race([this.#pointed.promise, sleep(FRONT_LIMITS.patienceMs, undefined, { ref: false })]);
