@@ -24,6 +24,11 @@ export async function edge(flags: EdgeFlags, [word, ...rest]: string[]): Promise
       const { restoreEdge } = await import("./edge-backup.ts");
       return await restoreEdge(flags, oneFile(word, rest));
     }
+    case "deploy": {
+      if (rest.length > 0) throw new CommandError("bad_usage", "'porchlight edge deploy' takes flags only.");
+      const { deployEdge } = await import("./edge-deploy.ts");
+      return await deployEdge(flags);
+    }
     default:
       throw new CommandError(
         "bad_usage",
