@@ -370,6 +370,23 @@ describe("what is counted", () => {
     });
   });
 
+  it("costs hardly a write more with limits than without: an answer waits for each", async () => {
+    await inHome((sql) => {
+      const quotas = new Quotas(sql);
+      const changes = () => Number(sql.exec("SELECT total_changes() AS n").one()["n"]);
+      const writesOf = (limits: typeof NONE | Record<keyof typeof NONE, number>) => {
+        const caller = { id: crypto.randomUUID(), version: 0, limits };
+        const before = changes();
+        for (let i = 0; i < 100; i++) quotas.start({ ...demand, caller }).settle(false);
+        return changes() - before;
+      };
+      const unlimited = writesOf(NONE);
+      const limited = writesOf({ requestsPerMinute: 100_000, tokensPerDay: 1e9, nodeSecondsPerDay: 1e6 });
+      expect(unlimited).toBeGreaterThanOrEqual(100);
+      expect(limited - unlimited).toBeLessThan(5);
+    });
+  });
+
   it("promises the worst case, and lets one large request use up what is left", async () => {
     await inHome((sql) => {
       const quotas = new Quotas(sql);
