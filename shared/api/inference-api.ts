@@ -14,12 +14,16 @@ import { mountOllamaModels } from "./ollama/models-route.ts";
 import { mountChat } from "./openai/chat-route.ts";
 import { mountEmbeddings } from "./openai/embeddings-route.ts";
 import { mountModels } from "./openai/models-route.ts";
+import { mountResponses } from "./openai/responses/route.ts";
+import type { ResponseStore } from "./openai/responses/store.ts";
 
 export interface InferenceApiOptions<E extends Env> {
   /** What answers this request. */
   backend: (c: Context<E>) => InferenceBackend;
   /** Runs before every route; refuses by throwing PorchlightError. */
   authorize?: MiddlewareHandler<E>;
+  /** Where answers of the Responses API are kept; absent: nowhere, and what needs that is refused by name. */
+  responses?: ResponseStore;
 }
 
 /**
@@ -38,6 +42,7 @@ export function createInferenceApi<E extends Env = Env>(options: InferenceApiOpt
   mountModels(api, options.backend);
   mountChat(api, options.backend);
   mountEmbeddings(api, options.backend);
+  mountResponses(api, options.backend, options.responses);
   mountMessages(api, options.backend);
   mountCountTokens(api, options.backend);
   mountOllamaGenerate(api, options.backend);

@@ -161,6 +161,7 @@ describe("the document", () => {
       "/v1/models/{model}",
       "/v1/chat/completions",
       "/v1/embeddings",
+      "/v1/responses",
       "/v1/messages",
       "/v1/messages/count_tokens",
       "/api/chat",

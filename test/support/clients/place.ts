@@ -10,6 +10,7 @@ export interface Place {
 export const FEATURES = [
   "models",
   "chat",
+  "responses",
   "stream",
   "tools",
   "structured output",
