@@ -9,7 +9,7 @@ import { temporaryFolder } from "../support/model-temp.ts";
 import { writeStarterVersion } from "../support/starter-versions.ts";
 
 /**
- * Replaces the starter by another version of it again and again while several callers ask without a pause:
+ * Replaces the starter by another version of it, or has it run otherwise, again and again while several callers ask without a pause:
  * `node test/campaign/hot-update.ts [--updates 10] [--callers 4] [--seed N]`. Every answer must be whole and one version's. Exits 1 at a finding.
  */
 const { values } = parseArgs({
@@ -65,7 +65,10 @@ longestMs = 0;
 let most = 0;
 for (let update = 0; update < Number(values.updates); update++) {
   const next = versions[Math.floor(random() * versions.length)] ?? first;
-  backend.setModels([next]);
+  const contextLength = 300 + Math.floor(random() * 700);
+  const settings = { threads: 1 + Math.floor(random() * 2), memoryBytes: 4e9 * (1 + random()), keepAliveMs: 60_000 };
+  if (random() < 0.5) backend.setModels([next]);
+  else backend.setModels([{ ...next, contextLength }], settings);
   // Sometimes the next one comes before this one is loaded.
   const until = performance.now() + random() * 3_000;
   while (performance.now() < until) {
