@@ -19,6 +19,8 @@ export interface EdgeServeFlags extends EdgeAddressFlags {
   data?: string;
   /** After how many failures in a row it ends; undefined: never. */
   giveUpAfter?: number;
+  /** The output is a log: the set-up link is not for it. */
+  unattended: boolean;
 }
 
 /** `porchlight edge`: the Worker on this machine, without an agent, until interrupted or until workerd has failed too often in a row. */
@@ -33,13 +35,17 @@ export async function serveEdge(flags: EdgeServeFlags): Promise<number> {
   }
   try {
     await finishRestore(folder);
-    return await run(address, folder, flags.giveUpAfter);
+    return await run(address, folder, flags);
   } finally {
     await releaseFolder(folder.claim);
   }
 }
 
-async function run(address: EdgeAddress, folder: DataFolder, giveUpAfter: number | undefined): Promise<number> {
+async function run(
+  address: EdgeAddress,
+  folder: DataFolder,
+  { giveUpAfter, unattended }: EdgeServeFlags,
+): Promise<number> {
   const interrupted = interruption();
   const status = new StatusLine();
   const hostname = new URL(address.origin).hostname;
@@ -85,7 +91,7 @@ async function run(address: EdgeAddress, folder: DataFolder, giveUpAfter: number
     const ready = await Promise.race([edge.start(), interrupted]);
     status.clear();
     if (ready === undefined) return 130;
-    say(banner(address, folder, file, certificate).join("\n"));
+    say(banner(address, folder, unattended ? undefined : file.state.setupUrl, certificate).join("\n"));
     const death = await Promise.race([interrupted, gaveUp.promise]);
     if (death === undefined) return 0;
     kept = true;
@@ -136,9 +142,8 @@ function certificateNews(front: Front, file: EdgeRunningFile) {
   };
 }
 
-function banner(address: EdgeAddress, folder: DataFolder, file: EdgeRunningFile, certificate?: Certificate): string[] {
+function banner(address: EdgeAddress, folder: DataFolder, setupUrl?: string, certificate?: Certificate): string[] {
   const { origin, host, port } = address;
-  const { setupUrl } = file.state;
   const dim = (text: string) => styled("dim", text);
   const until = certificate ? `, certificate good until ${day(certificate.endsAt)}` : "";
   return [

@@ -4,6 +4,7 @@ import type { EdgeAddressFlags } from "./edge-address.ts";
 export interface EdgeFlags extends EdgeAddressFlags {
   data?: string;
   giveUpAfter?: number;
+  unattended: boolean;
   force: boolean;
   passphraseFile?: string;
   dryRun: boolean;

@@ -34,7 +34,7 @@ const FLAG_HELP: Record<keyof typeof FLAGS, [form: string, meaning: string]> = {
   "dry-run": ["--dry-run", "edge deploy: say what would be done, and build"],
   link: ["--link", "link to a model folder on this disk instead of copying it"],
   force: ["--force", "pull what this build cannot load; write over a file or state"],
-  unattended: ["--unattended", "up: no key and no sign-in link in the output, which is a log"],
+  unattended: ["--unattended", "up, edge: no key and no link in the output, which is a log"],
   pull: ["--pull", "connect: get the smallest model that is of use, if only the starter is here"],
   wait: ["--wait", "drain: return only when nothing runs any more"],
   versions: ["--versions", "list every version of every model in the store"],

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { quantizationSchema } from "../../shared/inference/model.ts";
 import { providerChoiceSchema } from "../runtime/providers.ts";
 import { MAX_THREADS } from "../agent/messages.ts";
@@ -119,7 +120,7 @@ export const COMMANDS = {
       "porchlight edge [--origin https://HOST] [--cert FILE --key FILE] [--trusted-proxy ADDRESS]\n" +
       "porchlight edge backup FILE | restore FILE [--force] [--passphrase-file FILE]\n" +
       "porchlight edge deploy [--origin https://HOST] [--dry-run]",
-    flags: ["data", ...EDGE, "force", "passphrase-file", "dry-run"],
+    flags: ["data", ...EDGE, "unattended", "force", "passphrase-file", "dry-run"],
     run: async (flags, rest) => {
       const { edge } = await import("./edge.ts");
       return await edge(edgeFlags(flags), rest);
@@ -191,11 +192,12 @@ export const COMMANDS = {
   },
   service: {
     summary: "run in the background from login on, and see how that goes",
-    usage: "porchlight service [install | uninstall | status | logs]",
-    flags: ["data"],
+    usage: "porchlight service [install | uninstall | status | logs] [edge [--origin https://HOST ...]]",
+    flags: ["data", ...EDGE],
     run: async (flags, rest) => {
       const { service } = await import("./service.ts");
-      return await service(optional("data", nonEmpty(flags.data, "--data")), rest);
+      const edge = { address: edgeFlags(flags), words: edgeWords(flags) };
+      return await service({ edge, ...optional("data", nonEmpty(flags.data, "--data")) }, rest);
     },
   },
   doctor: {
@@ -240,9 +242,19 @@ export const COMMANDS = {
 
 export type CommandName = keyof typeof COMMANDS;
 
+/** The flags of an edge as words again, for a service; files by their full paths, since a service runs elsewhere. */
+function edgeWords(flags: Flags): string[] {
+  return EDGE.flatMap((name) => {
+    const value = flags[name];
+    if (value === undefined) return [];
+    return [`--${name}`, name === "cert" || name === "key" ? resolve(value) : value];
+  });
+}
+
 function edgeFlags(flags: Flags) {
-  const { force = false, "dry-run": dryRun = false } = flags;
+  const { force = false, unattended = false, "dry-run": dryRun = false } = flags;
   return {
+    unattended,
     port: port(flags, "port", 8787),
     force,
     dryRun,

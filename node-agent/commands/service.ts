@@ -10,31 +10,52 @@ import {
   serviceState,
   writeService,
 } from "../service/service.ts";
-import { serviceSpec } from "../service/spec.ts";
+import { type ServiceRole, serviceSpec } from "../service/spec.ts";
 import { CommandError } from "./command-error.ts";
+import { type EdgeAddressFlags, edgeAddress } from "./edge-address.ts";
 import { say, styled } from "./terminal.ts";
 
 const WORDS = ["install", "uninstall", "status", "logs"] as const;
 
-/** `porchlight service`: runs `porchlight connect` (or `up`, where this machine is paired with no edge elsewhere) from login on. */
-export async function service(flags: { data?: string }, [word = "status", ...rest]: string[]): Promise<number> {
-  const known = WORDS.find((name) => name === word);
-  if (known === undefined || rest.length > 0) {
-    throw new CommandError("bad_usage", `'porchlight service' takes one of ${WORDS.join(", ")}.`);
-  }
-  const manager = serviceManager();
-  if (!manager) throw new CommandError("not_ready", unavailable(flags));
-  return await { install, uninstall, status: showStatus, logs }[known](manager, flags);
+export interface ServiceFlags {
+  data?: string;
+  /** Words of a `porchlight edge` with the same flags. */
+  edge: { address: EdgeAddressFlags; words: string[] };
 }
 
-async function install(manager: ServiceManager, flags: { data?: string }): Promise<number> {
+/**
+ * `porchlight service`: runs `porchlight connect` (or `up`, where this machine is paired with no edge elsewhere) from login on; with the
+ * word `edge` behind, `porchlight edge`. One machine may have both.
+ */
+export async function service(flags: ServiceFlags, [word = "status", ...rest]: string[]): Promise<number> {
+  const known = WORDS.find((name) => name === word);
+  const role = rest.length === 0 ? "agent" : "edge";
+  if (known === undefined || rest.length > 1 || (rest.length === 1 && rest[0] !== "edge")) {
+    throw new CommandError(
+      "bad_usage",
+      `'porchlight service' takes one of ${WORDS.join(", ")}, and 'edge' behind it for an edge.`,
+    );
+  }
+  const manager = serviceManager(role);
+  if (!manager) throw new CommandError("not_ready", unavailable(flags));
+  if (known === "install") return await install(manager, flags, role);
+  return await { uninstall, status: showStatus, logs }[known](manager);
+}
+
+async function install(manager: ServiceManager, flags: ServiceFlags, role: ServiceRole): Promise<number> {
   const folder = dataFolder(flags.data);
-  const what = isPaired(await loadIdentity(folder.remoteIdentity)) ? "connect" : "up";
+  const isEdge = role === "edge";
+  // What the command would refuse is refused here, and not in a log that nobody reads.
+  if (isEdge) edgeAddress(flags.edge.address);
+  const what = isEdge ? "edge" : isPaired(await loadIdentity(folder.remoteIdentity)) ? "connect" : "up";
   if (manager.logFile !== "" && (await isInstalled(manager))) await steps(manager.uninstall, false);
-  await writeService(manager, serviceSpec(what, folder.root, manager.logFile));
+  await writeService(manager, serviceSpec(what, folder.root, manager.logFile, isEdge ? flags.edge.words : []));
   say(`Wrote ${manager.file}; it runs 'porchlight ${what}'.`);
   await steps(manager.install, true);
-  say(`${styled("green", "✓")} The service runs, and starts again with your session. See it: porchlight service logs`);
+  say(
+    `${styled("green", "✓")} The service runs, and starts again with your session. See it: porchlight service logs${isEdge ? " edge" : ""}`,
+  );
+  if (isEdge) say("  The link that sets it up: porchlight status");
   if (process.platform === "linux") {
     say(`  To have it run before you log in, too: sudo loginctl enable-linger ${userInfo().username}`);
   }
@@ -74,7 +95,7 @@ async function steps(commands: string[][], strict: boolean): Promise<void> {
   }
 }
 
-function unavailable(flags: { data?: string }): string {
+function unavailable(flags: ServiceFlags): string {
   const { command } = serviceSpec("connect", dataFolder(flags.data).root, "");
   if (process.platform !== "win32")
     return "This system has neither systemd nor launchd that a service could be given to.";

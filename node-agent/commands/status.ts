@@ -4,7 +4,7 @@ import { type MachineSettings, readMachineSettings } from "../agent/machine-file
 import { type DataFolder, dataFolder } from "../data-folder.ts";
 import { readEdgeRunning } from "../edge/edge-running.ts";
 import { isPaired, loadIdentity } from "../link/identity.ts";
-import { type ServiceState, serviceState } from "../service/service.ts";
+import { type ServiceState, serviceManager, serviceState } from "../service/service.ts";
 import { duration } from "./duration.ts";
 import { describeEdge } from "./edge-status.ts";
 import { styled } from "./terminal.ts";
@@ -27,7 +27,7 @@ export async function status(flags: StatusFlags): Promise<number> {
   const folder = dataFolder(flags.data);
   const [roles, service, machine, running] = await Promise.all([
     rolesOf(folder),
-    serviceState(),
+    serviceState(serviceManager("agent")),
     readMachineSettings(folder.machine),
     readEdgeRunning(folder.edgeRunning),
   ]);

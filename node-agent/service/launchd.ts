@@ -1,17 +1,19 @@
-import type { ServiceSpec } from "./spec.ts";
+import type { ServiceRole, ServiceSpec } from "./spec.ts";
 
 /** Name of the job, and of its file. */
-export const LAUNCHD_LABEL = "dev.porchlight.agent";
+export function launchdLabel(role: ServiceRole): string {
+  return `dev.porchlight.${role}`;
+}
 
 /** A launchd agent (launchd.plist(5)): runs at login, and again when it fails, but at most every 30 s. */
-export function launchdPlist({ command, workingFolder, logFile }: ServiceSpec): string {
+export function launchdPlist({ role, command, workingFolder, logFile }: ServiceSpec): string {
   const words = command.map((word) => `    <string>${escape(word)}</string>`).join("\n");
   return `<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
 <plist version="1.0">
 <dict>
   <key>Label</key>
-  <string>${LAUNCHD_LABEL}</string>
+  <string>${launchdLabel(role)}</string>
   <key>ProgramArguments</key>
   <array>
 ${words}

@@ -2,11 +2,12 @@ import { spawn } from "node:child_process";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { homedir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
-import { LAUNCHD_LABEL, launchdPlist } from "./launchd.ts";
-import type { ServiceSpec } from "./spec.ts";
-import { SYSLOG_IDENTIFIER, systemdUnit } from "./systemd.ts";
+import { launchdLabel, launchdPlist } from "./launchd.ts";
+import type { ServiceRole, ServiceSpec } from "./spec.ts";
+import { SYSLOG_IDENTIFIERS, systemdUnit } from "./systemd.ts";
 
-const UNIT = "porchlight.service";
+const UNITS: Record<ServiceRole, string> = { agent: "porchlight.service", edge: "porchlight-edge.service" };
+const LOGS: Record<ServiceRole, string> = { agent: "porchlight.log", edge: "porchlight-edge.log" };
 
 /** How one kind of system runs a service of one user. Each step is a command line that is run without a shell. */
 export interface ServiceManager {
@@ -28,6 +29,7 @@ export interface ServiceState {
 
 /** The manager of this system; undefined where there is none that we know. */
 export function serviceManager(
+  role: ServiceRole,
   platform: NodeJS.Platform = process.platform,
   home: string = homedir(),
   env: NodeJS.ProcessEnv = process.env,
@@ -35,31 +37,33 @@ export function serviceManager(
   if (platform === "linux") {
     const config = env.XDG_CONFIG_HOME?.startsWith("/") ? env.XDG_CONFIG_HOME : join(home, ".config");
     const systemctl = ["systemctl", "--user"];
+    const unit = UNITS[role];
     return {
-      file: join(config, "systemd", "user", UNIT),
+      file: join(config, "systemd", "user", unit),
       text: systemdUnit,
       install: [
         [...systemctl, "daemon-reload"],
-        [...systemctl, "enable", UNIT],
-        [...systemctl, "restart", UNIT],
+        [...systemctl, "enable", unit],
+        [...systemctl, "restart", unit],
       ],
-      uninstall: [[...systemctl, "disable", "--now", UNIT]],
-      status: [...systemctl, "is-active", "--quiet", UNIT],
+      uninstall: [[...systemctl, "disable", "--now", unit]],
+      status: [...systemctl, "is-active", "--quiet", unit],
       // Not `--user`: that reads the user's own journal, which systems without one on disk do not split off.
-      logs: ["journalctl", "--identifier", SYSLOG_IDENTIFIER, "--lines", "200", "--no-pager"],
+      logs: ["journalctl", "--identifier", SYSLOG_IDENTIFIERS[role], "--lines", "200", "--no-pager"],
       logFile: "",
     };
   }
   if (platform !== "darwin") return undefined;
-  const file = join(home, "Library", "LaunchAgents", `${LAUNCHD_LABEL}.plist`);
-  const logFile = join(home, "Library", "Logs", "porchlight.log");
+  const label = launchdLabel(role);
+  const file = join(home, "Library", "LaunchAgents", `${label}.plist`);
+  const logFile = join(home, "Library", "Logs", LOGS[role]);
   const domain = `gui/${userInfo().uid}`;
   return {
     file,
     text: launchdPlist,
     install: [["launchctl", "bootstrap", domain, file]],
-    uninstall: [["launchctl", "bootout", `${domain}/${LAUNCHD_LABEL}`]],
-    status: ["launchctl", "print", `${domain}/${LAUNCHD_LABEL}`],
+    uninstall: [["launchctl", "bootout", `${domain}/${label}`]],
+    status: ["launchctl", "print", `${domain}/${label}`],
     logs: ["tail", "-n", "200", logFile],
     logFile,
   };
@@ -83,7 +87,7 @@ export async function isInstalled(manager: ServiceManager): Promise<boolean> {
 }
 
 /** Whether the service is there and runs, as a sentence too. Never rejects. */
-export async function serviceState(manager: ServiceManager | undefined = serviceManager()): Promise<ServiceState> {
+export async function serviceState(manager: ServiceManager | undefined): Promise<ServiceState> {
   if (!manager) return { installed: false, running: false, sentence: "not available on this system" };
   if (!(await isInstalled(manager))) {
     return { installed: false, running: false, sentence: "not installed. Install it: porchlight service install" };

@@ -40,6 +40,7 @@ describe("the systemd unit", () => {
 
   it("keeps a hostile folder name one word on one line", () => {
     const unit = systemdUnit({
+      role: "agent",
       command: ["/n", 'a "b" $HOME %h \\\nExecStart=/bin/evil'],
       workingFolder: "/w%h",
       logFile: "",
@@ -49,12 +50,25 @@ describe("the systemd unit", () => {
     expect(unit.match(/^ExecStart=/gm)).toHaveLength(1);
   });
 
-  it.skipIf(!has("systemd-analyze"))("is one that systemd itself understands", async () => {
-    const file = join(folder, "porchlight.service");
-    await writeFile(file, systemdUnit(serviceSpec("connect", join(folder, "a b%c$d"), "")));
-    const said = execFileSync("systemd-analyze", ["verify", "--man=no", file], { encoding: "utf8", stdio: "pipe" });
-    expect(said).toBe("");
+  it("of an edge is tried again for ever, beside the one of a machine", () => {
+    const unit = systemdUnit(serviceSpec("edge", "/data", "", ["--origin", "https://home.example"]));
+    expect(unit).toContain('"edge" "--data" "/data" "--origin" "https://home.example" "--unattended"\n');
+    expect(unit).toContain("StartLimitIntervalSec=0\n");
+    expect(unit).not.toContain("StartLimitBurst");
+    expect(unit).toContain("SyslogIdentifier=porchlight-edge\n");
+    expect(serviceManager("edge", "linux", "/home/a", {})?.file).toMatch(/user\/porchlight-edge\.service$/);
+    expect(serviceManager("edge", "darwin", "/Users/a", {})?.file).toMatch(/dev\.porchlight\.edge\.plist$/);
   });
+
+  it.skipIf(!has("systemd-analyze")).each(["connect", "edge"] as const)(
+    "is one that systemd itself understands: %s",
+    async (what) => {
+      const file = join(folder, "porchlight.service");
+      await writeFile(file, systemdUnit(serviceSpec(what, join(folder, "a b%c$d"), "")));
+      const said = execFileSync("systemd-analyze", ["verify", "--man=no", file], { encoding: "utf8", stdio: "pipe" });
+      expect(said).toBe("");
+    },
+  );
 });
 
 it("writes no secret into a log", () => {
@@ -68,6 +82,7 @@ describe("the launchd job", () => {
     expect(plist).toMatch(/<key>RunAtLoad<\/key>\n {2}<true\/>/);
     expect(plist).toMatch(/<key>SuccessfulExit<\/key>\n {4}<false\/>/);
     expect(plist.match(/porchlight\.log/g)).toHaveLength(2);
+    expect(launchdPlist(serviceSpec("edge", "/d", "/l"))).toContain("<string>dev.porchlight.edge</string>");
     const open = plist.match(/<(?!\/|\?|!)[a-z]+(?=[ >])/g)?.length;
     expect(plist.match(/<\/[a-z]+>/g)?.length).toBe(open);
   });
@@ -75,16 +90,20 @@ describe("the launchd job", () => {
 
 describe("a system's service", () => {
   it("is a user's own: systemd's on Linux, launchd's on macOS, none elsewhere", () => {
-    const linux = serviceManager("linux", "/home/a", {});
+    const linux = serviceManager("agent", "linux", "/home/a", {});
     expect(linux?.file).toBe("/home/a/.config/systemd/user/porchlight.service");
     expect(linux?.install.every(([program, flag]) => program === "systemctl" && flag === "--user")).toBe(true);
-    expect(serviceManager("linux", "/home/a", { XDG_CONFIG_HOME: "/c" })?.file).toMatch(/^\/c\/systemd\/user\//);
-    expect(serviceManager("darwin", "/Users/a", {})?.file).toMatch(/^\/Users\/a\/Library\/LaunchAgents\/.*\.plist$/);
-    expect(serviceManager("win32", "C:", {})).toBeUndefined();
+    expect(serviceManager("agent", "linux", "/home/a", { XDG_CONFIG_HOME: "/c" })?.file).toMatch(
+      /^\/c\/systemd\/user\//,
+    );
+    expect(serviceManager("agent", "darwin", "/Users/a", {})?.file).toMatch(
+      /^\/Users\/a\/Library\/LaunchAgents\/.*\.plist$/,
+    );
+    expect(serviceManager("agent", "win32", "C:", {})).toBeUndefined();
   });
 
   it("says that it is not there, and that it does not run", async () => {
-    const manager = serviceManager("linux", folder, {});
+    const manager = serviceManager("agent", "linux", folder, {});
     if (!manager) throw new Error("Linux has one");
     expect(await serviceState(manager)).toMatchObject({ installed: false, running: false });
     await writeService(manager, serviceSpec("up", folder, ""));
