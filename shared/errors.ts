@@ -106,6 +106,11 @@ export const ERRORS = {
     message:
       "No machine waits under this code: it was mistyped, used already or has expired. Run 'porchlight connect' again.",
   },
+  resume_expired: {
+    status: 410,
+    retryable: false,
+    message: "The beginning of this answer is no longer kept: it is too old, or too long. Ask again.",
+  },
   body_too_large: { status: 413, retryable: false, message: "The body is larger than this address takes." },
   unsupported_media_type: {
     status: 415,
@@ -148,7 +153,8 @@ export const ERRORS = {
   webhook_url_refused: {
     status: 400,
     retryable: false,
-    message: "Webhooks go to public https addresses only. Whoever runs this edge can allow a host of their own network.",
+    message:
+      "Webhooks go to public https addresses only. Whoever runs this edge can allow a host of their own network.",
   },
   too_many_webhooks: { status: 409, retryable: false, message: "There are too many webhooks. Remove one first." },
   too_many_keys: { status: 409, retryable: false, message: "There are too many API keys. Revoke one first." },

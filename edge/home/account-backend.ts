@@ -24,6 +24,7 @@ export function accountBackend(c: Context<AppEnv>): InferenceBackend {
   const { id: accountId, key } = account;
   return homeBackend(homeOf(c.env, accountId), {
     requestId: c.var.requestId,
+    renew: () => homeOf(c.env, accountId),
     caller: callerOf(account),
     priority: key?.priority ?? "normal",
     models: key?.models ?? null,

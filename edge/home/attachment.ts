@@ -10,6 +10,8 @@ const attachmentSchema = z.discriminatedUnion("phase", [
     agentId: z.string(),
     generation: z.number().int(),
     nextStreamId: z.number().int(),
+    /** Whether the agent keeps runs whose stream is lost. */
+    keepsRuns: z.boolean().default(false),
   }),
   /** We closed it; the peer's answer may still be on its way. */
   z.object({ phase: z.literal("closed") }),

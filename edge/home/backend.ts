@@ -1,15 +1,15 @@
 import { unknownModel } from "../../shared/api/openai/models-route.ts";
 import { PorchlightError } from "../../shared/errors.ts";
-import type { InferenceBackend, ListedModel } from "../../shared/inference/backend.ts";
+import type { AnswerHandle, InferenceBackend, ListedModel } from "../../shared/inference/backend.ts";
 import type { EmbedRequest, EmbedResult } from "../../shared/inference/embed.ts";
 import { collectEmbedLines } from "../../shared/inference/embed-lines.ts";
 import type { GenerateEvent } from "../../shared/inference/event.ts";
-import type { ModelTask } from "../../shared/inference/model.ts";
 import type { GenerateRequest, Priority } from "../../shared/inference/request.ts";
 import { allowsModel, type Caller } from "../credentials/key-grant.ts";
 import type { EdgeBindings } from "../env.ts";
 import { readEmbedLines, readEvents } from "./event-lines.ts";
 import { decodeAnswer, encodeJob } from "./generate-job.ts";
+import { decodeNote, encodeResume } from "./runs/resume-call.ts";
 import type { AgentStatus } from "./dispatch/machines.ts";
 import type { Home } from "./home.ts";
 
@@ -17,6 +17,11 @@ import type { Home } from "./home.ts";
 export function homeOf(env: EdgeBindings, accountId: string): DurableObjectStub<Home> {
   return env.HOME.getByName(accountId);
 }
+
+/** Between the tries to reach an object that starts anew. */
+const AGAIN_MS = [20, 50, 100, 200, 400, 800, 1_600, 3_200];
+/** What a seed is drawn from. */
+const SEEDS = 2 ** 31;
 
 /** For whom a backend works, and how it tells of what concerns the whole answer. */
 export interface JobSource {
@@ -30,35 +35,143 @@ export interface JobSource {
   models: readonly string[] | null;
   /** Hears the headers that tell a client how it stands with its limits. */
   onHeaders(headers: Headers): void;
+  /** Another stub of the object: one that failed stays broken. */
+  renew?(): DurableObjectStub<Home>;
 }
 
 /** The machines of one account as a backend. Who asks is said here, never by the client. */
 export function homeBackend(home: DurableObjectStub<Home>, from: JobSource): InferenceBackend {
+  // What a machine that goes on with the answer needs for going on as the first would have: its tokens, and the same random numbers.
   const named = (request: GenerateRequest): GenerateRequest => ({
     ...request,
+    sampling: { seed: Math.floor(Math.random() * SEEDS), ...request.sampling },
+    tokenIds: true,
     caller: from.caller.id,
     ...(from.priority === "normal" ? {} : { priority: from.priority }),
   });
   return {
     listModels: async () => listModels(await home.agents()).filter(({ name }) => allowsModel(from.models, name)),
-    generate: (request, signal) => generate(home, from, named(request), signal),
+    generate: (request, signal, handle) => new HomeRun(home, from, handle).start(named(request), signal),
+    answers: {
+      resume: async (id, signal) => {
+        const run = new HomeRun(home, from, { id, note: "", kept: false });
+        const events = run.goOn(signal);
+        return { note: await run.note, events };
+      },
+      cancel: async (id) => {
+        if (!(await home.cancelRun(id, from.caller.id))) throw noSuchAnswer();
+      },
+    },
     embed: (request, signal) => embed(home, from, request, signal),
   };
 }
 
-async function* generate(
-  home: DurableObjectStub<Home>,
-  from: JobSource,
-  request: GenerateRequest,
-  signal: AbortSignal,
-): AsyncGenerator<GenerateEvent> {
-  try {
-    yield* readEvents(await start(home, "generate", from, request, signal), signal);
-  } catch (error) {
-    if (signal.aborted) return;
-    if (!(error instanceof PorchlightError)) console.error(`request ${from.requestId}: its events failed:`, error);
-    yield { type: "error", error: PorchlightError.from(error).toWire() };
+/** One generation, as the Worker reads it: an object that is lost under it is asked again for what is missing. */
+class HomeRun {
+  readonly #from: JobSource;
+  readonly #handle: AnswerHandle | undefined;
+  readonly #id: string;
+  readonly #note = Promise.withResolvers<string>();
+  #home: DurableObjectStub<Home>;
+  /** Lines that have come. */
+  #next = 0;
+
+  constructor(home: DurableObjectStub<Home>, from: JobSource, handle: AnswerHandle | undefined) {
+    this.#home = home;
+    this.#from = from;
+    this.#handle = handle;
+    this.#id = handle?.id ?? `run-${crypto.randomUUID()}`;
+    this.#note.promise.catch(() => undefined); // Whoever does not wait for it meets the error in the events.
   }
+
+  /** What was noted at its start, once the object has answered. */
+  get note(): Promise<string> {
+    return this.#note.promise;
+  }
+
+  async *start(request: GenerateRequest, signal: AbortSignal): AsyncGenerator<GenerateEvent> {
+    const from = this.#from;
+    const { note, kept } = this.#handle ?? {};
+    const job = {
+      ...from,
+      requestId: this.#id,
+      ...(note === undefined ? {} : { note }),
+      ...(kept === undefined ? {} : { kept }),
+    };
+    yield* this.#events(signal, () => {
+      if (!allowsModel(from.models, request.model)) throw unknownModel(request.model);
+      return encodeJob("generate", job, request, signal);
+    });
+  }
+
+  /** The answer that was started by this id, from its start. The first request leaves at once. */
+  goOn(signal: AbortSignal): AsyncGenerator<GenerateEvent> {
+    const events = this.#events(signal, () => this.#resume(signal));
+    const first = events.next();
+    return (async function* all() {
+      const result = await first;
+      if (!result.done) yield result.value;
+      yield* events;
+    })();
+  }
+
+  #resume(signal: AbortSignal): Request {
+    return encodeResume({ id: this.#id, callerId: this.#from.caller.id, from: this.#next }, signal);
+  }
+
+  /** @param begin asks for it; may be called again, until lines have come */
+  async *#events(signal: AbortSignal, begin: () => Request): AsyncGenerator<GenerateEvent> {
+    for (let failures = 0; ; ) {
+      try {
+        const before = this.#next;
+        const bytes = await this.#ask(this.#next === 0 ? begin() : this.#resume(signal));
+        for await (const event of readEvents(bytes, signal)) {
+          if (event.type !== "progress") this.#next += 1;
+          if (this.#next > before) failures = 0;
+          yield event;
+        }
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        const waitMs = error instanceof LostObject || isCutOff(error) ? AGAIN_MS[failures++] : undefined;
+        if (waitMs === undefined) {
+          const failure = error instanceof LostObject ? new PorchlightError("edge_restarting") : error;
+          if (!(failure instanceof PorchlightError)) console.error(`run ${this.#id}: its events failed:`, failure);
+          this.#note.reject(failure);
+          yield { type: "error", error: PorchlightError.from(failure).toWire() };
+          return;
+        }
+        await new Promise((resolve) => setTimeout(resolve, waitMs));
+        if (signal.aborted) return;
+        this.#home = this.#from.renew?.() ?? this.#home;
+      }
+    }
+  }
+
+  /** Throws LostObject, or the PorchlightError of a refusal. */
+  async #ask(request: Request): Promise<ReadableStream<Uint8Array>> {
+    const response = await this.#home.fetch(request).catch((cause: unknown) => {
+      throw new LostObject("The Home object did not answer.", { cause });
+    });
+    this.#from.onHeaders(response.headers);
+    const bytes = await decodeAnswer(response);
+    this.#note.resolve(decodeNote(response.headers));
+    return bytes;
+  }
+}
+
+/** The object went away before it had answered. */
+class LostObject extends Error {
+  override readonly name = "LostObject";
+}
+
+/** Whether an answer's bytes ended without its end: the object went away under it. */
+function isCutOff(error: unknown): boolean {
+  return error instanceof PorchlightError && error.code === "agent_disconnected";
+}
+
+function noSuchAnswer(): PorchlightError {
+  return new PorchlightError("not_found", "There is no such answer, or it is no longer kept.");
 }
 
 async function embed(
@@ -68,7 +181,7 @@ async function embed(
   signal: AbortSignal,
 ): Promise<EmbedResult> {
   try {
-    const lines = readEmbedLines(await start(home, "embed", from, request, signal), signal);
+    const lines = readEmbedLines(await startEmbed(home, from, request, signal), signal);
     return await collectEmbedLines(lines, request.inputs.length);
   } catch (error) {
     if (signal.aborted) throw new PorchlightError("cancelled");
@@ -77,28 +190,16 @@ async function embed(
 }
 
 /** Throws the PorchlightError of a refusal. A model that is not allowed is refused like one that nobody has. */
-async function start(
+async function startEmbed(
   home: DurableObjectStub<Home>,
-  task: ModelTask,
   from: JobSource,
-  request: GenerateRequest | EmbedRequest,
+  request: EmbedRequest,
   signal: AbortSignal,
 ): Promise<ReadableStream<Uint8Array>> {
   if (!allowsModel(from.models, request.model)) throw unknownModel(request.model);
-  const response = await ask(home, encodeJob(task, from, request, signal));
+  const response = await home.fetch(encodeJob("embed", from, request, signal));
   from.onHeaders(response.headers);
   return await decodeAnswer(response);
-}
-
-/** The object's answer. Throws `edge_restarting` where the object was lost before it could give one: a deploy does that. */
-async function ask(home: DurableObjectStub<Home>, request: Request): Promise<Response> {
-  try {
-    return await home.fetch(request);
-  } catch (cause) {
-    if (request.signal.aborted) throw cause;
-    console.error("The Home object did not answer:", cause);
-    throw new PorchlightError("edge_restarting", undefined, { cause });
-  }
 }
 
 /** Models by name; one that several machines have is online or loaded if it is so on any of them. */

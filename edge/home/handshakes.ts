@@ -14,14 +14,18 @@ export function challenge(socket: WebSocket, { agentId, publicKey, origin }: Dia
   sendBytes(socket, bytes);
 }
 
-/**
- * Takes the first message of a socket. Returns the protocol version when it proved who it is; otherwise the socket is closed.
- */
+/** What a socket that proved who it is speaks. */
+export interface Spoken {
+  protocol: number;
+  features: readonly string[];
+}
+
+/** Takes the first message of a socket. Returns what it speaks when it proved who it is; otherwise the socket is closed. */
 export async function takeProof(
   socket: WebSocket,
   attachment: Handshaking,
   message: ArrayBuffer | string,
-): Promise<number | undefined> {
+): Promise<Spoken | undefined> {
   const { publicKey, handshake } = attachment;
   if (typeof message === "string" || message.byteLength > PROTOCOL_LIMITS.handshakeBytes) {
     closeUnproved(socket, CLOSE_CODES.protocol, typeof message === "string" ? "bad_message" : "frame_too_large");
@@ -31,7 +35,7 @@ export async function takeProof(
   const verdict = await judgeProof(handshake, new Uint8Array(message), { publicKey, nowMs: Date.now() });
   // While the signature was checked the socket may have been closed: revoked, or by a second message.
   if (readAttachment(socket).phase !== "handshake") return undefined;
-  if (verdict.ok) return verdict.protocol;
+  if (verdict.ok) return { protocol: verdict.protocol, features: verdict.proof.features };
   if (verdict.bytes) sendBytes(socket, verdict.bytes);
   closeUnproved(socket, verdict.closeCode, verdict.reason);
   return undefined;

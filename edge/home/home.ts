@@ -10,6 +10,8 @@ import type { EdgeBindings } from "../env.ts";
 import { findAgent, touchAgent } from "../store/agents.ts";
 import { database } from "../store/database.ts";
 import { VERSION } from "../version.ts";
+import { allowedHosts } from "../webhooks/allowed-hosts.ts";
+import { webhookSender } from "../webhooks/send.ts";
 import { AgentTable } from "./agent-table.ts";
 import { readAttachment } from "./attachment.ts";
 import { decodeDial } from "./dial.ts";
@@ -22,11 +24,14 @@ import type { WakeOutcome } from "./dispatch/waker.ts";
 import { canGoOn } from "./dispatch/failover.ts";
 import { decodeJob, encodeRefusal, type GenerateJob, isJob } from "./generate-job.ts";
 import { challenge, closeOverdue, handshakeDeadlineMs, takeProof } from "./handshakes.ts";
+import { JobDesk } from "./jobs/desk.ts";
+import { jobRunner } from "./jobs/home-runner.ts";
 import type { UsageRow } from "./quota/ledger.ts";
 import { Quotas, type Ticket } from "./quota/quotas.ts";
 import { type RelayObserver, relayEvents } from "./relay.ts";
 import { decodeResume, encodeNote, isResume } from "./runs/resume-call.ts";
-import { type Choice, type Opened as OpenedRun, Runs } from "./runs/runs.ts";
+import type { Choice, Opened as OpenedRun } from "./runs/machines.ts";
+import { Runs } from "./runs/runs.ts";
 import { closeSocket, sendBytes } from "./sockets.ts";
 import { SESSION_LIMITS, type Tunnel, Tunnels } from "./tunnels.ts";
 
@@ -53,6 +58,7 @@ export class Home extends DurableObject<EdgeBindings> {
   readonly #dispatcher: Dispatcher;
   readonly #machines: Machines;
   readonly #runs: Runs;
+  readonly #jobs: JobDesk;
   /** When the alarm rings, as far as this object knows. */
   #alarmAtMs: number | undefined;
   readonly #dispatchSettings: DispatchSettingsTable;
@@ -72,6 +78,7 @@ export class Home extends DurableObject<EdgeBindings> {
         if (message.type !== "status") return; // The others are the edge's own to say.
         this.#machines.took(agentId, message);
         this.#runs.statusChanged();
+        this.#jobs.machinesChanged();
         this.#noteSeen(agentId, LAST_SEEN_EVERY_MS);
       },
       onClosed: (agentId) => this.#noteSeen(agentId, 0),
@@ -85,10 +92,25 @@ export class Home extends DurableObject<EdgeBindings> {
         tell: (agentId, message) => this.#tell(agentId, message),
         check: (agentId) => this.#machines.check(agentId),
       },
+      onJobEnded: (id, end) => this.#jobs.ended(id, end),
       worstTokens: (demand) => worstCaseTokens(demand, [...this.#agents.all()]),
       onDue: (atMs) => ctx.waitUntil(this.#wakeAt(atMs)),
     });
+    this.#jobs = new JobDesk({
+      sql: ctx.storage.sql,
+      runner: jobRunner(this.#machines, this.#runs),
+      send: webhookSender(allowedHosts(env)),
+      onChange: () => {
+        const atMs = this.#jobs.nextAtMs();
+        if (atMs !== undefined) ctx.waitUntil(this.#wakeAt(atMs));
+      },
+    });
     this.#runs.restore();
+  }
+
+  /** Jobs and webhooks: call its methods on what this returns, without waiting for it. */
+  jobs(): JobDesk {
+    return this.#jobs;
   }
 
   /**
@@ -114,6 +136,7 @@ export class Home extends DurableObject<EdgeBindings> {
     this.#alarmAtMs = undefined;
     const handshakeMs = closeOverdue(this.ctx.getWebSockets(), Date.now());
     this.#runs.tidy();
+    this.#jobs.tick();
     const runsMs = this.#runs.nextAtMs();
     if (handshakeMs !== undefined) await this.#wakeAt(handshakeMs);
     if (runsMs !== undefined) await this.#wakeAt(runsMs);
@@ -216,10 +239,12 @@ export class Home extends DurableObject<EdgeBindings> {
   /** A key's limits are others now, whatever a Worker has cached. */
   keyChanged(caller: Caller): void {
     this.#quotas.change(caller);
+    this.#jobs.callerChanged(caller);
   }
 
   /** A key is worth nothing any more; what it runs ends. */
   keyRevoked(id: string): void {
+    this.#jobs.callerGone(id);
     this.#quotas.revoke(id);
   }
 
@@ -254,7 +279,7 @@ export class Home extends DurableObject<EdgeBindings> {
 
   #startRun(job: GenerateJob, signal: AbortSignal): Response {
     const { requestId: id, caller, model, maxTokens, prefix, body, note, kept } = job;
-    const replay = (job.replay ?? (this.#dispatchSettings.get().replay ? "on" : "off")) === "on";
+    const replay = (job.replay ?? this.#dispatchSettings.get().replay) === "on";
     const run = this.#runs.start({ id, caller, model, maxTokens, prefix, body, note, kept, replay });
     return new Response(this.#runs.read(run, 0, signal), { headers: run.ticket.headers });
   }
@@ -334,7 +359,8 @@ export class Home extends DurableObject<EdgeBindings> {
       try {
         const stream = this.#tunnels.openStream(tunnel, header);
         this.#noteSeen(tunnel.agentId, LAST_SEEN_EVERY_MS);
-        return { stream, tunnel, placement: this.#dispatcher.place(ranked, demand) };
+        const placement = this.#dispatcher.place(ranked, demand, () => this.#jobs.machinesChanged());
+        return { stream, tunnel, placement };
       } catch (error) {
         if (!(error instanceof PorchlightError)) throw error; // Else it is full, or going away: the next one may take it.
       }

@@ -73,7 +73,7 @@ export function relayEvents(
 }
 
 /** Calls `onStalled` once the time between a `resume` and the next `pause` is too long. One timer, however many of them there are. */
-class StallWatch {
+export class StallWatch {
   readonly #stalledMs: number;
   readonly #onStalled: () => void;
   #sinceMs = Date.now();
@@ -106,7 +106,7 @@ class StallWatch {
   }
 }
 
-function close(controller: ReadableByteStreamController): void {
+export function close(controller: ReadableByteStreamController): void {
   controller.close();
   controller.byobRequest?.respond(0);
 }

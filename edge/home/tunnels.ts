@@ -14,6 +14,8 @@ export const SESSION_LIMITS: SessionLimits = DEFAULT_SESSION_LIMITS;
 export interface Tunnel {
   readonly agentId: string;
   readonly generation: number;
+  /** Whether the agent keeps runs whose stream is lost. */
+  readonly keepsRuns: boolean;
   readonly socket: WebSocket;
   readonly session: Session;
   readonly frames: FrameSender;
@@ -47,11 +49,11 @@ export class Tunnels {
   }
 
   /** Begins the session of a socket that has proved to be the agent, and closes the agent's older ones. */
-  open(socket: WebSocket, agentId: string, generation: number): void {
+  open(socket: WebSocket, agentId: string, generation: number, keepsRuns: boolean): void {
     for (const older of this.all) {
       if (older.agentId === agentId) this.close(older.socket, CLOSE_CODES.replaced, "agent_replaced");
     }
-    const attachment = { agentId, generation, nextStreamId: undefined };
+    const attachment = { agentId, generation, keepsRuns, nextStreamId: undefined };
     this.#save(this.#add(socket, attachment));
   }
 
@@ -81,8 +83,9 @@ export class Tunnels {
 
   #add(
     socket: WebSocket,
-    { agentId, generation, nextStreamId }: { agentId: string; generation: number; nextStreamId: number | undefined },
+    from: { agentId: string; generation: number; keepsRuns: boolean; nextStreamId: number | undefined },
   ): Tunnel {
+    const { agentId, generation, keepsRuns, nextStreamId } = from;
     const frames = new FrameSender(socket);
     const session = createSession({
       role: "edge",
@@ -96,12 +99,13 @@ export class Tunnels {
       onStream: (stream) => stream.reset(new PorchlightError("forbidden", "Agents open no streams.").toWire()),
       onControl: (message) => this.#events.onControl(agentId, message),
     });
-    const tunnel: Tunnel = { agentId, generation, socket, session, frames };
+    const tunnel: Tunnel = { agentId, generation, keepsRuns, socket, session, frames };
     this.#open.set(socket, tunnel);
     return tunnel;
   }
 
-  #save({ socket, agentId, generation, session }: Tunnel): void {
-    writeAttachment(socket, { phase: "open", agentId, generation, nextStreamId: session.nextStreamId });
+  #save({ socket, agentId, generation, keepsRuns, session }: Tunnel): void {
+    const { nextStreamId } = session;
+    writeAttachment(socket, { phase: "open", agentId, generation, keepsRuns, nextStreamId });
   }
 }

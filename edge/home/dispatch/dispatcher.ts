@@ -78,8 +78,8 @@ export class Dispatcher {
     });
   }
 
-  /** A machine of `choose` has taken the request. */
-  place({ agent, model, expectedMs, beside, slots }: Ranked, demand: Demand): Placement {
+  /** A machine of `choose` has taken the request. `onFree`: it has room again. */
+  place({ agent, model, expectedMs, beside, slots }: Ranked, demand: Demand, onFree?: () => void): Placement {
     const startedAtMs = this.#now();
     const placed: Placed = { agentId: agent.id, model: model.name, startedAtMs, expectedMs };
     this.#book.add(placed);
@@ -92,6 +92,7 @@ export class Dispatcher {
         if (ended) return false;
         ended = true;
         this.#book.remove(placed);
+        onFree?.();
         // Beside whom it ran has changed meanwhile: the mean of both ends is close enough.
         const besideAtEnd = Math.min(this.#book.count(agent.id), Math.max(0, slots - 1));
         const slowed = slowdown((beside + besideAtEnd) / 2, Math.max(slots, beside + 1));
@@ -136,7 +137,8 @@ export class Dispatcher {
     const now = this.#now();
     const { promptTokens, completionTokens, cachedTokens } = usage;
     this.#answerTokens += ANSWER_ALPHA * (completionTokens - this.#answerTokens);
-    if (firstMs === undefined) return;
+    // An answer that went on here from another machine tells nothing of this one.
+    if (firstMs === undefined || firstMs < startedAtMs) return;
     const computed = promptTokens - cachedTokens;
     const perToken = (ms: number, tokens: number) => Math.max(1e-3, ms / tokens / how.slowed);
     const answerMs = completionTokens < TIMED_TOKENS ? undefined : perToken(now - firstMs, completionTokens - 1);

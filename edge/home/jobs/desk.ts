@@ -1,3 +1,4 @@
+import { RpcTarget } from "cloudflare:workers";
 import { z } from "zod";
 import { PorchlightError, type WireError } from "../../../shared/errors.ts";
 import { type GenerateEvent, generateEventSchema } from "../../../shared/inference/event.ts";
@@ -49,27 +50,38 @@ export interface JobDeskOptions {
   random?: () => number;
 }
 
-/** Jobs and webhooks of a household, as its Home object offers them. */
-export class JobDesk {
+/** Jobs and webhooks of a household: the Worker calls it on the Home object. */
+export class JobDesk extends RpcTarget {
   readonly #queue: JobQueue;
   readonly #courier: Courier;
   readonly #runner: JobRunner;
   readonly #onChange: () => void;
   readonly #now: () => number;
+  #soon: ReturnType<typeof setTimeout> | undefined;
 
   constructor({ sql, runner, send, onChange, now = Date.now, random = Math.random }: JobDeskOptions) {
+    super();
     this.#runner = runner;
     this.#onChange = onChange;
     this.#now = now;
     this.#queue = new JobQueue({ sql, runner, now, random, onEnded: (job) => this.#announce(job) });
-    this.#courier = new Courier({ sql, send, now, random, onSettled: () => this.tick() });
+    this.#courier = new Courier({ sql, send, now, random, onSettled: () => this.#settled() });
   }
 
-  /** Does what is due. Cheap where nothing is: call it whenever a machine came, or has room again. */
+  /** Does what is due. Call it at `nextAtMs`. */
   tick(): void {
     this.#queue.tick();
     this.#courier.tick();
     this.#onChange();
+  }
+
+  /** A machine came, or may have room again. Jobs that wait are looked at behind this turn; costs nothing where none does. */
+  machinesChanged(): void {
+    if (!this.#queue.mayWait || this.#soon !== undefined) return;
+    this.#soon = setTimeout(() => {
+      this.#soon = undefined;
+      this.tick();
+    }, 0);
   }
 
   nextAtMs(): number | undefined {
@@ -80,7 +92,9 @@ export class JobDesk {
   /** An attempt at a job has ended. */
   ended(runId: string, end: RunEnd): void {
     this.#queue.ended(runId, end);
-    this.tick();
+    this.#courier.tick();
+    this.#onChange();
+    this.machinesChanged();
   }
 
   /** Takes a job in. One that no machine of a known household could ever do is refused. */
@@ -158,6 +172,11 @@ export class JobDesk {
     this.#courier.post(userId, "webhook.test", { webhookId: id }, id);
     this.tick();
     return true;
+  }
+
+  #settled(): void {
+    this.#courier.tick();
+    this.#onChange();
   }
 
   #announce({ id, userId, model, state, error, createdAtMs, endedAtMs }: Job): void {

@@ -42,6 +42,8 @@ export class JobQueue {
   readonly #onEnded: (job: Job) => void;
   readonly #now: () => number;
   readonly #random: () => number;
+  /** False while it is certain that nothing waits. */
+  #mayWait = true;
   /** The first tick of this life of the object has yet to look after what the last one had started. */
   #isRestored = false;
 
@@ -61,6 +63,7 @@ export class JobQueue {
     if (all.bytes + job.body.length > JOB_LIMITS.waitingBytes) throw new PorchlightError("queue_full");
     const now = this.#now();
     const id = `job_${crypto.randomUUID().replaceAll("-", "")}`;
+    this.#mayWait = true;
     return this.#table.add(id, job, now - EARLIER_MS[job.priority], now);
   }
 
@@ -104,8 +107,9 @@ export class JobQueue {
   ended(runId: string, end: RunEnd): void {
     const job = this.#table.byRun(runId);
     if (job === undefined) return;
-    if ("error" in end) return this.#failed(job, end.error);
-    const result = encodeJson(mergeEvents(end.events));
+    const failure = "error" in end ? end : end.events.find((event) => event.type === "error");
+    if (failure !== undefined) return this.#failed(job, failure.error);
+    const result = encodeJson(mergeEvents("events" in end ? end.events : []));
     if (result.length > JOB_LIMITS.resultBytes) {
       const sentence = `The answer is larger than the ${JOB_LIMITS.resultBytes / 2 ** 20} MiB that are kept. Ask for less.`;
       return void this.#end(job, "failed", { error: new PorchlightError("body_too_large", sentence).toWire(), runId });
@@ -120,6 +124,11 @@ export class JobQueue {
     for (const job of this.#table.overdue(now)) this.#end(job, "expired", {});
     this.#startAll(now);
     this.#table.purge(now - JOB_LIMITS.keptMs, JOB_LIMITS.kept);
+  }
+
+  /** Whether a machine that came, or has room again, may make a difference: costs nothing to ask. */
+  get mayWait(): boolean {
+    return this.#mayWait;
   }
 
   /** When `tick` is due, if nothing happens before. */
@@ -176,7 +185,9 @@ export class JobQueue {
   #startAll(now: number): void {
     // Where one job found no room, the next for the same model finds none.
     const full = new Set<string>();
-    for (const job of this.#table.queued(JOB_LIMITS.considered)) {
+    const queued = this.#table.queued(JOB_LIMITS.considered);
+    this.#mayWait = queued.length > 0;
+    for (const job of queued) {
       if (job.notBeforeMs > now || full.has(job.model)) continue;
       try {
         if (this.#runner.hasRoom(job)) this.#start(job, now);
@@ -224,6 +235,7 @@ export class JobQueue {
 
   #failed(job: Job, error: WireError): void {
     const now = this.#now();
+    this.#mayWait = true;
     if (isWait(error.code)) return this.#table.requeue(job.id, now + backOffMs(1, this.#random()), error, true);
     if (mayRetry(error.code, job.attempts)) {
       return this.#table.requeue(job.id, now + backOffMs(job.attempts, this.#random()), error);

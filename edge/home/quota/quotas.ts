@@ -79,6 +79,45 @@ export class Quotas {
     };
   }
 
+  /**
+   * Takes up a request that an object before this one let through and that goes on. What was under way then was charged when that
+   * object was lost, for callers with limits by day: here follows the rest.
+   */
+  takeUp({ caller, model, bodyBytes }: Pick<Demand, "caller" | "model" | "bodyBytes">): Ticket {
+    const { tokensPerDay, nodeSecondsPerDay } = caller.limits;
+    const wasCharged = tokensPerDay !== null || nodeSecondsPerDay !== null;
+    const running = this.#running.get(caller.id) ?? new Set();
+    const request: RunningRequest = { tokens: 0, startedAtMs: Date.now(), stop: () => undefined };
+    this.#running.set(caller.id, running.add(request));
+    const meter = new AnswerMeter();
+    const end = (): boolean => {
+      if (!running.delete(request)) return false;
+      if (running.size === 0 && this.#running.get(caller.id) === running) this.#running.delete(caller.id);
+      return true;
+    };
+    return {
+      headers: {},
+      onRevoked: (stop) => {
+        request.stop = stop;
+      },
+      read: (bytes) => meter.read(bytes),
+      cancel: end,
+      settle: (lost) => {
+        if (!end()) return;
+        const { failed, ...tokens } = meter.result(estimateTokens(bodyBytes));
+        const ended = Date.now();
+        const use = {
+          ...tokens,
+          requests: wasCharged ? 0 : 1,
+          promptTokens: wasCharged ? 0 : tokens.promptTokens,
+          nodeMs: ended - request.startedAtMs,
+          errors: failed || (lost && !meter.ended) ? 1 : 0,
+        };
+        this.#ledger.add(caller.id, model, use, ended);
+      },
+    };
+  }
+
   /** A key's limits are others from now on. */
   change(caller: Caller): void {
     this.#changed.set(caller.id, { caller, untilMs: Date.now() + CREDENTIAL_LIMITS.keyCacheMs });

@@ -87,6 +87,7 @@ describe("an answer", () => {
       model: "starter",
       messages: [{ role: "user", content: "hello" }],
       sampling: { topK: 0, seed: 5 },
+      tokenIds: true,
       maxTokens: 7,
       stop: ["x"],
       caller: expect.stringMatching(/^[\w-]{36}$/),

@@ -1,0 +1,38 @@
+import { PorchlightError, type WireError, wireErrorSchema } from "../../../shared/errors.ts";
+import { type GenerateEvent, generateEventSchema } from "../../../shared/inference/event.ts";
+import { encodeJson } from "../../../shared/protocol/json.ts";
+import type { Run } from "./run.ts";
+
+const decoder = new TextDecoder();
+
+/** What a run has come to. */
+export function endOf(run: Run): { events: GenerateEvent[] } | { error: WireError } {
+  if (run.failure !== undefined) return { error: run.failure.toWire() };
+  const lines = decoder.decode(run.log.slice(0)).split("\n");
+  return { events: lines.flatMap((line) => (line === "" ? [] : [generateEventSchema.parse(JSON.parse(line))])) };
+}
+
+/** A line of an answer. */
+export function encodeLine(event: GenerateEvent): Uint8Array {
+  const json = encodeJson(event);
+  const line = new Uint8Array(json.length + 1);
+  line.set(json);
+  line[json.length] = 0x0a;
+  return line;
+}
+
+/** The event of a line, if it is one. */
+export function parseLine(line: Uint8Array): GenerateEvent | undefined {
+  try {
+    return generateEventSchema.safeParse(JSON.parse(decoder.decode(line))).data;
+  } catch {
+    return undefined; // An agent may say what it likes: its reader refuses it.
+  }
+}
+
+/** The error that a line tells. */
+export function errorOf(line: Uint8Array): PorchlightError {
+  const event = parseLine(line);
+  const error = event?.type === "error" ? wireErrorSchema.safeParse(event.error).data : undefined;
+  return error === undefined ? new PorchlightError("internal") : PorchlightError.fromWire(error);
+}

@@ -1,0 +1,317 @@
+import { PorchlightError, type WireError } from "../../../shared/errors.ts";
+import type { GenerateEvent } from "../../../shared/inference/event.ts";
+import type { KeptRun } from "../../../shared/protocol/messages.ts";
+import { LineSplitter } from "../../../shared/protocol/run-lines.ts";
+import type { Caller } from "../../credentials/key-grant.ts";
+import type { Demand } from "../dispatch/dispatcher.ts";
+import type { PrefixKey } from "../dispatch/prefix-keys.ts";
+import type { Quotas, Ticket } from "../quota/quotas.ts";
+import { RUN_LIMITS } from "./limits.ts";
+import type { Opened, RunMachines } from "./machines.ts";
+import { readRun } from "./reader.ts";
+import { Run } from "./run.ts";
+import { encodeLine, endOf, parseLine } from "./run-events.ts";
+import { RunFeeds } from "./run-feeds.ts";
+import { RunKeeper } from "./run-keeper.ts";
+import { RunLog } from "./run-log.ts";
+import { RunTable, type StoredRun } from "./run-table.ts";
+
+export interface RunsOptions {
+  sql: SqlStorage;
+  quotas: Quotas;
+  machines: RunMachines;
+  /** Most tokens that a request can cost. */
+  worstTokens(demand: Demand): number;
+  /** A run of `job` has ended; in the step that writes it down. */
+  onJobEnded?(id: string, end: { events: GenerateEvent[] } | { error: WireError }): void;
+  /** `tidy` is due at that time at the latest. */
+  onDue(atMs: number): void;
+  now?: () => number;
+}
+
+export interface NewRun {
+  id: string;
+  caller: Caller;
+  model: string;
+  maxTokens?: number | undefined;
+  prefix: readonly PrefixKey[];
+  /** The canonical request as JSON. */
+  body: Uint8Array;
+  note?: string;
+  kept?: boolean;
+  job?: boolean;
+  /** Whether another machine may go on with it once it has begun. */
+  replay?: boolean;
+}
+
+/**
+ * The generations of a household. A run outlives its client, its tunnel, its machine's process and this object: its lines are numbered,
+ * kept here and at its agent, and written down by and by; what was lost is asked for again, or made again behind what is there.
+ */
+export class Runs {
+  readonly #table: RunTable;
+  readonly #options: RunsOptions;
+  readonly #now: () => number;
+  readonly #runs = new Map<string, Run>();
+  /** Runs of an object before this one that nobody has asked for yet. */
+  readonly #stored = new Map<string, StoredRun>();
+  readonly #keeper: RunKeeper;
+  readonly #feeds: RunFeeds;
+
+  constructor(options: RunsOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+    this.#table = new RunTable(options.sql);
+    const { machines } = options;
+    this.#keeper = new RunKeeper(this.#table, {
+      tell: (agentId, message) => machines.tell(agentId, message),
+      onDue: (atMs) => options.onDue(atMs),
+    });
+    this.#feeds = new RunFeeds({
+      machines,
+      table: this.#table,
+      keeper: this.#keeper,
+      owner: { end: (run, failure) => this.#end(run, failure), stop: (run, why) => this.#stop(run, why) },
+    });
+    for (const run of this.#table.all()) this.#stored.set(run.id, run);
+  }
+
+  /** Takes up again what nobody else will ask for: call once everything this needs is there. */
+  restore(): void {
+    for (const { id, record, endedAtMs } of this.#stored.values()) {
+      if (endedAtMs === undefined && (record.kept || record.job)) this.#find(id);
+    }
+    const atMs = this.nextAtMs();
+    if (atMs !== undefined) this.#options.onDue(atMs);
+  }
+
+  /** Starts a run, or finds the one that was started by this id. Throws PorchlightError: then nothing was started. */
+  start(asked: NewRun): Run {
+    const known = this.#find(asked.id);
+    if (known !== undefined) {
+      if (known.record.caller.id !== asked.caller.id) throw new PorchlightError("not_found");
+      return known;
+    }
+    const { id, caller, model, maxTokens, prefix, body } = asked;
+    const demand: Demand = { task: "generate", model, maxTokens, prefix, bodyBytes: body.length };
+    const worstTokens = this.#options.worstTokens(demand);
+    const ticket = this.#options.quotas.start({ caller, model, bodyBytes: body.length, worstTokens });
+    const opened = this.#open(ticket, demand, id);
+    const { note = "", kept = false, job = false, replay = false } = asked;
+    const record = { caller, model, note, kept, job, replay, agentId: opened.placement.agentId };
+    const run = new Run({
+      id,
+      record: maxTokens === undefined ? record : { ...record, maxTokens },
+      ticket,
+      bodyBytes: body.length,
+      createdAtMs: this.#now(),
+    });
+    run.body = body;
+    run.prefix = prefix;
+    this.#keep(run);
+    this.#feeds.start(run, opened, body, 0);
+    // Behind this turn, in which the request leaves for its machine: what is written holds back whatever is sent after it.
+    setTimeout(() => {
+      if (this.#runs.has(id)) this.#keeper.store(run);
+    }, 0);
+    return run;
+  }
+
+  /**
+   * A run of this caller, to be read from line `from` on. Throws `not_found`, and `resume_expired` where its beginning is no longer
+   * kept.
+   */
+  find(id: string, callerId: string, from: number): Run {
+    const run = this.#find(id);
+    if (run === undefined || run.record.caller.id !== callerId) throw noSuchRun();
+    if (run.log.first > from || from > run.log.next + 1e6) throw new PorchlightError("resume_expired");
+    return run;
+  }
+
+  /** Its lines from number `from` on. A reader that leaves ends a run that is not kept. */
+  read(run: Run, from: number, signal: AbortSignal): ReadableStream<Uint8Array> {
+    clearTimeout(run.timers.orphan ?? null);
+    return readRun(run, {
+      from,
+      signal,
+      onLeft: (why) => {
+        if (run.readers.size === 0 && !run.isKept) this.#stop(run, new PorchlightError(why));
+      },
+    });
+  }
+
+  /** Stops a run of this caller. Throws `not_found`. */
+  cancel(id: string, callerId: string): void {
+    this.#stop(this.find(id, callerId, Number.POSITIVE_INFINITY), new PorchlightError("cancelled"));
+  }
+
+  /** Stops a run, whoever's it is, if it is under way. */
+  stop(id: string): void {
+    const run = this.#find(id);
+    if (run !== undefined) this.#stop(run, new PorchlightError("cancelled"));
+  }
+
+  /** Whether it is under way. */
+  has(id: string): boolean {
+    return this.#find(id)?.ended === false;
+  }
+
+  /** How far a run is that is under way. */
+  progress(id: string): { stage: "queued" | "loading" | "prefill" | "answering"; pieces: number } | undefined {
+    const run = this.#runs.get(id);
+    if (run === undefined || run.ended) return undefined;
+    if (run.log.next > 0) return { stage: "answering", pieces: run.log.next };
+    const event = run.progress === undefined ? undefined : parseLine(run.progress);
+    return { stage: event?.type === "progress" ? event.stage : "queued", pieces: 0 };
+  }
+
+  /** An agent tells which runs it has: those that are missing are lost there. */
+  announced(agentId: string, kept: readonly KeptRun[]): void {
+    const has = new Map(kept.map((one) => [one.id, one]));
+    for (const { id } of kept) {
+      const run = this.#find(id);
+      // Nobody wants it, or another machine has taken it over meanwhile.
+      const isWanted = run !== undefined && run.failure === undefined && run.record.agentId === agentId;
+      if (!isWanted) this.#options.machines.tell(agentId, { type: "cancel", run: id });
+      else if (run.ended && run.durable === run.log.next) this.#keeper.acknowledge(run);
+    }
+    for (const run of this.#runs.values()) {
+      if (run.ended || run.feed !== undefined || run.timers.again !== undefined) continue;
+      if (run.record.agentId !== agentId) this.#feeds.tryElsewhere(run);
+      else if (has.has(run.id)) this.#feeds.resume(run);
+      else this.#feeds.again(run, 0);
+    }
+  }
+
+  /** An agent may have models now that it did not have: runs that wait for one may go on. */
+  statusChanged(): void {
+    for (const run of this.#runs.values()) {
+      if (!run.ended && run.feed === undefined && run.timers.again === undefined && run.log.next === 0)
+        this.#feeds.tryElsewhere(run);
+    }
+  }
+
+  /** A machine was revoked: it does not come back. */
+  forget(agentId: string): void {
+    for (const run of this.#runs.values()) {
+      if (run.ended || run.feed !== undefined || run.record.agentId !== agentId) continue;
+      this.#end(run, new PorchlightError("agent_disconnected"));
+    }
+  }
+
+  /** When `tidy` is due, if ever. */
+  nextAtMs(): number | undefined {
+    const ends = [...this.#runs.values()].flatMap(({ endedAtMs }) => (endedAtMs === undefined ? [] : [endedAtMs]));
+    const stored = [...this.#stored.values()].map(({ createdAtMs, endedAtMs }) => endedAtMs ?? createdAtMs);
+    const all = [...ends, ...stored];
+    return all.length === 0 ? undefined : Math.min(...all) + RUN_LIMITS.keptMs + 1;
+  }
+
+  /** Forgets what is too old to be taken up. */
+  tidy(): void {
+    const before = this.#now() - RUN_LIMITS.keptMs;
+    for (const { id, createdAtMs, endedAtMs } of this.#stored.values()) {
+      if ((endedAtMs ?? createdAtMs) <= before) this.#remove(id);
+    }
+    for (const { id, endedAtMs } of this.#runs.values()) {
+      if (endedAtMs !== undefined && endedAtMs <= before) this.#remove(id);
+    }
+  }
+
+  #open(ticket: Ticket, demand: Demand, id: string): Opened {
+    try {
+      return this.#options.machines.open(demand, { kind: "generate", requestId: id }, {});
+    } catch (error) {
+      ticket.cancel();
+      throw error;
+    }
+  }
+
+  #keep(run: Run): void {
+    this.#runs.set(run.id, run);
+    run.ticket.onRevoked(() => this.#stop(run, new PorchlightError("invalid_api_key")));
+  }
+
+  /** One that runs, has ended, or is taken up from what an object before this one wrote down. */
+  #find(id: string): Run | undefined {
+    const stored = this.#stored.get(id);
+    if (stored === undefined) return this.#runs.get(id);
+    this.#stored.delete(id);
+    const { record, createdAtMs, endedAtMs } = stored;
+    const log = new RunLog();
+    for (const { bytes } of this.#table.lines(id)) log.append(new LineSplitter(bytes.length).push(bytes));
+    const bodyBytes = this.#table.body(id).length;
+    const { caller, model } = record;
+    const ticket = this.#options.quotas.takeUp({ caller, model, bodyBytes });
+    const run = new Run({ id, record, ticket, bodyBytes, createdAtMs, log });
+    run.isStored = true;
+    run.endedAtMs = endedAtMs;
+    this.#keep(run);
+    if (endedAtMs !== undefined) {
+      ticket.cancel();
+      return run;
+    }
+    if (!run.isKept) {
+      const orphan = (): void => {
+        if (run.readers.size === 0) this.#stop(run, new PorchlightError("cancelled"));
+      };
+      run.timers.orphan = setTimeout(orphan, RUN_LIMITS.orphanMs);
+    }
+    this.#feeds.wait(run);
+    this.#feeds.resume(run);
+    return run;
+  }
+
+  /** Somebody stops it: its machine is told, now or when it comes. */
+  #stop(run: Run, why: PorchlightError): void {
+    if (run.ended) return;
+    const { stream, agentId } = run.feed ?? { stream: undefined, agentId: run.record.agentId };
+    if (stream === undefined) this.#options.machines.tell(agentId, { type: "cancel", run: run.id });
+    else stream.reset(why.toWire());
+    this.#end(run, why);
+  }
+
+  /** @param failure why it came to no end of its own; readers find it as the last line */
+  #end(run: Run, failure: PorchlightError | undefined): void {
+    if (run.ended) return;
+    run.endedAtMs = this.#now();
+    run.feed = undefined;
+    run.failure = failure;
+    run.clearTimers("lost", "again", "elsewhere", "orphan");
+    if (failure !== undefined) {
+      const line = encodeLine({ type: "error", error: failure.toWire() });
+      run.ticket.read(line);
+      run.log.append([line]);
+    }
+    this.#feeds.leavePlace(run, failure !== undefined);
+    run.ticket.settle(failure?.code === "agent_disconnected" || failure?.code === "cancelled");
+    if (failure?.code === "cancelled") this.#remove(run.id);
+    else if (run.isKept) this.#keeper.storeEnd(run);
+    run.notify();
+    run.taken();
+    if (run.record.job) this.#options.onJobEnded?.(run.id, endOf(run));
+    this.#makeRoom();
+  }
+
+  #makeRoom(): void {
+    const ended = [...this.#runs.values()].filter((run) => run.ended);
+    let bytes = ended.reduce((total, run) => total + run.log.bytes, 0);
+    for (const run of ended) {
+      if (bytes <= RUN_LIMITS.endedBytes) return;
+      if (run.readers.size > 0) continue;
+      bytes -= run.log.bytes;
+      this.#remove(run.id);
+    }
+  }
+
+  #remove(id: string): void {
+    const run = this.#runs.get(id);
+    if (run === undefined || run.isStored) this.#table.remove(id);
+    this.#runs.delete(id);
+    this.#stored.delete(id);
+  }
+}
+
+function noSuchRun(): PorchlightError {
+  return new PorchlightError("not_found", "There is no such answer, or it is no longer kept.");
+}
