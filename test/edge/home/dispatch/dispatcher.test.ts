@@ -102,6 +102,21 @@ it("spreads what comes at once, and learns who is faster", async () => {
   });
 });
 
+it("learns nothing of a machine from an answer that began on another", async () => {
+  await withSql((sql) => {
+    const time = clock();
+    const dispatcher = new Dispatcher(sql, time.now);
+    const expected = () => dispatcher.choose(demand(say("x")), [view("a")])[0]?.expectedMs;
+    const before = expected();
+    const beganMs = time.now();
+    time.forward(60_000);
+    const placement = dispatcher.place(dispatcher.choose(demand(say("y")), [view("a")])[0] ?? fail(), demand(say("y")));
+    time.forward(1_000);
+    placement.end({ usage: { promptTokens: 100, completionTokens: 200, cachedTokens: 0 }, firstMs: beganMs });
+    expect(expected()).toBe(before);
+  });
+});
+
 it("remembers so many beginnings and no more, the latest ones", async () => {
   await withSql((sql) => {
     const affinity = new Affinity(sql, 50);
