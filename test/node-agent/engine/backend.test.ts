@@ -211,6 +211,28 @@ describe("the engine's backend", () => {
     expect(pidOf(backend)).not.toBe(killed);
   });
 
+  it("goes on in a new process where one that was killed broke off", async () => {
+    const backend = createBackend();
+    const request = { ...LONG, tokenIds: true, sampling: { ...LONG.sampling, temperature: 1, seed: 4 } };
+    const whole = await readAnswer(backend.generate(request, never));
+    const [texts, tokens]: [string[], number[]] = [[], []];
+    let killed = 0;
+    for await (const event of backend.generate(request, never)) {
+      if (event.type !== "text") continue;
+      texts.push(event.text);
+      tokens.push(...(event.tokens ?? []));
+      if (texts.length < 40 || killed > 0) continue;
+      killed = pidOf(backend);
+      process.kill(killed, "SIGKILL");
+    }
+    const skip = { characters: texts.join("").length, toolCalls: 0 };
+    const rest = await readAnswer(backend.generate({ ...request, resume: { tokens, skip } }, never));
+    expect(pidOf(backend)).not.toBe(killed);
+    expect(rest.text).not.toBe("");
+    expect(texts.join("") + rest.text).toBe(whole.text);
+    expect([rest.finish, rest.usage?.completionTokens]).toEqual([whole.finish, whole.usage?.completionTokens]);
+  });
+
   it("says why a model cannot be loaded, to everyone who waits, and tries again for the next", async () => {
     const folder = join(dir, "broken");
     await cp(STARTER, folder, { recursive: true });

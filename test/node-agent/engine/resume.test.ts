@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createEventQueue } from "../../../node-agent/engine/event-queue.ts";
 import { createSkip } from "../../../node-agent/engine/resume.ts";
 import { loadRunner } from "../../../node-agent/engine/load-runner.ts";
 import type { Runner } from "../../../node-agent/engine/runner.ts";
@@ -191,6 +192,15 @@ describe("an answer that goes on where another broke off", () => {
       expect(generateRequestSchema.safeParse({ ...ask("Hello!"), resume }).success).toBe(false);
     }
     expect(generateRequestSchema.safeParse({ ...ask("Hi"), resume: { tokens: [] } }).success).toBe(false);
+  });
+
+  it("keeps every token where texts are put together for a slow reader", async () => {
+    const queue = createEventQueue();
+    for (const tokens of [[1], [2, 3]]) queue.push({ type: "text", text: "a", tokens });
+    queue.push({ type: "text", text: "b" });
+    queue.push({ type: "finish", reason: "stop" });
+    const { value } = await queue.read(new AbortController().signal).next();
+    expect(value).toEqual({ type: "text", text: "aab", tokens: [1, 2, 3] });
   });
 
   it("never gives out half a character", () => {
