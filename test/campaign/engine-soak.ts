@@ -4,13 +4,21 @@ import { Scheduler } from "../../node-agent/engine/scheduler.ts";
 import { loadDecoder } from "../../node-agent/model/load.ts";
 import { quantizationSchema } from "../../shared/inference/model.ts";
 import { quantile } from "../bench/statistics.ts";
-import { answerAlone, largestMargin, randomJobs, runJobs, seededRandom } from "../support/engine-schedule.ts";
+import {
+  answerAlone,
+  brokenOff,
+  type Job,
+  largestMargin,
+  randomJobs,
+  runJobs,
+  seededRandom,
+} from "../support/engine-schedule.ts";
 import { STARTER } from "../support/engine-starter.ts";
 import { readEvaluation } from "../support/model-starter.ts";
 import { temporaryFolder } from "../support/model-temp.ts";
 
 /**
- * Keeps the engine busy with random joins, cancels, short and long prompts (`node test/campaign/engine-soak.ts --minutes 15`), and compares
+ * Keeps the engine busy with random joins, cancels, answers that go on where they broke off, short and long prompts (`node test/campaign/engine-soak.ts --minutes 15`), and compares
  * every answer with that of one plain request alone: equal with fp32 weights, else chosen among logits that are closer than `--tolerance`. At the
  * end no slot, lease or byte may be left over, and memory has to be flat. The first thing wrong ends it with exit code 1.
  */
@@ -40,10 +48,14 @@ const kvBytes = 1500 * (busy.kv?.bytesPerPosition ?? 0);
 const scheduler = new Scheduler(busy, { kvBytes });
 const random = seededRandom(Number(values.seed));
 const memory: number[] = [];
-const seen = { answers: 0, cancelled: 0, tokens: 0, margin: 0 };
+const seen = { answers: 0, cancelled: 0, resumed: 0, tokens: 0, margin: 0 };
 
+let broken: Job[] = [];
 for (let wave = 1; performance.now() < until; wave++) {
-  for (const { job, tokens } of await runJobs(scheduler, randomJobs(documents, JOBS_PER_WAVE, random))) {
+  const results = await runJobs(scheduler, [...randomJobs(documents, JOBS_PER_WAVE, random), ...broken]);
+  seen.resumed += broken.length;
+  broken = brokenOff(results);
+  for (const { job, tokens } of results) {
     seen.answers++;
     seen.tokens += tokens.length;
     if (tokens.length === job.cancelAfter) seen.cancelled++;
@@ -67,7 +79,7 @@ const quarter = (index: number): number =>
   quantile(memory.slice((memory.length * index) / 4, (memory.length * (index + 1)) / 4), 0.5);
 const growth = quarter(3) / quarter(1) - 1;
 console.log(
-  `${seen.answers} answers (${seen.cancelled} cancelled), ${seen.tokens} tokens, ${quantization}: ` +
+  `${seen.answers} answers (${seen.cancelled} cancelled, ${seen.resumed} resumed), ${seen.tokens} tokens, ${quantization}: ` +
     (quantization === "fp32"
       ? "each equal to its solo run"
       : `no token more than ${seen.margin.toFixed(3)} below the best`),

@@ -11,6 +11,8 @@ import { submitCollecting } from "./engine-collect.ts";
 export interface Job {
   prompt: readonly number[];
   maxTokens: number;
+  /** Tokens of its answer that came before it broke off. */
+  begun?: readonly number[];
   /** Turns of the event loop before it comes. */
   startAfter: number;
   /** Tokens after which it is cancelled. */
@@ -47,7 +49,16 @@ export function randomJobs(documents: readonly (readonly number[])[], count: num
   });
 }
 
-/** Runs jobs on one scheduler, greedily, and gives what each came to. */
+/** Those that were cancelled on the way, to go on where they broke off. */
+export function brokenOff(results: readonly { job: Job; tokens: readonly number[] }[]): Job[] {
+  return results
+    .filter(
+      ({ job, tokens }) => tokens.length === job.cancelAfter && tokens.length > 0 && tokens.length < job.maxTokens,
+    )
+    .map(({ job, tokens }) => ({ ...job, begun: tokens, cancelAfter: null }));
+}
+
+/** Runs jobs on one scheduler, greedily, and gives what each came to, what it had begun with included. */
 export async function runJobs(
   scheduler: Scheduler,
   jobs: readonly Job[],
@@ -58,6 +69,7 @@ export async function runJobs(
       for (let turn = 0; turn < job.startAfter; turn++) await new Promise(setImmediate);
       const spec: Omit<SequenceSpec, "listener"> = {
         prompt: job.prompt,
+        begun: job.begun,
         maxTokens: job.maxTokens,
         stopTokens: new Set(),
         sampler: createSampler({ ...NEUTRAL_SAMPLING, temperature: 0 }, job.prompt),
@@ -67,7 +79,7 @@ export async function runJobs(
       const sequence = submitCollecting(scheduler, spec, (_token, { tokens }) => tokens.length === job.cancelAfter);
       const { tokens, error } = await sequence.done;
       if (error !== null) throw error;
-      return { job, tokens };
+      return { job, tokens: [...(job.begun ?? []), ...tokens] };
     }),
   );
 }

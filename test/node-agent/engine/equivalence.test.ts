@@ -6,7 +6,14 @@ import type { Decoder } from "../../../node-agent/engine/decoder.ts";
 import { createDraftModel } from "../../../node-agent/engine/draft-model.ts";
 import { Scheduler } from "../../../node-agent/engine/scheduler.ts";
 import { loadDecoder } from "../../../node-agent/model/load.ts";
-import { answerAlone, largestMargin, randomJobs, runJobs, seededRandom } from "../../support/engine-schedule.ts";
+import {
+  answerAlone,
+  brokenOff,
+  largestMargin,
+  randomJobs,
+  runJobs,
+  seededRandom,
+} from "../../support/engine-schedule.ts";
 import { STARTER } from "../../support/engine-starter.ts";
 import { readEvaluation } from "../../support/model-starter.ts";
 
@@ -46,10 +53,11 @@ function createScheduler(decoder: Decoder): Scheduler {
   return new Scheduler(decoder, { prefillTokens: 64, draftTokens: 6, kvBytes });
 }
 
-/** A crowd, and then, since guesses are only made for one that is alone, a few one after the other. */
+/** A crowd, those of it that broke off, and then, since guesses are only made for one that is alone, a few one after the other. */
 async function runAll(scheduler: Scheduler, count: number, seed: number) {
   const random = seededRandom(seed);
   const results = await runJobs(scheduler, randomJobs(documents, count, random));
+  results.push(...(await runJobs(scheduler, brokenOff(results))));
   for (const job of randomJobs(documents, count / 4, random)) results.push(...(await runJobs(scheduler, [job])));
   return results;
 }
