@@ -14,7 +14,7 @@ import { freePort } from "../support/stack.ts";
 
 /**
  * One real edge and up to three real agents, each `porchlight connect` with a folder of its own and the starter model, on one thread:
- * `node test/campaign/machines.ts [--at-once 12] [--tokens 200] [--conversations 12]`. What several give over one, what it is worth to
+ * `node test/campaign/machines.ts [--at-once 12] [--tokens 200] [--conversations 12] [--parts throughput,affinity,kill]`. What several give over one, what it is worth to
  * keep a conversation on its machine, and what is left of the answers when a machine is killed. Exits 1 at a finding.
  */
 const { values } = parseArgs({
@@ -22,10 +22,12 @@ const { values } = parseArgs({
     "at-once": { type: "string", default: "12" },
     tokens: { type: "string", default: "200" },
     conversations: { type: "string", default: "12" },
+    parts: { type: "string", default: "throughput,affinity,kill" },
   },
 });
 const atOnce = Number(values["at-once"]);
 const tokens = Number(values.tokens);
+const parts = new Set(values.parts.split(","));
 const SETUP_TOKEN = "campaign";
 
 const agentsSchema = z.object({
@@ -55,21 +57,31 @@ interface AgentProcess {
   child: ChildProcess;
 }
 
+const WAYS = {
+  elsewhere: "failover on",
+  restart: "failover off, agent started again",
+  queued: "failover on, with a queue",
+};
 const findings: string[] = [];
 await buildEdgeIfNeeded();
 await using root = await temporaryFolder();
 const folder = dataFolder(root.path);
-const edge = new SupervisedEdge({ stateDir: folder.edge, port: await freePort(), setupToken: SETUP_TOKEN });
+const edge = new SupervisedEdge(
+  { stateDir: folder.edge, port: await freePort(), setupToken: SETUP_TOKEN },
+  {
+    onDeath: ({ reason }) => findings.push(`the edge died: ${reason}`),
+  },
+);
 const origin = await edge.start();
 const owner = await ensureOwner(origin, SETUP_TOKEN, folder.owner);
 const agents: AgentProcess[] = [];
 try {
   for (let count = 1; count <= 3; count++) {
-    agents.push(await startAgent(count));
-    await throughput(count);
+    agents.push(await pairAgent(count));
+    if (parts.has("throughput")) await throughput(count);
   }
-  await affinity();
-  await kill();
+  if (parts.has("affinity")) await affinity();
+  if (parts.has("kill")) await kill();
 } finally {
   for (const { child } of agents) end(child);
   await edge.stop();
@@ -77,17 +89,33 @@ try {
 for (const finding of findings) say(`finding: ${finding}`);
 process.exitCode = findings.length > 0 ? 1 : 0;
 
-/** Starts `porchlight connect` on a folder of its own; resolves once its model has been tried. */
-async function startAgent(number: number): Promise<AgentProcess> {
+/** Pairs a machine with a folder of its own. */
+async function pairAgent(number: number): Promise<AgentProcess> {
   const known = new Set((await listed()).map(({ id }) => id));
-  const data = join(root.path, `agent-${number}`);
-  const port = String(await freePort());
-  const link = await owner.pairingUrl();
-  const child = start(["connect", link, "--data", data, "--local-port", port, "--threads", "1", "--canary-every", "0"]);
-  await output(child, /answers with|model answers\./);
+  const child = await startAgent(number, await owner.pairingUrl());
   const paired = (await listed()).find(({ id }) => !known.has(id));
   if (paired === undefined) throw new Error("the agent did not pair");
   return { id: paired.id, child };
+}
+
+/** Starts `porchlight connect`; resolves once it is online and its model has been tried. */
+async function startAgent(number: number, ...link: string[]): Promise<ChildProcess> {
+  const data = join(root.path, `agent-${number}`);
+  const port = String(await freePort());
+  const child = start([
+    "connect",
+    ...link,
+    "--data",
+    data,
+    "--local-port",
+    port,
+    "--threads",
+    "1",
+    "--canary-every",
+    "0",
+  ]);
+  await output(child, /answers with|model answers\./);
+  return child;
 }
 
 /** Different questions at once, long answers: four times, and the last three count. */
@@ -137,31 +165,46 @@ async function affinity(): Promise<void> {
     findings.push("keeping a conversation on its machine is worth nothing");
 }
 
-/** Kills one agent while all have work: the others' answers must not notice. */
+/**
+ * Kills one agent while all have work, in three ways: an answer that has begun may go on elsewhere; it may not, and its machine comes back;
+ * more is asked than all take at once, so that some answers have not begun. Every answer has to be whole.
+ */
 async function kill(): Promise<void> {
-  const begun = new Set<number>();
-  const settings = (n: number) => ({ ...LONG_WINDED, seed: n, max_tokens: 600 });
-  const asked = Array.from({ length: atOnce }, (_, n) => ask(question(n), settings(n), () => void begun.add(n)));
-  while (begun.size < atOnce) await new Promise((resolve) => setTimeout(resolve, 20));
-  const before = await listed();
-  const victim = agents.pop();
-  const its = before.find(({ id }) => id === victim?.id)?.running ?? 0;
-  if (victim === undefined || its === 0) throw new Error("the agent to be killed has nothing to do");
-  end(victim.child);
-  const answers = await Promise.all(asked);
-  const whole = answers.filter(({ finish }) => finish !== null).length;
-  say(
-    `one of three agents killed with kill -9 while it was at ${its} of ${atOnce} answers: ${whole} answers are whole`,
-  );
-  if (whole < atOnce - its) findings.push(`${atOnce - its - whole} answers of other machines were touched`);
-  const again = await Promise.all(
-    asked.map(async (_, n) => await ask(question(n), { ...settings(n), max_tokens: 32 })),
-  );
-  check(again);
+  const settings = (n: number) => ({ ...LONG_WINDED, seed: n, max_tokens: 400 });
+  const undisturbed = await Promise.all(range(atOnce).map((n) => ask(question(n), settings(n))));
+  check(undisturbed);
+  for (const way of ["elsewhere", "restart", "queued"] as const) {
+    const begun = new Set<number>();
+    const count = way === "queued" ? atOnce * 2 : atOnce;
+    const failover = way === "restart" ? "off" : "on";
+    const asked = range(count).map((n) => ask(question(n), settings(n), () => void begun.add(n), failover));
+    while (begun.size < atOnce) await new Promise((resolve) => setTimeout(resolve, 20));
+    // The one with the most to do.
+    const [{ id, running: its } = { id: "", running: 0 }] = (await listed()).toSorted((a, b) => b.running - a.running);
+    const victim = agents.find((agent) => agent.id === id);
+    if (victim === undefined || its === 0) throw new Error("the agent to be killed has nothing to do");
+    end(victim.child);
+    const killed = performance.now();
+    const waiting = count - begun.size;
+    if (way === "restart") victim.child = await startAgent(agents.indexOf(victim) + 1);
+    const answers = await Promise.all(asked);
+    const whole = answers.filter(({ finish }) => finish !== null).length;
+    const equal = answers.slice(0, atOnce).filter(({ text }, n) => text === undisturbed[n]?.text).length;
+    say(
+      `${WAYS[way]}: killed with kill -9 while at ${its} of ${count} answers (${waiting} of all had not begun): ${whole} are whole, ` +
+        `${equal} of the first ${atOnce} equal to the undisturbed ones; the last came ${((performance.now() - killed) / 1000).toFixed(1)} s later`,
+    );
+    check(answers);
+    if (way !== "restart") victim.child = await startAgent(agents.indexOf(victim) + 1);
+  }
 }
 
 function question(n: number): Message[] {
   return [{ role: "user", content: `Question ${n}: tell me a story about the number ${n * 37 + 11}.` }];
+}
+
+function range(count: number): number[] {
+  return Array.from({ length: count }, (_, n) => n);
 }
 
 function check(answers: readonly Answer[]): void {
@@ -169,11 +212,16 @@ function check(answers: readonly Answer[]): void {
   if (broken > 0) findings.push(`${broken} of ${answers.length} answers are not whole`);
 }
 
-async function ask(messages: Message[], settings: object, onFirst?: () => unknown): Promise<Answer> {
+async function ask(
+  messages: Message[],
+  settings: object,
+  onFirst?: () => unknown,
+  failover: "on" | "off" = "off",
+): Promise<Answer> {
   const asked = performance.now();
   const response = await fetch(`${origin}/v1/chat/completions`, {
     method: "POST",
-    headers: headers(),
+    headers: { ...headers(), "porchlight-failover": failover },
     body: JSON.stringify({
       model: "starter",
       messages,
@@ -186,22 +234,26 @@ async function ask(messages: Message[], settings: object, onFirst?: () => unknow
   if (!response.ok || response.body === null)
     throw new Error(`asking answered ${response.status}: ${await response.text()}`);
   let rest = "";
-  for await (const piece of response.body.pipeThrough(new TextDecoderStream())) {
-    const lines = (rest + piece).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) {
-      const chunk = line.startsWith("data: {") ? chunkSchema.safeParse(JSON.parse(line.slice(6))).data : undefined;
-      answer.tokens = chunk?.usage?.completion_tokens ?? answer.tokens;
-      const [choice] = chunk?.choices ?? [];
-      answer.finish = choice?.finish_reason ?? answer.finish;
-      const content = choice?.delta.content ?? "";
-      if (content === "") continue;
-      if (answer.text === "") {
-        answer.firstMs = performance.now() - asked;
-        await onFirst?.();
+  try {
+    for await (const piece of response.body.pipeThrough(new TextDecoderStream())) {
+      const lines = (rest + piece).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) {
+        const chunk = line.startsWith("data: {") ? chunkSchema.safeParse(JSON.parse(line.slice(6))).data : undefined;
+        answer.tokens = chunk?.usage?.completion_tokens ?? answer.tokens;
+        const [choice] = chunk?.choices ?? [];
+        answer.finish = choice?.finish_reason ?? answer.finish;
+        const content = choice?.delta.content ?? "";
+        if (content === "") continue;
+        if (answer.text === "") {
+          answer.firstMs = performance.now() - asked;
+          await onFirst?.();
+        }
+        answer.text += content;
       }
-      answer.text += content;
     }
+  } catch (error) {
+    findings.push(`a connection broke: ${String(error)}`);
   }
   return { ...answer, tookMs: performance.now() - asked };
 }
