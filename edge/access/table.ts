@@ -38,6 +38,7 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "GET /v1/models/:model{.+}": MODELS,
   "POST /v1/chat/completions": INFERENCE,
   "POST /v1/embeddings": INFERENCE,
+  "POST /v1/completions": INFERENCE,
   "POST /v1/responses": INFERENCE,
   "POST /v1/messages": INFERENCE,
   "POST /v1/messages/count_tokens": INFERENCE,

@@ -72,9 +72,10 @@ export function createRunner(options: RunnerOptions): Runner {
         const tools = request.toolChoice === "none" ? [] : (request.tools ?? []);
         const reasoning = { reasoning: request.reasoning?.enabled };
         if (request.reasoning?.enabled === true && !template.reasons) throw cannotReason();
-        const text = template.render(request.messages, tools, reasoning);
+        const { prompt: raw } = request;
+        const text = raw === undefined ? template.render(request.messages, tools, reasoning) : template.begin(raw);
         const prompt = tokenizer.encode(text);
-        const thoughts = template.reasons ? { isOpen: opensThoughts(text) } : null;
+        const thoughts = template.reasons && raw === undefined ? { isOpen: opensThoughts(text) } : null;
         if (request.countOnly === true) {
           queueMicrotask(() => emitCount(prompt.length, emitLive));
           return { cancel };

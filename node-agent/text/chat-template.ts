@@ -19,12 +19,15 @@ export interface ChatTemplate {
    * template refuses the messages.
    */
   render(messages: readonly Message[], tools: readonly Tool[], options?: { reasoning?: boolean | undefined }): string;
+  /** Prompt text of a text that is to be continued as it is: what begins every text of this model comes first. */
+  begin(text: string): string;
   /** Whether the model was taught to think before it answers. */
   readonly reasons: boolean;
 }
 
 const templateConfigSchema = z.looseObject({
   bos_token: specialTokenSchema,
+  add_bos_token: z.boolean().nullish(),
   eos_token: specialTokenSchema,
   pad_token: specialTokenSchema,
   unk_token: specialTokenSchema,
@@ -61,8 +64,11 @@ export function createChatTemplate(config: object, file: string | undefined, add
 
   const reasons = added.all.includes(THINK_CLOSE) || named.some(({ template }) => /<\/?think>/.test(template));
 
+  const { bos_token: first, add_bos_token: adds } = parsed.data;
+
   return {
     reasons,
+    begin: (text) => (first && adds !== false && !text.startsWith(first) ? first + text : text),
     render: (messages, tools, { reasoning } = {}) => {
       const template = (tools.length > 0 ? templates.get("tool_use") : undefined) ?? templates.get("default");
       if (template === undefined) {

@@ -1,6 +1,7 @@
 import { PorchlightError } from "../errors.ts";
 import type { GenerateEvent } from "../inference/event.ts";
 import { orAborted } from "./abort.ts";
+import { API_LIMITS } from "./limits.ts";
 
 type Result = IteratorResult<GenerateEvent>;
 type Progress = Extract<GenerateEvent, { type: "progress" }>;
@@ -32,6 +33,21 @@ export async function awaitFirstEvent(
     }
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/** Every choice's events, once all have begun. */
+export async function firstEvents(
+  generations: readonly AsyncIterable<GenerateEvent>[],
+  signal: AbortSignal,
+  left: AbortController,
+): Promise<AsyncIterableIterator<GenerateEvent>[]> {
+  const options = { waitMs: API_LIMITS.headersAfterMs, signal };
+  try {
+    return await Promise.all(generations.map((generation) => awaitFirstEvent(generation, options)));
+  } catch (error) {
+    left.abort();
+    throw error;
   }
 }
 

@@ -12,6 +12,7 @@ import { mountOllamaEmbed } from "./ollama/embed-route.ts";
 import { mountOllamaGenerate } from "./ollama/generate-route.ts";
 import { mountOllamaModels } from "./ollama/models-route.ts";
 import { mountChat } from "./openai/chat-route.ts";
+import { mountCompletions } from "./openai/completions/route.ts";
 import { mountEmbeddings } from "./openai/embeddings-route.ts";
 import { mountModels } from "./openai/models-route.ts";
 import { mountResponses } from "./openai/responses/route.ts";
@@ -41,6 +42,7 @@ export function createInferenceApi<E extends Env = Env>(options: InferenceApiOpt
   }
   mountModels(api, options.backend);
   mountChat(api, options.backend);
+  mountCompletions(api, options.backend);
   mountEmbeddings(api, options.backend);
   mountResponses(api, options.backend, options.responses);
   mountMessages(api, options.backend);

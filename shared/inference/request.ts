@@ -100,7 +100,10 @@ export type Reasoning = z.infer<typeof reasoningSchema>;
 /** The canonical request: every dialect is translated to it at the door, on either side, and every engine takes it. */
 export const generateRequestSchema = z.object({
   model: z.string().min(1).max(256),
-  messages: z.array(messageSchema).min(1).max(2048),
+  /** Empty only where there is a `prompt`. */
+  messages: z.array(messageSchema).max(2048),
+  /** Text that the model continues as it is: without its template, with control tokens where it spells them. */
+  prompt: z.string().min(1).optional(),
   tools: z.array(toolSchema).max(128).optional(),
   toolChoice: toolChoiceSchema.optional(),
   /** Whether an answer may hold several tool calls; absent means yes. */

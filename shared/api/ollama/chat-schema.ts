@@ -95,7 +95,14 @@ export const ollamaGenerateSchema = z
     template: empty("the model's own template is used"),
     context: empty("send the conversation to /api/chat"),
     images: imagesSchema,
-    raw: supported(z.boolean().optional(), (raw) => raw !== true, "prompts go through the model's template"),
+    raw: z
+      .boolean()
+      .optional()
+      .openapi({ description: "The model continues the prompt as it is, without its template." }),
+  })
+  .refine(({ raw, system }) => raw !== true || !system, {
+    path: ["system"],
+    error: "a raw prompt has no place for it",
   })
   .openapi("OllamaGenerateRequest", { example: { model: "starter", prompt: "What can you do?" } });
 export type OllamaGenerate = z.infer<typeof ollamaGenerateSchema>;

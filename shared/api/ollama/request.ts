@@ -18,6 +18,7 @@ export function fromChat(body: OllamaChat): GenerateRequest {
 
 /** The canonical request that a generate body means: a conversation of one question. */
 export function fromGenerate(body: OllamaGenerate): GenerateRequest {
+  if (body.raw === true) return { ...fromCommon(body), messages: [], prompt: body.prompt };
   const system = body.system ? [{ role: "system" as const, content: body.system }] : [];
   return { ...fromCommon(body), messages: [...system, { role: "user", content: body.prompt }] };
 }
@@ -36,7 +37,7 @@ export function toLoadRequest({
   };
 }
 
-function fromCommon(body: OllamaChat | OllamaGenerate): Omit<GenerateRequest, "messages"> {
+function fromCommon(body: OllamaChat | OllamaGenerate): Omit<GenerateRequest, "messages" | "prompt"> {
   const { model, format, options, think, keep_alive: keepAliveMs } = body;
   return {
     model,

@@ -109,7 +109,13 @@ function toReasoning({ reasoning_effort: effort, reasoning }: ChatRequest): Pick
   };
 }
 
-function toSampling(body: ChatRequest): Sampling {
+/** Fields of a body that say how tokens are drawn. */
+type SamplingFields = Pick<
+  ChatRequest,
+  "temperature" | "top_k" | "top_p" | "min_p" | "repetition_penalty" | "frequency_penalty" | "presence_penalty" | "seed"
+>;
+
+export function toSampling(body: SamplingFields): Sampling {
   const topK = typeof body.top_k === "number" ? Math.max(0, body.top_k) : undefined;
   const sampling = {
     temperature: body.temperature,

@@ -4,7 +4,7 @@ import type { GenerateEvent } from "../../inference/event.ts";
 import type { TokenLogprob } from "../../inference/output-format.ts";
 import { errorBody } from "../errors.ts";
 
-const usageSchema = z
+export const usageSchema = z
   .object({
     prompt_tokens: z.number().int(),
     completion_tokens: z.number().int(),
@@ -18,7 +18,7 @@ const usageSchema = z
       .openapi({ description: "Of models that reason." }),
   })
   .openapi("Usage");
-type Usage = z.infer<typeof usageSchema>;
+export type Usage = z.infer<typeof usageSchema>;
 
 const answerCallSchema = z.object({
   id: z.string(),
@@ -126,8 +126,8 @@ export interface AnswerHead {
   model: string;
 }
 
-export function answerHead(model: string): AnswerHead {
-  const id = `chatcmpl-${crypto.randomUUID().replaceAll("-", "")}`;
+export function answerHead(model: string, prefix = "chatcmpl"): AnswerHead {
+  const id = `${prefix}-${crypto.randomUUID().replaceAll("-", "")}`;
   return { id, created: Math.floor(Date.now() / 1000), model };
 }
 
@@ -171,7 +171,7 @@ export function joinCompletions(head: AnswerHead, completions: readonly ChatComp
 }
 
 /** The prompt counts once, as OpenAI counts it. */
-function joinUsages(usages: readonly Usage[]): Usage {
+export function joinUsages(usages: readonly Usage[]): Usage {
   const [first = toUsage(undefined)] = usages;
   const completion = usages.reduce((total, usage) => total + usage.completion_tokens, 0);
   const reasoning = usages.reduce(
@@ -282,7 +282,7 @@ function toLogprobs(tokens: readonly TokenLogprob[]): Logprobs {
   return { content, refusal: null };
 }
 
-function toUsage(event: UsageEvent | undefined): Usage {
+export function toUsage(event: UsageEvent | undefined): Usage {
   const prompt = event?.promptTokens ?? 0;
   const completion = event?.completionTokens ?? 0;
   return {

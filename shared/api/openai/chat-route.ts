@@ -1,13 +1,13 @@
 import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
 import type { Context, Env } from "hono";
 import type { InferenceBackend } from "../../inference/backend.ts";
-import type { GenerateEvent } from "../../inference/event.ts";
 import { orAborted } from "../abort.ts";
 import { errorResponses, jsonBody, registerRoute } from "../document.ts";
-import { awaitFirstEvent } from "../first-event.ts";
+import { firstEvents } from "../first-event.ts";
 import { readJsonBody } from "../json-body.ts";
 import { API_LIMITS } from "../limits.ts";
 import { eventStream, SSE_HEADERS } from "../sse.ts";
+import { handleOf } from "./answer-note.ts";
 import { mergeChoices } from "./choices.ts";
 import { chatRequestSchema } from "./chat-request-schema.ts";
 import { toChoices, toGenerateRequest } from "./chat-request.ts";
@@ -19,6 +19,7 @@ import {
   collectCompletion,
   joinCompletions,
 } from "./chat-response.ts";
+import { EventNumbers } from "./event-numbers.ts";
 
 const route = createRoute({
   method: "post",
@@ -28,7 +29,9 @@ const route = createRoute({
   summary: "Answer a conversation",
   description:
     "OpenAI's chat completions, answered by a model on a home machine. With `stream` the answer comes as server-sent events; " +
-    'an error after the first token comes as a `data: {"error": ...}` event before `data: [DONE]`.',
+    'an error after the first token comes as a `data: {"error": ...}` event before `data: [DONE]`. Events of one choice have an `id`: ' +
+    "`GET /v1/chat/completions/{id}` goes on behind it. An answer whose client leaves is stopped; with the header " +
+    "`porchlight-keep: yes` it goes on and waits for ten minutes.",
   request: { body: jsonBody(chatRequestSchema) },
   responses: {
     200: {
@@ -42,6 +45,9 @@ const route = createRoute({
   },
 });
 
+/** `yes`: the answer goes on when its client has left, and waits for it. */
+const KEEP_HEADER = "porchlight-keep";
+
 /** `POST /v1/chat/completions`. */
 export function mountChat<E extends Env>(app: OpenAPIHono<E>, backend: (c: Context<E>) => InferenceBackend): void {
   registerRoute(app, route);
@@ -51,8 +57,13 @@ export function mountChat<E extends Env>(app: OpenAPIHono<E>, backend: (c: Conte
     const left = new AbortController();
     const signal = AbortSignal.any([c.req.raw.signal, left.signal]);
     const choices = body.n ?? 1;
-    const generations = toChoices(request, choices).map((one) => backend(c).generate(one, signal));
+    const includeUsage = body.stream_options?.include_usage === true;
     const head = answerHead(request.model);
+    const inference = backend(c);
+    // An answer of several choices depends on who was first each time: it cannot be told again.
+    const isNumbered = body.stream === true && choices === 1 && inference.answers !== undefined;
+    const handle = isNumbered ? handleOf(head, includeUsage, c.req.header(KEEP_HEADER) === "yes") : undefined;
+    const generations = toChoices(request, choices).map((one) => inference.generate(one, signal, handle));
     if (body.stream !== true) {
       const collected = Promise.all(generations.map((generation) => collectCompletion(head, generation)));
       try {
@@ -64,9 +75,13 @@ export function mountChat<E extends Env>(app: OpenAPIHono<E>, backend: (c: Conte
       }
     }
     const events = await firstEvents(generations, signal, left);
-    const encoder = new ChatChunkEncoder(head, { includeUsage: body.stream_options?.include_usage === true, choices });
+    const encoder = new ChatChunkEncoder(head, { includeUsage, choices });
+    const numbers = isNumbered ? new EventNumbers() : undefined;
     const stream = eventStream(mergeChoices(events), {
-      encode: ({ event, choice }) => encoder.encode(event, choice),
+      encode: ({ event, choice }) => {
+        const text = encoder.encode(event, choice);
+        return numbers?.number(text) ?? text;
+      },
       fail: (error) => encoder.fail(error),
       end: () => encoder.end(),
       keepAliveMs: API_LIMITS.keepAliveMs,
@@ -74,19 +89,4 @@ export function mountChat<E extends Env>(app: OpenAPIHono<E>, backend: (c: Conte
     });
     return c.body(stream, 200, SSE_HEADERS);
   });
-}
-
-/** Every choice's events, once all have begun. */
-async function firstEvents(
-  generations: readonly AsyncIterable<GenerateEvent>[],
-  signal: AbortSignal,
-  left: AbortController,
-): Promise<AsyncIterableIterator<GenerateEvent>[]> {
-  const options = { waitMs: API_LIMITS.headersAfterMs, signal };
-  try {
-    return await Promise.all(generations.map((generation) => awaitFirstEvent(generation, options)));
-  } catch (error) {
-    left.abort();
-    throw error;
-  }
 }

@@ -160,6 +160,7 @@ describe("the document", () => {
       "/v1/models",
       "/v1/models/{model}",
       "/v1/chat/completions",
+      "/v1/completions",
       "/v1/embeddings",
       "/v1/responses",
       "/v1/messages",

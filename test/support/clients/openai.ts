@@ -45,6 +45,22 @@ export const openaiChecks: Checks = {
     expect(second.output_text).toContain("21");
   },
 
+  completions: async (place) => {
+    const client = clientAt(place);
+    // What the chat template makes of the question, so that the answer is the chat's.
+    const prompt = `<|im_start|>user\n${HELLO}<|im_end|>\n<|im_start|>assistant\n`;
+    const chat = await client.chat.completions.create({ ...hello, temperature: 0 });
+    const request = { model: MODEL, prompt, max_tokens: 64, temperature: 0 };
+    const whole = await client.completions.create(request);
+    expect(whole).toMatchObject({ object: "text_completion", usage: { prompt_tokens: 15 } });
+    expect(whole.choices).toMatchObject([{ text: chat.choices[0]?.message.content, finish_reason: "stop" }]);
+    let text = "";
+    for await (const { choices } of await client.completions.create({ ...request, stream: true }))
+      text += choices[0]?.text;
+    expect(text).toBe(whole.choices[0]?.text);
+    expect((await client.completions.create({ ...request, n: 2, max_tokens: 2 })).choices).toHaveLength(2);
+  },
+
   stream: async (place) => {
     const client = clientAt(place);
     const whole = await client.chat.completions.create(hello);

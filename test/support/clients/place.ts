@@ -11,6 +11,7 @@ export const FEATURES = [
   "models",
   "chat",
   "responses",
+  "completions",
   "stream",
   "tools",
   "structured output",

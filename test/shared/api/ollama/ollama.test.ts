@@ -102,6 +102,7 @@ describe("a body", () => {
       { role: "system", content: "Be brief." },
       { role: "user", content: "hi" },
     ]);
+    expect(await canonical("/api/generate", { prompt: "hi", raw: true })).toMatchObject({ messages: [], prompt: "hi" });
   });
 
   it.each<[unknown, number]>([
@@ -153,7 +154,6 @@ describe("what cannot be honoured", () => {
     ["suffix", "/api/generate", { prompt: "x", suffix: "y" }],
     ["template", "/api/generate", { prompt: "x", template: "{{ .Prompt }}" }],
     ["context", "/api/generate", { prompt: "x", context: [1, 2] }],
-    ["raw", "/api/generate", { prompt: "x", raw: true }],
   ])("is refused by its name: %s", async (param, path, body) => {
     const response = await post(path, { model: "starter", ...body });
     expect(response.status).toBe(400);
