@@ -19,8 +19,10 @@ const HEADER = "idempotency-key";
 const KEY_SHAPE = new RegExp(`^[\\x20-\\x7e]{1,${LIMITS.keyCharacters}}$`);
 /** What a client sees of an answer again, beside what every answer has. */
 const KEPT_HEADERS = ["content-type", "cache-control", "x-accel-buffering"] as const;
-/** An answer that broke off is none: in OpenAI's dialect, in Anthropic's. */
-const STREAMED_ERROR = /^(?:data: \{"error"|event: error)/m;
+/** An answer that broke off is none: in chat completions, in Ollama's lines, in Anthropic's events, in the Responses API. */
+const STREAMED_ERROR = /^(?:(?:data: )?\{"error"|event: (?:error|response\.failed)$)/m;
+/** Answers that are sent while they are made: events, or lines of JSON. */
+const STREAMED = /^(?:text\/event-stream|application\/x-ndjson)\b/;
 
 /** What is kept of an answer: this as JSON, a line's end, the body. */
 const headSchema = z.object({ status: z.number().int(), headers: z.record(z.string(), z.string()) });
@@ -172,7 +174,7 @@ function isBrokenOff({ headers }: Head, body: Uint8Array): boolean {
 }
 
 function isStream(contentType: string | null | undefined): boolean {
-  return contentType?.startsWith("text/event-stream") === true;
+  return STREAMED.test(contentType ?? "");
 }
 
 /** The secret that the caller showed, which `authenticate` found good. */

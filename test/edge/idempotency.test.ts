@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { IDEMPOTENCY_LIMITS } from "../../edge/credentials/limits.ts";
+import { API_LIMITS } from "../../shared/api/limits.ts";
 import { database } from "../../edge/store/database.ts";
 import { purgeExpired } from "../../edge/store/purge.ts";
 import { type Answer, pair, saying, TestAgent, writeEvents } from "./support/agent.ts";
@@ -25,6 +26,7 @@ const chat = async (key: string, body: Record<string, unknown> = {}, apiKey = ow
   await postJson("/v1/chat/completions", { ...QUESTION, ...body }, { ...bearer(apiKey), "idempotency-key": key });
 const makeKey = async (key: string, name: string, apiKey = owner.apiKey) =>
   await postJson("/api/keys", { name }, { ...bearer(apiKey), "idempotency-key": key });
+const nested = (depth: number): object => (depth === 0 ? {} : { a: nested(depth - 1) });
 const rows = async () =>
   (await env.DB.prepare("SELECT count(*) AS n FROM idempotency").first<{ n: number }>())?.n ?? -1;
 const replayed = (response: Response) => response.headers.get("idempotent-replayed");
@@ -145,15 +147,38 @@ describe("a key", () => {
     expect(await rows()).toBe(0);
   });
 
-  it("is free again after a failure, and after a stream that broke off", async () => {
+  it("is free again after a failure, and holds nothing of a body that is too large", async () => {
     expect((await chat("failed", { model: "nobody has this" })).status).toBe(404);
+    const bomb = await chat("failed", { messages: [{ role: "user", content: "x".repeat(API_LIMITS.bodyBytes) }] });
+    expect(bomb.status).toBe(413);
+    const deep = await postJson("/v1/chat/completions", nested(100), {
+      ...bearer(owner.apiKey),
+      "idempotency-key": "failed",
+    });
+    expect((await errorOf(deep)).code).toBe("json_too_deep");
     expect(await rows()).toBe(0);
+  });
+
+  it("is free again after a stream that broke off, in every dialect", async () => {
     answer = async (_asked, stream) => {
       await writeEvents(stream, { type: "text", text: "x" });
-      await writeEvents(stream, { type: "error", error: { code: "engine_crashed", message: "gone" } });
+      await writeEvents(stream, { type: "error", error: { code: "context_length_exceeded", message: "full" } });
       stream.end();
     };
-    expect(await (await chat("broken", { stream: true })).text()).toContain("engine_crashed");
+    expect(await (await chat("broken", { stream: true })).text()).toContain("context_length_exceeded");
+    const { model, messages } = QUESTION;
+    const others = {
+      "/v1/messages": { max_tokens: 9 },
+      "/api/chat": {},
+      "/v1/responses": { input: "hello", store: false },
+    };
+    for (const [path, more] of Object.entries(others)) {
+      const body = "input" in more ? { model, stream: true, ...more } : { model, messages, stream: true, ...more };
+      const broken = await postJson(path, body, { ...bearer(owner.apiKey), "idempotency-key": path });
+      expect({ path, status: broken.status }).toEqual({ path, status: 200 });
+      await broken.text();
+      expect({ path, rows: await rows() }).toEqual({ path, rows: 0 });
+    }
     answer = saying("whole");
     const again = await chat("broken", { stream: true });
     expect([again.status, replayed(again)]).toEqual([200, null]);
@@ -196,7 +221,9 @@ describe("what is kept", () => {
     const stored = JSON.stringify((await env.DB.prepare("SELECT * FROM idempotency").all()).results);
     for (const word of ["secret", "one two", apiKey.slice(0, 12), "content"]) expect(stored).not.toContain(word);
     // Sealed for its own row: what is moved to another does not open.
-    await env.DB.prepare("UPDATE idempotency SET answer = (SELECT answer FROM idempotency WHERE answer IS NOT NULL)").run();
+    await env.DB.prepare(
+      "UPDATE idempotency SET answer = (SELECT answer FROM idempotency WHERE answer IS NOT NULL)",
+    ).run();
     const moved = await Promise.all([makeKey("another key", "secret name"), chat("secret key", secret)]);
     expect(statusesOf(moved)).toContain(500);
   });

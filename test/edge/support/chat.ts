@@ -9,9 +9,9 @@ export async function chat(apiKey: string, body: Record<string, unknown> = {}): 
 /** The `data:` payloads of a whole event stream. */
 export function dataOf(text: string): string[] {
   return text
-    .split("\n\n")
-    .filter((event) => event.startsWith("data: "))
-    .map((event) => event.slice("data: ".length));
+    .split("\n")
+    .filter((line) => line.startsWith("data: "))
+    .map((line) => line.slice("data: ".length));
 }
 
 /** The text that a streamed answer adds up to. */
