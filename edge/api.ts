@@ -16,6 +16,8 @@ import { mountHealthz } from "./routes/healthz.ts";
 import { mountInvitations } from "./routes/invitations.ts";
 import { mountJoin } from "./routes/join.ts";
 import { mountJoinHousehold } from "./routes/join-household.ts";
+import { mountJobs } from "./routes/jobs.ts";
+import { mountJob } from "./routes/jobs-job.ts";
 import { mountKey } from "./routes/key.ts";
 import { mountKeys } from "./routes/keys.ts";
 import { mountMembers } from "./routes/members.ts";
@@ -31,6 +33,8 @@ import { mountSignInLinks } from "./routes/sign-in-links.ts";
 import { mountSignOut } from "./routes/sign-out.ts";
 import { mountTunnel } from "./routes/tunnel.ts";
 import { mountUsage } from "./routes/usage.ts";
+import { mountWebhooks } from "./routes/webhooks.ts";
+import { mountWebhook } from "./routes/webhooks-webhook.ts";
 
 /** Everything that is not a page: the inference API over the account's machines, and what only the edge has. */
 export const api = new OpenAPIHono<AppEnv>();
@@ -40,9 +44,14 @@ api.route(
   createInferenceApi<AppEnv>({
     backend: accountBackend,
     authorize: requireAccount,
+    keepsAnswers: true,
   }),
 );
 
+mountJobs(api);
+mountJob(api);
+mountWebhooks(api);
+mountWebhook(api);
 mountKeys(api);
 mountKey(api);
 mountUsage(api);

@@ -37,6 +37,8 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "GET /v1/models": MODELS,
   "GET /v1/models/:model{.+}": MODELS,
   "POST /v1/chat/completions": INFERENCE,
+  "GET /v1/chat/completions/:id": INFERENCE,
+  "POST /v1/chat/completions/:id/cancel": INFERENCE,
   "POST /v1/embeddings": INFERENCE,
   "POST /v1/completions": INFERENCE,
   "POST /v1/responses": INFERENCE,
@@ -50,6 +52,18 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "GET /api/ps": MODELS,
   "GET /api/version": MODELS,
   "POST /api/show": MODELS,
+
+  // Jobs, and who is told of them.
+  "GET /api/jobs": INFERENCE,
+  "POST /api/jobs": INFERENCE,
+  "GET /api/jobs/:id": INFERENCE,
+  "POST /api/jobs/:id/cancel": INFERENCE,
+  "DELETE /api/jobs/:id": INFERENCE,
+  "GET /api/webhooks": MEMBER,
+  "POST /api/webhooks": MEMBER,
+  "DELETE /api/webhooks/:id": MEMBER,
+  "POST /api/webhooks/:id/secret": MEMBER,
+  "POST /api/webhooks/:id/test": MEMBER,
 
   // Machines.
   "GET /api/agents": { role: "viewer", scopes: ["agents:read"] },
@@ -123,6 +137,7 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "GET /setup": ANYONE,
   "GET /join/:code": ANYONE,
   "GET /agents": SELF,
+  "GET /jobs": SELF,
   "GET /device": OWNER_HERE,
   "GET /device/:id": OWNER_HERE,
   "GET /keys": { role: "member", session: true },

@@ -8,6 +8,7 @@ import { DocsPage } from "./docs/page.tsx";
 import type { AppEnv } from "../env.ts";
 import { originOf } from "../origin.ts";
 import { pageHeaders } from "./headers.ts";
+import { jobPages } from "./jobs/routes.tsx";
 import { keyPages } from "./keys/routes.tsx";
 import { machinePages } from "./machines/routes.tsx";
 import { ProblemPage } from "./message-pages.tsx";
@@ -23,6 +24,7 @@ export const PAGE_PATHS = [
   "/setup",
   "/join/:code",
   "/agents",
+  "/jobs",
   "/device",
   "/device/:id",
   "/keys",
@@ -44,6 +46,7 @@ pagesApp.get("/", (c) => renderPage(c, <ChatPage page={pageProps(c)} account={ac
 pagesApp.route("/", accessPages);
 pagesApp.route("/", machinePages);
 pagesApp.route("/", keyPages);
+pagesApp.route("/", jobPages);
 
 pagesApp.get("/assets/*", async (c) => {
   const file = await c.env.ASSETS.fetch(c.req.raw);

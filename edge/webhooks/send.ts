@@ -24,7 +24,10 @@ export type SendWebhook = (url: string, headers: Record<string, string>, body: s
  * Sends to addresses that anybody has named: see judgeUrl. It follows no redirect. The name may resolve to anywhere: Cloudflare's network
  * does not reach private addresses, and where this edge runs on a machine of one's own, its guard looks when it connects.
  */
-export function webhookSender(allowed: readonly AllowedHost[], fetcher: typeof fetch = fetch): SendWebhook {
+export function webhookSender(
+  allowed: readonly AllowedHost[],
+  fetcher: typeof fetch = (input, init) => fetch(input, init),
+): SendWebhook {
   return async (url, headers, body) => {
     const judged = judgeUrl(url, allowed);
     if ("refusal" in judged) return { ok: false, status: null, failure: "refused" };

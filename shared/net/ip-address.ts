@@ -25,7 +25,8 @@ function groupsOf(half: string): number[] | undefined {
   for (const [index, group] of groups.entries()) {
     const dotted = index === groups.length - 1 && group.includes(".") ? parseIpv4(group) : undefined;
     if (dotted !== undefined) bytes.push(...dotted);
-    else if (/^[0-9a-f]{1,4}$/i.test(group)) bytes.push(Number.parseInt(group, 16) >> 8, Number.parseInt(group, 16) & 255);
+    else if (/^[0-9a-f]{1,4}$/i.test(group))
+      bytes.push(Number.parseInt(group, 16) >> 8, Number.parseInt(group, 16) & 255);
     else return undefined;
   }
   return bytes;

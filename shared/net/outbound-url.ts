@@ -51,8 +51,15 @@ export function parseAllowedHosts(text: string): AllowedHost[] {
   const entries = text.split(/[\s,]+/).filter((entry) => entry !== "");
   return entries.map((entry) => {
     const url = URL.parse(`http://${entry}/`);
-    if (url === null || url.username !== "" || url.pathname !== "/" || !/^(?:\[[0-9a-f:.]+\]|[^:/?#]+)(?::\d+)?$/i.test(entry)) {
-      throw new RangeError(`'${entry}' is no host. Write a name or an address, with a port behind a colon if you like.`);
+    if (
+      url === null ||
+      url.username !== "" ||
+      url.pathname !== "/" ||
+      !/^(?:\[[0-9a-f:.]+\]|[^:/?#]+)(?::\d+)?$/i.test(entry)
+    ) {
+      throw new RangeError(
+        `'${entry}' is no host. Write a name or an address, with a port behind a colon if you like.`,
+      );
     }
     // A URL drops port 80 as its scheme's own.
     return { host: hostOf(url), port: /:(\d+)$/.exec(entry.replace(/^\[.*\]/, ""))?.[1] };

@@ -2,6 +2,7 @@ import { browserSupportsWebAuthn, browserSupportsWebAuthnAutofill } from "@simpl
 import type { AccessPageData } from "../access/page-data.ts";
 import { FLOWS, offerPasskeys } from "./access/flows.ts";
 import { RefusedError, send, sentenceOf } from "./access/request.ts";
+import { watchJobs } from "./jobs/live.ts";
 import { watchAgents } from "./machines/live.ts";
 import { onAction, part, partOf } from "./ui/dom.ts";
 import { toast } from "./ui/notify.ts";
@@ -84,6 +85,7 @@ for (const time of document.querySelectorAll("time")) {
 }
 
 if (document.querySelector('[data-part="agents"]')) watchAgents();
+if (document.querySelector('[data-part="jobs"]')) watchJobs();
 
 const signIn = document.querySelector<HTMLFormElement>('[data-flow="sign-in"]');
 if (signIn && !browserSupportsWebAuthn()) toast(strings.unsupported);

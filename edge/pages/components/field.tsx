@@ -44,6 +44,16 @@ export function Field({ id, label, hint, error, name = id, type = "text", ...res
   );
 }
 
+/** Labelled room for several lines. */
+export function TextArea(props: { id: string; label: string; required?: boolean; rows?: number }) {
+  return (
+    <div class="field">
+      <label for={props.id}>{props.label}</label>
+      <textarea id={props.id} name={props.id} rows={props.rows ?? 4} required={props.required} />
+    </div>
+  );
+}
+
 /** A native select with its label; `quietLabel` keeps the label for assistive technology alone. */
 export function Select(props: {
   id: string;

@@ -45,6 +45,7 @@ export function SignOut({ page }: { page: PageProps }) {
 const PLACES = [
   { name: "chat", href: "/", role: "viewer" },
   { name: "agents", href: "/agents", role: "viewer" },
+  { name: "jobs", href: "/jobs", role: "viewer" },
   { name: "keys", href: "/keys", role: "member" },
   { name: "usage", href: "/usage", role: "viewer" },
   { name: "account", href: "/account", role: "viewer" },

@@ -1,4 +1,5 @@
 import { accessEn } from "./access-en.ts";
+import { jobsEn } from "./jobs-en.ts";
 import { keysEn } from "./keys-en.ts";
 import { machinesEn } from "./machines-en.ts";
 
@@ -12,6 +13,7 @@ export const en = {
     chat: "Chat",
     docs: "API reference",
     agents: "Machines",
+    jobs: "Jobs",
     keys: "Keys",
     usage: "Usage",
     account: "Account",
@@ -100,6 +102,7 @@ export const en = {
   errors: null,
   ...accessEn,
   ...machinesEn,
+  ...jobsEn,
   ...keysEn,
   problem: {
     notFoundTitle: "Nothing here",

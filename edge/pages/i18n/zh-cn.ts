@@ -1,4 +1,5 @@
 import { accessZhCn } from "./access-zh-cn.ts";
+import { jobsZhCn } from "./jobs-zh-cn.ts";
 import { keysZhCn } from "./keys-zh-cn.ts";
 import { machinesZhCn } from "./machines-zh-cn.ts";
 import type { Strings } from "./index.ts";
@@ -13,6 +14,7 @@ export const zhCn: Strings = {
     chat: "对话",
     docs: "API 文档",
     agents: "机器",
+    jobs: "任务",
     keys: "密钥",
     usage: "用量",
     account: "账户",
@@ -121,6 +123,10 @@ export const zhCn: Strings = {
     unsupported_media_type: "请求的内容类型不受支持。",
     headers_too_large: "请求头过大。",
     rate_limit_exceeded: "这个 API 密钥已达到限额。请稍后再试，或提高限额。",
+    queue_full: "等待的任务太多，暂不接收。请等一些完成，或取消一些。",
+    job_active: "任务还没有结束。请先取消它。",
+    webhook_url_refused: "Webhook 只能发往公网 https 地址。架设这个入口的人可以允许自己网络中的主机。",
+    too_many_webhooks: "Webhook 太多了。请先移除一个。",
     too_many_keys: "API 密钥太多了。请先撤销一个。",
     rate_limited: "请求太频繁。请稍等片刻再试。",
     internal: "我们这边出了点问题。请重试；如果一直这样，请运行 “porchlight doctor”。",
@@ -134,6 +140,7 @@ export const zhCn: Strings = {
   },
   ...accessZhCn,
   ...machinesZhCn,
+  ...jobsZhCn,
   ...keysZhCn,
   problem: {
     notFoundTitle: "没有内容",

@@ -119,9 +119,10 @@ export class TestAgent {
     answer: Answer,
     models: ModelInfo[] = [STARTER],
     embed?: EmbedAnswer,
+    features: string[] = [],
   ): Promise<TestAgent> {
     const raw = new RawSocket(await dial(identity.agentId));
-    const claims = { ...identity, features: [], agentVersion: "0.0.0" };
+    const claims = { ...identity, features, agentVersion: "0.0.0" };
     let state: AgentHandshake = "expect_challenge";
     for (;;) {
       const step = await agentHandshakeStep(state, await raw.next(), claims);

@@ -52,13 +52,19 @@ class Post {
     });
   }
 
+  get last(): Sent {
+    const last = this.sent.at(-1);
+    if (last === undefined) throw new Error("nothing was sent");
+    return last;
+  }
+
   at(afterMs: number): void {
     this.nowMs += afterMs;
     this.courier.tick();
   }
 
   async answer(outcome: TryOutcome): Promise<void> {
-    await this.sent.at(-1)?.answer(outcome);
+    await this.last.answer(outcome);
   }
 }
 
@@ -110,7 +116,7 @@ describe("the courier", () => {
     post.courier.post("ann", "job.completed", { id: "job_1" });
     post.courier.tick();
     expect(post.sent.map(({ url }) => url)).toEqual([URL_A]);
-    const [{ headers, body } = { headers: {}, body: "" }] = post.sent;
+    const { headers, body } = post.last;
     expect(JSON.parse(body)).toEqual({
       type: "job.completed",
       timestamp: "2026-11-22T00:00:00.000Z",
@@ -167,7 +173,7 @@ describe("the courier", () => {
     const signaturesNow = async (): Promise<string[]> => {
       post.courier.post("ann", "webhook.test", {});
       post.courier.tick();
-      const { headers } = post.sent.at(-1) ?? { headers: {} };
+      const { headers } = post.last;
       await post.answer(OK);
       return headers["webhook-signature"]?.split(" ") ?? [];
     };

@@ -1,4 +1,5 @@
 import { startAuthentication, startRegistration } from "@simplewebauthn/browser";
+import { makeJob, makeWebhook, rotateWebhook } from "../jobs/flows.ts";
 import { part } from "../ui/dom.ts";
 import { showCodes } from "./codes.ts";
 import { changeKey, makeKey } from "./keys.ts";
@@ -47,6 +48,9 @@ export const FLOWS: Record<string, Flow> = {
   },
   "make-key": makeKey,
   "change-key": changeKey,
+  "make-job": makeJob,
+  "make-webhook": makeWebhook,
+  "rotate-webhook": rotateWebhook,
   invite: async ({ role = "" }) => {
     const { url } = (await send("POST /api/invitations", { role })) as { url: string }; // the route's own answer
     const box = part("invitation");
