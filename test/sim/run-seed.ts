@@ -101,8 +101,12 @@ function planRequest(world: World, random: Random, n: number): void {
   const script = drawScript(plan, random, `${kernel.seed}-${n}`);
   const isSlow = random.chance(plan.slowShare);
   const manner = {
+    kept: random.chance(0.5),
+    dropChance: random.pick([0, 0.02, 0.1]),
+    awayMs: random.spread(10, random.chance(0.1) ? 300_000 : 5_000),
     pauseChance: isSlow ? 0.3 : 0,
     pauseMs: random.spread(10, random.chance(0.1) ? 90_000 : 5_000),
+    ...(random.chance(plan.leavingShare / 2) ? { stopsAfter: random.int(0, script.pieces) } : {}),
     ...(random.chance(plan.leavingShare) ? { leavesAfter: random.int(0, script.pieces) } : {}),
   };
   const caller = random.chance(plan.limitedShare) ? random.pick(LIMITED) : UNLIMITED;

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { loadProduct, type Product } from "./edge/product.ts";
+import { loadProduct } from "./edge/product.ts";
 import { realMs } from "./kernel/globals.ts";
 import { KEPT_SEEDS } from "./kept-seeds.ts";
 import { findPlanted } from "./planted.ts";
@@ -8,6 +8,7 @@ import { type Run, runSeed } from "./run-seed.ts";
 const USAGE = `npm run sim -- [options]
 
   --seeds N      runs so many seeds (--from N: the first of them), and with --kept those that ever failed
+                 and with --with CODE tells which of them have an answer that ends with this error
   --seed N       runs one seed twice: what it did must be the same (--trace: tells all of it)
   --planted      puts each bug of plants.ts into the product's text, one by one: each must be found
   --plant NAME   runs the seeds with that bug in it`;
@@ -27,6 +28,7 @@ export async function simulate(args: string[]): Promise<number> {
       plant: { type: "string" },
       "stop-at-first": { type: "boolean", default: false },
       planted: { type: "boolean", default: false },
+      with: { type: "string" },
       trace: { type: "boolean", default: false },
     },
   });
@@ -39,7 +41,7 @@ export async function simulate(args: string[]): Promise<number> {
   const from = Number(values.from);
   const seeds = Array.from({ length: Number(values.seeds) }, (_, n) => from + n);
   if (values.kept) seeds.push(...KEPT_SEEDS.map(({ seed }) => seed).filter((seed) => !seeds.includes(seed)));
-  return await runMany(await loadProduct(), seeds, values["stop-at-first"]);
+  return await runMany(seeds, values["stop-at-first"], values.with);
 }
 
 async function runOne(seed: number, trace: boolean): Promise<number> {
@@ -51,7 +53,8 @@ async function runOne(seed: number, trace: boolean): Promise<number> {
   return run.failure === undefined && again.digest === run.digest ? 0 : 1;
 }
 
-async function runMany(product: Product, seeds: readonly number[], stopAtFirst: boolean): Promise<number> {
+async function runMany(seeds: readonly number[], stopAtFirst: boolean, code: string | undefined): Promise<number> {
+  const product = await loadProduct();
   const tally = new Tally();
   let toldMs = realMs();
   for (const seed of seeds) {
@@ -65,6 +68,7 @@ async function runMany(product: Product, seeds: readonly number[], stopAtFirst: 
       console.log(`npm run sim -- --seed ${seed}   # ${run.failure}`);
       if (stopAtFirst) break;
     }
+    if (code !== undefined && run.errors.includes(code)) console.log(`npm run sim -- --seed ${seed}   # has ${code}`);
     if (realMs() - toldMs > PROGRESS_EVERY_MS) {
       toldMs = realMs();
       console.log(`  ${tally.sentence()}`);

@@ -3,6 +3,7 @@ import { CONTEXT_TOKENS, type Script } from "./agent/script.ts";
 import { connectSocketsTo } from "./agent/ws.ts";
 import { askOnce, type Outcome } from "./client/client.ts";
 import { type EmbedOutcome, embedOnce } from "./client/embed-client.ts";
+import { RunsOfEdge } from "./client/runs-of-edge.ts";
 import { Door } from "./edge/door.ts";
 import { VirtualDatabase } from "./edge/database.ts";
 import { ObjectHost } from "./edge/object-host.ts";
@@ -17,6 +18,7 @@ const HEARD_MS = 10_000;
 
 /** A request that limits let through. */
 export interface Admitted {
+  requestId: string;
   caller: Caller;
   atMs: number;
   /** Most tokens that it can cost. */
@@ -97,7 +99,12 @@ export class World {
       disk,
       life,
       skewMs,
-      onBegin: (id) => this.#onBegin(machine.id, id),
+      engine: {
+        onBegin: (id) => this.#onBegin(machine.id, id),
+        onImpossible: (error) => {
+          if (!this.plan.hostile) this.kernel.fail(error);
+        },
+      },
     });
     this.agents.push(agent);
     return agent;
@@ -118,7 +125,16 @@ export class World {
     maxTokens?: number;
   }): void {
     const requestId = `request-${this.outcomes.length}`;
-    this.outcomes.push(askOnce({ ...this.#client(requestId), ...options }));
+    const { home, ...client } = this.#client(requestId);
+    const from = {
+      requestId,
+      caller: options.caller,
+      priority: "normal",
+      models: null,
+      onHeaders: () => undefined,
+    } as const;
+    const runs = new RunsOfEdge(this.product.homeBackend(home, from), requestId);
+    this.outcomes.push(askOnce({ ...client, runs, ...options }));
   }
 
   embed(caller: Caller): void {
@@ -128,7 +144,10 @@ export class World {
   /** The edge as whoever asks sees it. */
   #client(requestId: string) {
     const { kernel, product } = this;
-    const home = { fetch: (request: Request) => this.host.fetch(request) };
+    const home = {
+      fetch: (request: Request) => this.host.fetch(request),
+      cancelRun: (id: string, callerId: string) => this.host.call((object) => object.cancelRun(id, callerId)),
+    };
     return { kernel, product, home, requestId, random: this.random.fork(requestId) };
   }
 
@@ -205,7 +224,9 @@ export class World {
 
   #onAnswer({ headers }: Request, bodyBytes: number, response: Response): void {
     const text = headers.get("porchlight-caller");
-    if (!response.ok || text === null) return;
+    const requestId = headers.get("porchlight-request-id") ?? "";
+    // One that is asked for again, since its answer was broken off, is the same.
+    if (!response.ok || text === null || this.admitted.some((one) => one.requestId === requestId)) return;
     const caller = JSON.parse(text) as Caller; // Written by the Worker's code.
     const maxTokens = Number(headers.get("porchlight-max-tokens") ?? CONTEXT_TOKENS);
     const used = this.host.sql
@@ -216,6 +237,7 @@ export class World {
       )
       .one();
     this.admitted.push({
+      requestId,
       caller,
       atMs: this.kernel.nowMs,
       worstTokens: Math.min(CONTEXT_TOKENS, bodyBytes + maxTokens),

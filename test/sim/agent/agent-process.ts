@@ -6,7 +6,7 @@ import type { StatusMessage } from "../../../shared/protocol/messages.ts";
 import type { Kernel, Process } from "../kernel/kernel.ts";
 import { Random } from "../kernel/random.ts";
 import { CONTEXT_TOKENS, EMBED_MODEL, MODEL } from "./script.ts";
-import { type Busy, scriptedBackend } from "./scripted-backend.ts";
+import { type Busy, type EngineEvents, scriptedBackend } from "./scripted-backend.ts";
 
 /** Where the world's agents were paired. */
 export const ORIGIN = "https://door.example";
@@ -54,7 +54,7 @@ export class AgentProcess {
   stopped = false;
   readonly #kernel: Kernel;
   readonly #disk: Disk;
-  readonly #onBegin: (id: string) => void;
+  readonly #engine: EngineEvents;
   #link: Link | undefined;
 
   constructor(options: {
@@ -65,13 +65,12 @@ export class AgentProcess {
     /** How many processes there were before it, and itself. */
     life: number;
     skewMs: number;
-    /** Its engine begins an answer. */
-    onBegin(id: string): void;
+    engine: EngineEvents;
   }) {
     const { kernel, random, machine } = options;
     this.#kernel = kernel;
     this.#disk = options.disk;
-    this.#onBegin = (id) => options.onBegin(id);
+    this.#engine = options.engine;
     this.machine = machine;
     this.process = kernel.spawn(`${machine.id}.${options.life}`, options.skewMs);
     kernel.plan(this.process, random.fraction() * 100, () => this.#start(random));
@@ -94,7 +93,7 @@ export class AgentProcess {
       tunnelUrl: "wss://door.example/tunnel",
       origin: ORIGIN,
       identity: this.#identity(),
-      backend: scriptedBackend(this.#kernel, random, this.busy, this.#onBegin),
+      backend: scriptedBackend(this.#kernel, random, this.busy, this.#engine),
       status: () => this.#status(),
       onState: (state) => {
         this.state = state;

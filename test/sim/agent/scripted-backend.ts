@@ -9,12 +9,19 @@ import { eventsOf, scriptOf, vectorsOf } from "./script.ts";
 /** What one engine is busy with: empty when nobody wants anything of it. */
 export type Busy = Set<string>;
 
+export interface EngineEvents {
+  /** It begins an answer. */
+  onBegin(this: void, id: string): void;
+  /** It was asked to go on from where no answer of its own broke off. */
+  onImpossible(this: void, error: unknown): void;
+}
+
 /** An engine without a model: what it answers follows from the request, when it does so from the seed. */
 export function scriptedBackend(
   kernel: Kernel,
   random: Random,
   busy: Busy,
-  onBegin: (id: string) => void,
+  { onBegin, onImpossible }: EngineEvents,
 ): InferenceBackend {
   return {
     listModels: async () => [],
@@ -28,7 +35,7 @@ export function scriptedBackend(
     },
     generate: (request, signal) => {
       onBegin(scriptOf(request).id);
-      return generate(kernel, random, busy, request, signal);
+      return generate(kernel, random, busy, onImpossible, request, signal);
     },
   };
 }
@@ -37,6 +44,7 @@ async function* generate(
   kernel: Kernel,
   random: Random,
   busy: Busy,
+  onImpossible: (error: unknown) => void,
   request: GenerateRequest,
   signal: AbortSignal,
 ): AsyncGenerator<GenerateEvent> {
@@ -56,7 +64,8 @@ async function* generate(
       if (signal.aborted) return;
     }
   } catch (error) {
-    kernel.fail(error); // It was asked for what cannot be.
+    onImpossible(error);
+    throw error;
   } finally {
     busy.delete(key);
     kernel.trace(`engine ends ${script.id}`);

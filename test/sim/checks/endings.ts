@@ -14,7 +14,9 @@ const BY_TROUBLE: readonly string[] = ["agent_offline", "agent_disconnected", "o
 export function checkEndings(world: World): void {
   const { plan } = world;
   if (plan.hostile) return;
-  const isCalm = TROUBLES.every((trouble) => plan.every[trouble] === 0);
+  // A machine whose engine fails so often that it is given no more is trouble, too.
+  const fails = world.outcomes.some(({ script }) => script.failsAt !== undefined);
+  const isCalm = !fails && TROUBLES.every((trouble) => plan.every[trouble] === 0);
   for (const outcome of world.outcomes) {
     if (outcome.ended !== "error" || mayFail(outcome, isCalm)) continue;
     throw new Violation(`${outcome.requestId} ended with ${outcome.errorCode}`);
@@ -26,8 +28,11 @@ export function checkEndings(world: World): void {
   }
 }
 
-function mayFail({ errorCode = "", script, manner, caller }: Outcome, isCalm: boolean): boolean {
+function mayFail({ errorCode = "", script, manner, caller, hasStopped }: Outcome, isCalm: boolean): boolean {
   if (errorCode === ENGINE_ERROR) return script.failsAt !== undefined;
+  // What was stopped is forgotten: who comes back to it finds nothing.
+  if (errorCode === "cancelled" || errorCode === "not_found")
+    return hasStopped || (errorCode === "not_found" && !isCalm);
   if (errorCode === "timeout") return manner.pauseChance > 0 && manner.pauseMs > SLOW_MS;
   const isLimited = Object.values(caller.limits).some((limit) => limit !== null);
   if (errorCode === "rate_limit_exceeded") return isLimited;

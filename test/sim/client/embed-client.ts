@@ -1,6 +1,7 @@
 import { PorchlightError } from "../../../shared/errors.ts";
 import type { EmbedRequest } from "../../../shared/inference/embed.ts";
 import { EMBED_MODEL, vectorsOf } from "../agent/script.ts";
+import type { Product } from "../edge/product.ts";
 import { Violation } from "../kernel/kernel.ts";
 import type { ClientOptions } from "./client.ts";
 
@@ -10,8 +11,14 @@ export interface EmbedOutcome {
   ended: string | undefined;
 }
 
+export interface EmbedOptions extends Pick<ClientOptions, "kernel" | "random" | "requestId" | "caller"> {
+  product: Product;
+  /** The Home object as a Worker sees it. */
+  home: unknown;
+}
+
 /** Asks for the vectors of a few texts through the Worker's own code. */
-export function embedOnce(options: Omit<ClientOptions, "script" | "manner">): EmbedOutcome {
+export function embedOnce(options: EmbedOptions): EmbedOutcome {
   const { kernel, random, product, home, requestId, caller } = options;
   const outcome: EmbedOutcome = { requestId, ended: undefined };
   const inputs = Array.from({ length: random.int(1, 8) }, (_, n) => requestId.repeat(random.int(1, 200)) + n);

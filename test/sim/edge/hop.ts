@@ -124,7 +124,9 @@ export class Hop {
     };
     let failed: ((error: Error) => void) | undefined;
     this.#onLost = (error) => failed?.(error);
+    let left = false;
     this.#onChunk = (chunk) => {
+      if (left) return;
       if (chunk) chunks.push(chunk);
       else ended = true;
       const controller = wanted;
@@ -134,10 +136,16 @@ export class Hop {
     return new ReadableStream<Uint8Array>(
       {
         start: (controller) => {
-          failed = (error) => controller.error(error);
+          failed = (error) => {
+            left = true;
+            controller.error(error);
+          };
         },
         pull: give,
-        cancel: () => this.#leaveNow(),
+        cancel: () => {
+          left = true;
+          this.#leaveNow();
+        },
       },
       { highWaterMark: 0 },
     );

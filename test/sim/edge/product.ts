@@ -22,6 +22,7 @@ export interface HomeObject extends HostedObject {
   revoke(agentId: string): unknown;
   keyChanged(caller: Caller): unknown;
   keyRevoked(id: string): unknown;
+  cancelRun(id: string, callerId: string): boolean;
 }
 
 interface HomeModule {

@@ -11,6 +11,9 @@ export class DurableObject {
   }
 }
 
+/** An object whose methods are called from afar. */
+export class RpcTarget {}
+
 class RequestResponsePair {
   readonly request: string;
   readonly response: string;
