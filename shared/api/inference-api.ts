@@ -11,6 +11,7 @@ import { refuseOtherMethods } from "./methods.ts";
 import { mountOllamaEmbed } from "./ollama/embed-route.ts";
 import { mountOllamaGenerate } from "./ollama/generate-route.ts";
 import { mountOllamaModels } from "./ollama/models-route.ts";
+import { mountAnswers } from "./openai/answer-routes.ts";
 import { mountChat } from "./openai/chat-route.ts";
 import { mountCompletions } from "./openai/completions/route.ts";
 import { mountEmbeddings } from "./openai/embeddings-route.ts";
@@ -23,6 +24,8 @@ export interface InferenceApiOptions<E extends Env> {
   backend: (c: Context<E>) => InferenceBackend;
   /** Runs before every route; refuses by throwing PorchlightError. */
   authorize?: MiddlewareHandler<E>;
+  /** Whether the backend keeps answers: then a client can come back to one. */
+  keepsAnswers?: boolean;
   /** Where answers of the Responses API are kept; absent: nowhere, and what needs that is refused by name. */
   responses?: ResponseStore;
 }
@@ -43,6 +46,7 @@ export function createInferenceApi<E extends Env = Env>(options: InferenceApiOpt
   mountModels(api, options.backend);
   mountChat(api, options.backend);
   mountCompletions(api, options.backend);
+  if (options.keepsAnswers === true) mountAnswers(api, options.backend);
   mountEmbeddings(api, options.backend);
   mountResponses(api, options.backend, options.responses);
   mountMessages(api, options.backend);
