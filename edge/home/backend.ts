@@ -197,7 +197,10 @@ async function startEmbed(
   signal: AbortSignal,
 ): Promise<ReadableStream<Uint8Array>> {
   if (!allowsModel(from.models, request.model)) throw unknownModel(request.model);
-  const response = await home.fetch(encodeJob("embed", from, request, signal));
+  const job = encodeJob("embed", from, request, signal);
+  const response = await home.fetch(job).catch((cause: unknown) => {
+    throw new PorchlightError("edge_restarting", undefined, { cause });
+  });
   from.onHeaders(response.headers);
   return await decodeAnswer(response);
 }
