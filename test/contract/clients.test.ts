@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadLocalKey } from "../../node-agent/agent/local-api.ts";
+import { aiChecks } from "../support/clients/ai.ts";
 import { anthropicChecks } from "../support/clients/anthropic.ts";
 import { CONVERSATIONS, DIALECTS } from "../support/clients/conversations.ts";
 import { openaiChecks } from "../support/clients/openai.ts";
+import { langchainChecks } from "../support/clients/langchain.ts";
 import { ollamaChecks } from "../support/clients/ollama.ts";
 import type { Checks, Place } from "../support/clients/place.ts";
 import { referenceFolder } from "../support/embedding-vectors.ts";
@@ -14,6 +16,8 @@ const CLIENTS: Record<string, Checks> = {
   openai: openaiChecks,
   "@anthropic-ai/sdk": anthropicChecks,
   ollama: ollamaChecks,
+  ai: aiChecks,
+  "@langchain/openai": langchainChecks,
 };
 
 let stack: TestStack;
