@@ -59,10 +59,9 @@ export async function saveSettings(file: string, change: SettingsChange, nowMs =
 }
 
 export function applyChange(settings: RunSettings, { set, unset }: SettingsChange): RunSettings {
-  const kept = Object.entries({ ...settings, ...set }).filter(
-    ([name, value]) => value !== undefined && !unset.some((other) => other === name),
-  );
-  return runSettingsSchema.parse(Object.fromEntries(kept));
+  const chosen = Object.entries(set).filter(([, value]) => value !== undefined);
+  const all = Object.entries({ ...settings, ...Object.fromEntries(chosen) });
+  return runSettingsSchema.parse(Object.fromEntries(all.filter(([name]) => !unset.some((other) => other === name))));
 }
 
 /**

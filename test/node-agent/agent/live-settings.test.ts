@@ -133,7 +133,9 @@ describe("a running agent's settings", () => {
     await expect(answer(300)).rejects.toMatchObject({ code: "context_length_exceeded" });
     await change("context", undefined);
     await vi.waitUntil(async () => await answer(300).catch(() => false), { timeout: 20_000 });
-    await saveSettings(folder.settings, { set: { threads: 2, contextLength: 300 }, unset: [] }, 1_000);
+    await saveSettings(folder.settings, { set: { contextLength: 300 }, unset: [] }, 1_000);
+    // As the command line gives it: what was not said is there, and undefined.
+    await saveSettings(folder.settings, { set: { threads: 2, contextLength: undefined }, unset: [] }, 1_000);
     const saved = await readSavedSettings(folder.settings);
     expect(settingsNow({ threads: 1, draft: "d" }, 2_000, saved)).toEqual({
       threads: 1,
