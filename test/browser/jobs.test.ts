@@ -95,7 +95,7 @@ it.each([
       headers: { authorization: `Bearer ${apiKey}`, "content-type": "application/json" },
       body: JSON.stringify({ request: { model: "starter", messages: [{ role: "user", content }] }, priority }),
     });
-  await ask(`Write about ${"a very long unbroken word ".repeat(2)}${"x".repeat(60)}`, "high");
+  await ask(`Write about ${"a very long unbroken word ".repeat(2)}${"x".repeat(60)}`, "normal");
   await ask("Name ten trees and say which of them grow by the sea.", "low");
   const { page } = await visit({ path: "/jobs", locale, colorScheme, viewport: { width, height: 844 } });
   await expect.poll(() => page.locator('[data-job][data-state="completed"]').count()).toBeGreaterThan(0);

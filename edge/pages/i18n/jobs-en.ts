@@ -17,6 +17,13 @@ export const jobsEn = {
     starts: "starts {when}",
     startsSoon: "starts soon",
     startsUnknown: "starts when a machine can take it",
+    waits: {
+      agent_offline: "no machine that has the model is ready",
+      overloaded: "every machine is full",
+      model_busy: "the model is being changed",
+      model_not_found: "no machine has this model now",
+      rate_limit_exceeded: "the key has reached its limit",
+    },
     stages: {
       queued: "in the machine's line",
       loading: "the model is loading",
@@ -52,7 +59,7 @@ export const jobsEn = {
     webhooksText:
       "Each job of yours that ends is told to these addresses, signed as Standard Webhooks has it. Neither question nor answer is sent.",
     url: "Address",
-    urlHint: "A public https address. It is answered with a 2xx, or asked again for three days.",
+    urlHint: "A public https address. What it does not answer with a 2xx is sent again for three days.",
     add: "Add the webhook",
     secretReady: "Copy the secret now; it is shown this one time. The receiver checks signatures with it.",
     secretDone: "I have kept it",

@@ -19,6 +19,13 @@ export const jobsZhCn: Pick<Strings, "jobs"> = {
     starts: "预计 {when} 开始",
     startsSoon: "即将开始",
     startsUnknown: "有机器可用时开始",
+    waits: {
+      agent_offline: "有这个模型的机器都没有就绪",
+      overloaded: "所有机器都满了",
+      model_busy: "模型正在变更",
+      model_not_found: "目前没有机器拥有这个模型",
+      rate_limit_exceeded: "密钥已达到限额",
+    },
     stages: {
       queued: "在机器上排队",
       loading: "正在加载模型",
@@ -53,7 +60,7 @@ export const jobsZhCn: Pick<Strings, "jobs"> = {
     webhooks: "Webhook",
     webhooksText: "你的每个任务结束时都会通知这些地址，并按 Standard Webhooks 签名。不会发送问题和回答。",
     url: "地址",
-    urlHint: "公网 https 地址。请以 2xx 应答，否则会在三天内重试。",
+    urlHint: "公网 https 地址。没有以 2xx 应答的消息会在三天内重发。",
     add: "添加 webhook",
     secretReady: "请现在复制密钥，它只显示这一次。接收方用它验证签名。",
     secretDone: "我已保存",

@@ -44,7 +44,7 @@ export function describeJob(job: LiveJob, text: JobStrings, nowMs: number): Reco
     progress:
       state === "running" && progress !== null ? format(text.stages[progress.stage], { n: progress.pieces }) : "",
     attempts: attempts > 1 ? format(text.attempts, { n: attempts }) : "",
-    why: job.error === null ? "" : (translated(text.errors, job.error.code) ?? job.error.message),
+    why: job.error === null ? "" : whyOf(job.error, isQueued, text),
   };
 }
 
@@ -85,6 +85,12 @@ export function describeTry(last: LiveTry | undefined, text: JobStrings): string
     : format(text.failures[last.failure], { status: last.status ?? "" });
 }
 
-function translated(errors: Strings["errors"], code: string): string | undefined {
+/** What it waits for, or why it failed. */
+function whyOf({ code, message }: NonNullable<LiveJob["error"]>, isQueued: boolean, text: JobStrings): string {
+  const waits = isQueued ? translated(text.waits, code) : undefined;
+  return waits ?? translated(text.errors, code) ?? message;
+}
+
+function translated(errors: Readonly<Record<string, string>> | null, code: string): string | undefined {
   return Object.entries(errors ?? {}).find(([name]) => name === code)?.[1];
 }

@@ -19,9 +19,11 @@ export function WebhookSection(props: { page: PageProps; webhooks: ShownWebhook[
           ))}
         </ul>
       )}
-      <form class="inline-form" data-flow="make-webhook">
+      <form class="door-form" data-flow="make-webhook">
         <Field id="url" label={text.url} hint={text.urlHint} maxlength={2048} autocomplete="off" required />
-        <Button type="submit" label={text.add} />
+        <p class="actions">
+          <Button type="submit" label={text.add} />
+        </p>
         <FormError />
       </form>
       <div class="stack" data-part="webhook-secret" role="status" hidden>
@@ -39,7 +41,7 @@ function WebhookRow(props: { page: PageProps; webhook: ShownWebhook; strings: Jo
   const { page, webhook, strings: text } = props;
   const { id, url, goneAt, oldSecretUntil, deliveries } = webhook;
   return (
-    <li class="row" data-webhook={id}>
+    <li class="row row-wide" data-webhook={id}>
       <div class="row-main">
         <p class="row-name">{url}</p>
         <p class="row-notes">
