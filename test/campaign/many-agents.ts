@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { request as httpRequest } from "node:http";
 import { join } from "node:path";
@@ -56,17 +57,22 @@ try {
   const onlineMegabytes = megabytes();
   let peakMegabytes = 0;
   const watching = setInterval(() => (peakMegabytes = Math.max(peakMegabytes, megabytes())), 1_000);
+  const cpuBefore = cpuSeconds();
   const started = performance.now();
   const answers = await Promise.all(Array.from({ length: agents * streams }, () => ask()));
   const tookMs = performance.now() - started;
   clearInterval(watching);
 
+  const cpuMs = ((cpuSeconds() - cpuBefore) * 1000) / answers.length;
   const whole = Array.from({ length: events }, (_, i) => `${i} `).join("");
   const complete = answers.filter(({ text }) => text === whole).length;
   if (complete < answers.length) findings.push(`${answers.length - complete} answers are not whole`);
   const { given } = await counts(child);
-  if (Math.max(...given) > streams || Math.min(...given) < streams) {
-    findings.push(`agents were given ${Math.min(...given)} to ${Math.max(...given)} requests, not ${streams} each`);
+  // Those that are done with some before the last one is asked get a few more.
+  if (Math.max(...given) > streams * 2 || Math.min(...given) === 0) {
+    findings.push(
+      `agents were given ${Math.min(...given)} to ${Math.max(...given)} requests, where ${streams} is fair`,
+    );
   }
   const first = answers.map(({ firstMs }) => firstMs);
   const late = answers.flatMap(({ gapsMs }) => gapsMs).map((gapMs) => Math.max(0, gapMs - intervalMs));
@@ -78,7 +84,8 @@ try {
   );
   say(`each agent was given ${Math.min(...given)} to ${Math.max(...given)} requests`);
   say(
-    `edge: ${emptyMegabytes.toFixed(0)} MB empty, ${onlineMegabytes.toFixed(0)} MB with ${agents} agents online, ${peakMegabytes.toFixed(0)} MB at most under load`,
+    `edge: ${emptyMegabytes.toFixed(0)} MB empty, ${onlineMegabytes.toFixed(0)} MB with ${agents} agents online, ${peakMegabytes.toFixed(0)} MB at most under load; ` +
+      `${cpuMs.toFixed(1)} ms of CPU for each answer of ${events} events`,
   );
   await stall(megabytes);
 } finally {
@@ -87,6 +94,16 @@ try {
 }
 for (const finding of findings) say(`finding: ${finding}`);
 process.exitCode = findings.length > 0 ? 1 : 0;
+
+/** CPU time of the edge's processes so far. */
+function cpuSeconds(): number {
+  // Fields 14 and 15 of proc(5)'s stat, in hundredths of a second, counted behind the name in parentheses.
+  const ticks = memoryOfTree(edge.pid ?? 0).map(({ pid }) => {
+    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+    return Number(fields[11]) + Number(fields[12]);
+  });
+  return ticks.reduce((sum, one) => sum + one, 0) / 100;
+}
 
 async function startAgents(): Promise<ChildProcess> {
   const identities = join(root.path, "agents");
