@@ -53,6 +53,7 @@ export function mountJoinHousehold(app: Hono<AppEnv>): void {
     if (await findUserByName(db, name)) throw new PorchlightError("name_taken");
     const joined = await acceptInvitation(db, await hashSecret(code), { id, name, passkey }, Date.now());
     if (!joined) throw new PorchlightError("code_used_or_expired");
+    if (joined === "taken") throw new PorchlightError("name_taken");
     await succeeded();
     const { accountId } = joined;
     await audit(c, "joined", { actor: { accountId, id, name } });

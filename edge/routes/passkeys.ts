@@ -2,6 +2,7 @@ import { z } from "@hono/zod-openapi";
 import type { Hono } from "hono";
 import { readJsonBody } from "../../shared/api/json-body.ts";
 import { PorchlightError } from "../../shared/errors.ts";
+import { attempt } from "../credentials/attempts.ts";
 import { audit } from "../credentials/audit.ts";
 import { beginCeremony, endCeremony } from "../credentials/ceremony.ts";
 import { CREDENTIAL_LIMITS } from "../credentials/limits.ts";
@@ -26,6 +27,7 @@ export function mountPasskeys(app: Hono<AppEnv>): void {
     const party = relyingParty(c);
     const db = database(c.env.DB);
     const { userId, userName } = accountOf(c);
+    await attempt(c, "ceremony", userId);
     const passkeys = await listPasskeys(db, userId);
     if (passkeys.length >= CREDENTIAL_LIMITS.passkeys) {
       throw tooMany();

@@ -1,5 +1,5 @@
 import { and, desc, eq, gt, sql } from "drizzle-orm";
-import type { Database } from "./database.ts";
+import { type Database, isDuplicate } from "./database.ts";
 import { insertPasskeyFor, type NewPasskey } from "./passkeys.ts";
 import { invitations, users } from "./schema.ts";
 import { isStillOwner } from "./users.ts";
@@ -46,17 +46,17 @@ export async function removeInvitation(db: Database, accountId: string, id: stri
 }
 
 /**
- * Uses an invitation up: its person is made, with a passkey. Undefined if it was used or has expired meanwhile. One transaction: of
- * several at once one gets in, and a name that is taken leaves the invitation as it was (the statement throws).
+ * Uses an invitation up: its person is made, with a passkey. Undefined if it was used or has expired meanwhile, "taken" if somebody
+ * has that name or passkey by now. One transaction: of several at once one gets in, and what is taken leaves the invitation as it was.
  */
 export async function acceptInvitation(
   db: Database,
   hash: string,
   person: { id: string; name: string; passkey: NewPasskey },
   nowMs: number,
-): Promise<{ accountId: string } | undefined> {
+): Promise<{ accountId: string } | "taken" | undefined> {
   const good = isGood(hash, nowMs);
-  const [, , taken] = await db.batch([
+  const accepting = db.batch([
     db.insert(users).select(
       sql`SELECT ${person.id}, ${invitations.accountId}, ${person.name}, ${invitations.role}, NULL, ${nowMs}
           FROM ${invitations} WHERE ${good}`,
@@ -64,5 +64,11 @@ export async function acceptInvitation(
     insertPasskeyFor(db, person.id, person.passkey, nowMs),
     db.delete(invitations).where(good).returning({ accountId: invitations.accountId }),
   ]);
-  return taken[0];
+  try {
+    const [, , used] = await accepting;
+    return used[0];
+  } catch (error) {
+    if (isDuplicate(error)) return "taken";
+    throw error;
+  }
 }

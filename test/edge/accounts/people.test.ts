@@ -71,6 +71,25 @@ describe("invitations", () => {
     expect((await fromLocalPage("POST", "/api/join/options", { code, name: "Dee" })).status).toBe(200);
   });
 
+  it("give a name to one of two who take it at the same moment, and stay good for the other", async () => {
+    const ready = await Promise.all(
+      [1, 2].map(async () => {
+        const invited = await as(owner, "POST", "/api/invitations", { role: "viewer" });
+        const code = (await invited.json<{ url: string }>()).url.split("/").at(-1);
+        const options = await fromLocalPage("POST", "/api/join/options", { code, name: "Twin" });
+        return { code, response: await new SoftwareAuthenticator(LOCAL).create(await options.json()) };
+      }),
+    );
+    const joins = await Promise.all(
+      ready.map((body) => fromLocalPage("POST", "/api/join", { ...body, passkeyName: "x" })),
+    );
+    expect(statusesOf(joins)).toEqual([201, 409]);
+    const left = await env.DB.prepare("SELECT count(*) AS n FROM invitations").first<{ n: number }>();
+    expect(left?.n).toBeGreaterThanOrEqual(1);
+    await env.DB.prepare("DELETE FROM users WHERE name = 'Twin'").run();
+    await env.DB.prepare("DELETE FROM invitations").run();
+  });
+
   it("can be withdrawn, and expire", async () => {
     const make = async () => {
       const { url } = await (await as(owner, "POST", "/api/invitations", { role: "viewer" })).json<{ url: string }>();
