@@ -102,7 +102,8 @@ async function run(
   } finally {
     status.clear();
     unwatch?.();
-    await Promise.all([front.stop(), edge.stop()]);
+    await front.stop();
+    await edge.stop();
     await (kept ? file.flush() : file.remove());
   }
 }

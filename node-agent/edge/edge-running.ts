@@ -1,4 +1,5 @@
 import { readFile, rm } from "node:fs/promises";
+import { uptime } from "node:os";
 import { z } from "zod";
 import { writePrivateFile } from "../data-folder.ts";
 import { isAlive } from "../process-alive.ts";
@@ -19,12 +20,18 @@ const edgeRunningSchema = z.object({
 /** How the `porchlight edge` of a data folder fares. */
 export type EdgeRunning = z.infer<typeof edgeRunningSchema>;
 
+/** Clocks are set now and then: this much is no restart of the machine. */
+const CLOCK_SLACK_MS = 60_000;
+
 /** What was written last; undefined if none ran, or it ended by itself. `alive` is whether its process is. */
 export async function readEdgeRunning(file: string): Promise<(EdgeRunning & { alive: boolean }) | undefined> {
   const text = await readFile(file, "utf8").catch(() => undefined); // not there: none ran
   if (text === undefined) return undefined;
   const parsed = edgeRunningSchema.safeParse(jsonOrUndefined(text));
-  return parsed.success ? { ...parsed.data, alive: isAlive(parsed.data.pid) } : undefined;
+  if (!parsed.success) return undefined;
+  // After a restart of the machine another process may have its number.
+  const isOfThisBoot = Date.parse(parsed.data.startedAt) > Date.now() - uptime() * 1000 - CLOCK_SLACK_MS;
+  return { ...parsed.data, alive: isOfThisBoot && isAlive(parsed.data.pid) };
 }
 
 /** Keeps the file: one write after the other, the last state wins. */

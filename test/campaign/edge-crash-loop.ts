@@ -139,7 +139,7 @@ console.log(
       kills: KILLS,
       clients: CLIENTS,
       answers: counts,
-      backMs: percentiles(backMs),
+      backMs: { ...percentiles(backMs), each: backMs.map((ms) => Math.round(ms)) },
       reported: report.edge,
       keyStillGood: keys.status === 200,
       stoppedWithCode: stopped,

@@ -22,5 +22,5 @@ export const FRONT_LIMITS = {
   /** Within this a dead workerd is noticed; then a request that died with it, and changes nothing, is asked again. */
   noticeMs: 300,
   /** How long answers may go on when the front stops. */
-  drainMs: 1_000,
+  drainMs: 3_000,
 } as const;

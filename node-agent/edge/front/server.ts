@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import {
   Agent,
   createServer as createHttpServer,
@@ -51,6 +52,8 @@ export class Front {
   readonly #perVisitor = new Map<string, number>();
   /** Upgraded: no HTTP can be said on them any more. */
   readonly #tunnels = new WeakSet<object>();
+  /** Not ended yet. */
+  readonly #answers = new Set<ServerResponse>();
   readonly #retried = new WeakSet<IncomingMessage>();
   #target: string | undefined;
   #pointed = Promise.withResolvers<void>();
@@ -80,6 +83,8 @@ export class Front {
       // What is between a client and the server that it talks to ends here: other upgrades than ours, and "Expect", which Node answered.
       for (const name of HOP_HEADERS) delete request.headers[name];
       markVisitor(request, options.visitorHeader, options.trusted);
+      this.#answers.add(response);
+      response.once("close", () => this.#answers.delete(response));
       void this.#forward(request, response);
     });
     this.#server.on("upgrade", (request, socket, head) => {
@@ -125,11 +130,12 @@ export class Front {
     this.#server.setSecureContext?.({ cert, key });
   }
 
-  /** Takes no more connections, gives answers a moment to end, then closes everything. */
+  /** Takes no more connections, gives answers a while to end (tunnels stay for them), then closes everything. */
   async stop(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeIdleConnections();
-    await Promise.race([closed, sleep(FRONT_LIMITS.drainMs, undefined, { ref: false })]);
+    const drained = Promise.all([...this.#answers].map((response) => once(response, "close")));
+    await Promise.race([drained, sleep(FRONT_LIMITS.drainMs, undefined, { ref: false })]);
     for (const socket of this.#sockets.keys()) socket.destroy();
     this.#agent.destroy();
     await closed;

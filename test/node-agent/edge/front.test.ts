@@ -47,6 +47,7 @@ describe("the front of a self-hosted edge", () => {
       if (incoming.url === "/stream") response.write("first");
       else if (incoming.url === "/die") response.write("half", () => response.socket?.destroy());
       else if (incoming.url === "/flood") flood(response);
+      else if (incoming.url === "/slow") response.write("begun, ", () => setTimeout(() => response.end("ended"), 200));
       else incoming.resume().once("end", () => response.end(JSON.stringify(incoming.headers)));
     });
     sockets = new WebSocketServer({ server: upstream });
@@ -163,6 +164,14 @@ describe("the front of a self-hosted edge", () => {
     const socket = new WebSocket(`wss://localhost:${port}/tunnel`, { ca });
     const [error] = (await once(socket, "error")) as [Error];
     expect(error.message).toMatch(/503/);
+  });
+
+  it("stops when the answers that are on their way have ended, and takes no new ones meanwhile", async () => {
+    const answer = await send("/slow");
+    const stopped = front.stop();
+    await expect(send("/echo")).rejects.toThrow(/ECONNREFUSED/);
+    expect(await text(answer)).toBe("begun, ended");
+    await stopped;
   });
 
   it("takes a new certificate for new connections while the old ones go on", async () => {
