@@ -122,8 +122,7 @@ export class Runs {
    * kept.
    */
   find(id: string, callerId: string, from: number): Run {
-    const run = this.#find(id);
-    if (run === undefined || run.record.caller.id !== callerId) throw noSuchRun();
+    const run = this.#own(id, callerId);
     if (run.log.first > from || from > run.log.next + 1e6) throw new PorchlightError("resume_expired");
     return run;
   }
@@ -142,7 +141,7 @@ export class Runs {
 
   /** Stops a run of this caller. Throws `not_found`. */
   cancel(id: string, callerId: string): void {
-    this.#stop(this.find(id, callerId, Number.POSITIVE_INFINITY), new PorchlightError("cancelled"));
+    this.#stop(this.#own(id, callerId), new PorchlightError("cancelled"));
   }
 
   /** Stops a run, whoever's it is, if it is under way. */
@@ -230,6 +229,12 @@ export class Runs {
   #keep(run: Run): void {
     this.#runs.set(run.id, run);
     run.ticket.onRevoked(() => this.#stop(run, new PorchlightError("invalid_api_key")));
+  }
+
+  #own(id: string, callerId: string): Run {
+    const run = this.#find(id);
+    if (run === undefined || run.record.caller.id !== callerId) throw noSuchRun();
+    return run;
   }
 
   /** One that runs, has ended, or is taken up from what an object before this one wrote down. */
