@@ -9,6 +9,7 @@ import { allowsModel, type Caller } from "../credentials/key-grant.ts";
 import type { EdgeBindings } from "../env.ts";
 import { readEmbedLines, readEvents } from "./event-lines.ts";
 import { decodeAnswer, encodeJob } from "./generate-job.ts";
+import { resumable } from "./runs/resumable.ts";
 import { decodeNote, encodeResume } from "./runs/resume-call.ts";
 import type { AgentStatus } from "./dispatch/machines.ts";
 import type { Home } from "./home.ts";
@@ -20,8 +21,6 @@ export function homeOf(env: EdgeBindings, accountId: string): DurableObjectStub<
 
 /** Between the tries to reach an object that starts anew. */
 const AGAIN_MS = [20, 50, 100, 200, 400, 800, 1_600, 3_200];
-/** What a seed is drawn from. */
-const SEEDS = 2 ** 31;
 
 /** For whom a backend works, and how it tells of what concerns the whole answer. */
 export interface JobSource {
@@ -41,11 +40,8 @@ export interface JobSource {
 
 /** The machines of one account as a backend. Who asks is said here, never by the client. */
 export function homeBackend(home: DurableObjectStub<Home>, from: JobSource): InferenceBackend {
-  // What a machine that goes on with the answer needs for going on as the first would have: its tokens, and the same random numbers.
   const named = (request: GenerateRequest): GenerateRequest => ({
-    ...request,
-    sampling: { seed: Math.floor(Math.random() * SEEDS), ...request.sampling },
-    tokenIds: true,
+    ...resumable(request),
     caller: from.caller.id,
     ...(from.priority === "normal" ? {} : { priority: from.priority }),
   });

@@ -9,6 +9,7 @@ import { allowsModel } from "../../credentials/key-grant.ts";
 import type { Account, EdgeBindings } from "../../env.ts";
 import { callerOf } from "../account-backend.ts";
 import { homeOf } from "../backend.ts";
+import { resumable } from "../runs/resumable.ts";
 import type { JobView } from "./desk.ts";
 import { JOB_LIMITS } from "./limits.ts";
 
@@ -32,7 +33,8 @@ export async function startJob(
   }
   const chosen = priority ?? (granted === "low" ? "low" : "normal");
   const caller = callerOf(account);
-  const request: GenerateRequest = { ...toGenerateRequest(body), caller: caller.id, priority: ON_MACHINE[chosen] };
+  const asked = resumable(toGenerateRequest(body));
+  const request: GenerateRequest = { ...asked, caller: caller.id, priority: ON_MACHINE[chosen] };
   const bytes = encodeJson(request);
   if (bytes.length > PROTOCOL_LIMITS.requestBytes) throw new PorchlightError("body_too_large");
   const answer = await homeOf(env, account.id)
