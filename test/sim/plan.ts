@@ -11,6 +11,7 @@ export interface Plan {
   requests: number;
   /** Whether each request has one for embeddings beside it. */
   embeds: boolean;
+  jobs: number;
   troubleMs: number;
   network: NetworkFaults;
   /** Mean times between troubles of each kind. */
@@ -85,6 +86,7 @@ export function drawPlan(seed: number, random: Random): Plan {
     limitedShare: random.pick([0, 0.3, 1]),
     slowShare: random.pick([0, 0.3, 1]),
     leavingShare: random.pick([0, 0.3]),
+    jobs: random.chance(0.3) ? random.int(1, 6) : 0,
     embeds: random.chance(0.2),
     longShare: random.pick([0, 0, 0.3]),
   };

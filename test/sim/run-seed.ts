@@ -1,7 +1,7 @@
 import type { Script } from "./agent/script.ts";
 import { checkAtRest, checkMachines } from "./checks/at-rest.ts";
 import { Always } from "./checks/always.ts";
-import { checkEndings } from "./checks/endings.ts";
+import { checkEndings, isSettled } from "./checks/endings.ts";
 import { checkLimits } from "./checks/limits.ts";
 import type { MachineState, Product } from "./edge/product.ts";
 import { enter } from "./kernel/globals.ts";
@@ -72,6 +72,7 @@ async function live(world: World, random: Random): Promise<void> {
   for (let n = 0; n < plan.agents; n++) world.startAgent(n);
   new Chaos(world).begin();
   for (let n = 0; n < plan.requests; n++) planRequest(world, random, n);
+  for (let n = 0; n < plan.jobs; n++) planJob(world, random, n);
   await kernel.run(plan.troubleMs);
   kernel.become(world.root);
   kernel.trace("heals");
@@ -79,7 +80,9 @@ async function live(world: World, random: Random): Promise<void> {
   const isOver = (): boolean =>
     world.outcomes.length === plan.requests &&
     world.outcomes.every(({ ended }) => ended !== "running") &&
-    world.embeddings.every(({ ended }) => ended !== undefined);
+    world.embeddings.every(({ ended }) => ended !== undefined) &&
+    world.jobs.length === plan.jobs &&
+    world.jobs.every(isSettled);
   await kernel.run(plan.troubleMs + HEALING_MS, isOver);
   await kernel.run(kernel.nowMs + REST_MS);
   kernel.become(world.root);
@@ -114,6 +117,17 @@ function planRequest(world: World, random: Random, n: number): void {
   kernel.plan(world.root, 3_000 + random.fraction() * plan.troubleMs * 0.8, () => {
     world.ask({ script, caller, manner, ...(maxTokens === undefined ? {} : { maxTokens }) });
     if (plan.embeds) world.embed(UNLIMITED);
+  });
+}
+
+function planJob(world: World, random: Random, n: number): void {
+  const { kernel, plan } = world;
+  const script = drawScript(plan, random, `${kernel.seed}-job-${n}`);
+  const caller = random.chance(plan.limitedShare) ? random.pick(LIMITED) : UNLIMITED;
+  const deadlineMs = random.chance(0.2) ? random.int(10_000, 60_000) : 24 * 3600_000;
+  const cancels = random.chance(plan.leavingShare) ? { cancelsAfterMs: random.spread(10, 30_000) } : {};
+  kernel.plan(world.root, 3_000 + random.fraction() * plan.troubleMs * 0.8, () => {
+    world.askJob({ script, caller, deadlineMs, ...cancels });
   });
 }
 

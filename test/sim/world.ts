@@ -3,11 +3,12 @@ import { CONTEXT_TOKENS, type Script } from "./agent/script.ts";
 import { connectSocketsTo } from "./agent/ws.ts";
 import { askOnce, type Outcome } from "./client/client.ts";
 import { type EmbedOutcome, embedOnce } from "./client/embed-client.ts";
+import { askJob, type JobClientOptions, type JobOutcome } from "./client/job-client.ts";
 import { RunsOfEdge } from "./client/runs-of-edge.ts";
 import { Door } from "./edge/door.ts";
 import { VirtualDatabase } from "./edge/database.ts";
 import { ObjectHost } from "./edge/object-host.ts";
-import type { Caller, HomeObject, Product } from "./edge/product.ts";
+import type { Caller, Desk, HomeObject, Product } from "./edge/product.ts";
 import { Kernel, type Process, Violation } from "./kernel/kernel.ts";
 import type { Random } from "./kernel/random.ts";
 import { CALM, type NetworkFaults } from "./net/faults.ts";
@@ -39,6 +40,7 @@ export class World {
   readonly agents: AgentProcess[] = [];
   readonly outcomes: Outcome[] = [];
   readonly embeddings: EmbedOutcome[] = [];
+  readonly jobs: JobOutcome[] = [];
   /** Answers that the Home object began, by caller: what limits count. */
   readonly admitted: Admitted[] = [];
   /** Machines that the Home object was told are shut out. */
@@ -139,6 +141,26 @@ export class World {
 
   embed(caller: Caller): void {
     this.embeddings.push(embedOnce({ ...this.#client(`embed-${this.embeddings.length}`), caller }));
+  }
+
+  askJob(options: Pick<JobClientOptions, "script" | "caller" | "deadlineMs" | "cancelsAfterMs">): void {
+    const { kernel, product } = this;
+    const random = this.random.fork(`job ${this.jobs.length}`);
+    const { hostile } = this.plan;
+    this.jobs.push(askJob({ kernel, product, random, hostile, desk: this.#desk(), ...options }));
+  }
+
+  /** Each call of the desk's methods is one to the object. */
+  #desk(): Desk {
+    const call =
+      (method: string) =>
+      (...args: unknown[]) =>
+        this.host.call((home) => {
+          const desk = home.jobs();
+          return desk[method]?.call(desk, ...args);
+        });
+    const handler: ProxyHandler<object> = { get: (_target, method) => call(String(method)) };
+    return new Proxy({}, handler) as Desk; // Whatever it is asked for, it has.
   }
 
   /** The edge as whoever asks sees it. */

@@ -1,3 +1,4 @@
+import { isSettled } from "./endings.ts";
 import { machineOf } from "../agent/agent-process.ts";
 import type { MachineState } from "../edge/product.ts";
 import { Violation } from "../kernel/kernel.ts";
@@ -8,6 +9,9 @@ import type { World } from "../world.ts";
 export function checkAtRest(world: World): void {
   for (const outcome of world.outcomes) {
     if (outcome.ended === "running") throw new Violation(`${outcome.requestId} never ended`);
+  }
+  for (const job of world.jobs) {
+    if (!isSettled(job)) throw new Violation(`the job ${job.script.id} is ${job.state} for ever`);
   }
   for (const { requestId, ended } of world.embeddings) {
     if (ended === undefined) throw new Violation(`${requestId} never ended`);

@@ -1,5 +1,6 @@
 import { ENGINE_ERROR } from "../agent/script.ts";
 import type { Outcome } from "../client/client.ts";
+import type { JobOutcome } from "../client/job-client.ts";
 import { Violation } from "../kernel/kernel.ts";
 import { TROUBLES } from "../plan.ts";
 import type { World } from "../world.ts";
@@ -21,11 +22,29 @@ export function checkEndings(world: World): void {
     if (outcome.ended !== "error" || mayFail(outcome, isCalm)) continue;
     throw new Violation(`${outcome.requestId} ended with ${outcome.errorCode}`);
   }
+  for (const job of world.jobs) if (job.state !== "queued") checkJob(job, isCalm);
   for (const { requestId, ended = "nothing" } of world.embeddings) {
     if (ended !== "done" && (isCalm || !BY_TROUBLE.includes(ended))) {
       throw new Violation(`${requestId} ended with ${ended}`);
     }
   }
+}
+
+/** Whether nothing more can come of a job, or it waits for tomorrow's limits. */
+export function isSettled({ state, caller }: JobOutcome): boolean {
+  const { tokensPerDay, nodeSecondsPerDay } = caller.limits;
+  const waits = state === "queued" && (tokensPerDay !== null || nodeSecondsPerDay !== null);
+  return waits || !["asking", "queued", "running"].includes(state);
+}
+
+function checkJob({ script, state, hasCancelled }: JobOutcome, isCalm: boolean): void {
+  const isFine =
+    state === "completed" ||
+    state === "expired" ||
+    (state === "cancelled" && hasCancelled) ||
+    (state === "failed" && script.failsAt !== undefined) ||
+    (!isCalm && (state === "failed" || state === "cancelled" || state === "unknown"));
+  if (!isFine) throw new Violation(`the job ${script.id} is ${state}`);
 }
 
 function mayFail({ errorCode = "", script, manner, caller, hasStopped }: Outcome, isCalm: boolean): boolean {

@@ -31,13 +31,17 @@ function checkDays(id: string, admitted: readonly Admitted[], world: World): voi
   if (late) throw new Violation(`${id} had used ${late.usedTokens} of ${tokensPerDay} tokens when a request began`);
   const charged = Number(world.host.sql.exec("SELECT sum(requests) AS n FROM usage WHERE caller = ?", id).one()["n"]);
   // An object that was lost charges for the most that may have been under way: too much rather than too little.
-  const isRight = world.host.restarts === 0 ? charged === admitted.length : charged >= admitted.length;
+  // Attempts at jobs are charged, too; they are not counted here.
+  const isExactCount = world.host.restarts === 0 && world.jobs.every(({ caller }) => caller.id !== id);
+  const isRight = isExactCount ? charged === admitted.length : charged >= admitted.length;
   if (!isRight) throw new Violation(`${id} had ${admitted.length} requests and was charged for ${charged}`);
   // Of an answer that was cut short it is only estimated what it took.
-  const isExact = world.outcomes.every(
-    ({ caller, ended, errorCode }) => caller.id !== id || ended === "finish" || errorCode === "rate_limit_exceeded",
-  );
-  if (!isExact || world.host.restarts > 0 || tokensPerDay == null) return;
+  const isExact =
+    isExactCount &&
+    world.outcomes.every(
+      ({ caller, ended, errorCode }) => caller.id !== id || ended === "finish" || errorCode === "rate_limit_exceeded",
+    );
+  if (!isExact || tokensPerDay == null) return;
   // The last one may have begun with little left: by its worst case the limit can be passed.
   const most = tokensPerDay + Math.max(...admitted.map(({ worstTokens }) => worstTokens));
   const days = world.host.sql

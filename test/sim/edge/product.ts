@@ -1,4 +1,5 @@
 import type { InferenceBackend } from "../../../shared/inference/backend.ts";
+import type { GenerateEvent } from "../../../shared/inference/event.ts";
 import type { HostedObject } from "./object-host.ts";
 
 /** Who asks, as the edge's modules take it. */
@@ -23,6 +24,25 @@ export interface HomeObject extends HostedObject {
   keyChanged(caller: Caller): unknown;
   keyRevoked(id: string): unknown;
   cancelRun(id: string, callerId: string): boolean;
+  jobs(): Record<string, (...args: unknown[]) => unknown>;
+}
+
+export type JobState = "queued" | "running" | "completed" | "failed" | "cancelled" | "expired";
+
+interface JobView {
+  id: string;
+  state: JobState;
+}
+
+/** The desk of jobs as the Worker calls it. */
+export interface Desk {
+  job(id: string, viewer: object): Promise<{ job: JobView; events: GenerateEvent[] } | undefined>;
+  cancel(id: string, viewer: object): Promise<unknown>;
+  [method: string]: (...args: never[]) => Promise<unknown>;
+}
+
+interface JobModule {
+  startJob(env: object, account: object, body: object, options: { deadlineMs: number }): Promise<JobView>;
 }
 
 interface HomeModule {
@@ -47,13 +67,15 @@ interface BackendModule {
 }
 
 /** The edge's modules that are simulated. */
-export type Product = HomeModule & DialModule & BackendModule;
+export type Product = HomeModule & DialModule & BackendModule & JobModule;
 
 /**
  * Loads them by address: their types are workerd's, which this program does not know, so what is used of them is written down above.
  */
 export async function loadProduct(): Promise<Product> {
   const load = (path: string) => import(new URL(`../../../edge/home/${path}`, import.meta.url).href);
-  const [home, dial, backend] = await Promise.all([load("home.ts"), load("dial.ts"), load("backend.ts")]);
-  return { Home: home.Home, encodeDial: dial.encodeDial, homeBackend: backend.homeBackend };
+  const [home, dial, backend, job] = await Promise.all(
+    ["home.ts", "dial.ts", "backend.ts", "jobs/start-job.ts"].map(load),
+  );
+  return { Home: home.Home, encodeDial: dial.encodeDial, homeBackend: backend.homeBackend, startJob: job.startJob };
 }

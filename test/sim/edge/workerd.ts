@@ -12,7 +12,11 @@ export class DurableObject {
 }
 
 /** An object whose methods are called from afar. */
-export class RpcTarget {}
+export class RpcTarget {
+  dup(): this {
+    return this;
+  }
+}
 
 class RequestResponsePair {
   readonly request: string;
