@@ -25,6 +25,7 @@ import { canGoOn } from "./dispatch/failover.ts";
 import { decodeJob, encodeRefusal, type GenerateJob, isJob } from "./generate-job.ts";
 import { challenge, closeOverdue, handshakeDeadlineMs, takeProof } from "./handshakes.ts";
 import { JobDesk } from "./jobs/desk.ts";
+import { callDesk, type DeskAnswer, type DeskMethod } from "./jobs/desk-calls.ts";
 import { jobRunner } from "./jobs/home-runner.ts";
 import type { UsageRow } from "./quota/ledger.ts";
 import { Quotas, type Ticket } from "./quota/quotas.ts";
@@ -108,9 +109,9 @@ export class Home extends DurableObject<EdgeBindings> {
     this.#runs.restore();
   }
 
-  /** Jobs and webhooks: call its methods on what this returns, without waiting for it. */
-  jobs(): JobDesk {
-    return this.#jobs;
+  /** Jobs and webhooks: see `jobsOf`. */
+  callJobs(method: DeskMethod, args: unknown[]): DeskAnswer {
+    return callDesk(this.#jobs, method, args);
   }
 
   /**

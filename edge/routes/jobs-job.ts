@@ -2,7 +2,7 @@ import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { errorResponses, jsonContent, registerRoute } from "../../shared/api/document.ts";
 import { PorchlightError } from "../../shared/errors.ts";
 import type { AppEnv } from "../env.ts";
-import { homeOf } from "../home/backend.ts";
+import { jobsOf } from "../home/jobs/remote-desk.ts";
 import { accountOf } from "../middleware/authenticate.ts";
 import { jobSchema, jobWithResultSchema, shownJob, shownResult, viewerOf } from "./jobs-schema.ts";
 
@@ -53,8 +53,7 @@ export function mountJob(app: OpenAPIHono<AppEnv>): void {
   registerRoute(app, showRoute);
   app.get("/api/jobs/:id", async (c) => {
     const account = accountOf(c);
-    using desk = await homeOf(c.env, account.id).jobs();
-    const found = await desk.job(c.req.param("id"), viewerOf(account));
+    const found = await jobsOf(c.env, account.id).job(c.req.param("id"), viewerOf(account));
     if (!found) throw noSuchJob();
     const result = await shownResult(found.job, found.events, account);
     return c.json({ ...shownJob(found.job, account), result } satisfies z.infer<typeof jobWithResultSchema>);
@@ -63,8 +62,7 @@ export function mountJob(app: OpenAPIHono<AppEnv>): void {
   registerRoute(app, cancelRoute);
   app.post("/api/jobs/:id/cancel", async (c) => {
     const account = accountOf(c);
-    using desk = await homeOf(c.env, account.id).jobs();
-    const job = await desk.cancel(c.req.param("id"), viewerOf(account));
+    const job = await jobsOf(c.env, account.id).cancel(c.req.param("id"), viewerOf(account));
     if (!job) throw noSuchJob();
     return c.json(shownJob(job, account) satisfies z.infer<typeof jobSchema>);
   });
@@ -72,8 +70,7 @@ export function mountJob(app: OpenAPIHono<AppEnv>): void {
   registerRoute(app, deleteRoute);
   app.delete("/api/jobs/:id", async (c) => {
     const account = accountOf(c);
-    using desk = await homeOf(c.env, account.id).jobs();
-    const outcome = await desk.remove(c.req.param("id"), viewerOf(account));
+    const outcome = await jobsOf(c.env, account.id).remove(c.req.param("id"), viewerOf(account));
     if (outcome === "unknown") throw noSuchJob();
     if (outcome === "active") throw new PorchlightError("job_active");
     return c.body(null, 204);

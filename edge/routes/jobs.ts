@@ -3,7 +3,7 @@ import { errorResponses, jsonBody, jsonContent, registerRoute } from "../../shar
 import { readJsonBody } from "../../shared/api/json-body.ts";
 import { parseWith } from "../../shared/api/validation.ts";
 import type { AppEnv } from "../env.ts";
-import { homeOf } from "../home/backend.ts";
+import { jobsOf } from "../home/jobs/remote-desk.ts";
 import { jobStateSchema } from "../home/jobs/job.ts";
 import { JOB_LIMITS } from "../home/jobs/limits.ts";
 import { startJob } from "../home/jobs/start-job.ts";
@@ -71,8 +71,7 @@ export function mountJobs(app: OpenAPIHono<AppEnv>): void {
   app.get(listRoute.path, async (c) => {
     const { limit, before, state } = parseWith(querySchema, c.req.query());
     const account = accountOf(c);
-    using desk = await homeOf(c.env, account.id).jobs();
-    const rows = await desk.list({
+    const rows = await jobsOf(c.env, account.id).list({
       ...viewerOf(account),
       ...(state === undefined ? {} : { state }),
       ...(before === undefined ? {} : { beforeSeq: before }),

@@ -3,7 +3,7 @@ import { errorResponses, jsonContent, registerRoute } from "../../shared/api/doc
 import { PorchlightError } from "../../shared/errors.ts";
 import { audit } from "../credentials/audit.ts";
 import type { AppEnv } from "../env.ts";
-import { homeOf } from "../home/backend.ts";
+import { jobsOf } from "../home/jobs/remote-desk.ts";
 import { accountOf } from "../middleware/authenticate.ts";
 import { madeWebhookSchema, shownWebhook } from "./webhooks-schema.ts";
 
@@ -51,8 +51,7 @@ export function mountWebhook(app: OpenAPIHono<AppEnv>): void {
   registerRoute(app, deleteRoute);
   app.delete("/api/webhooks/:id", async (c) => {
     const { id, userId } = accountOf(c);
-    using desk = await homeOf(c.env, id).jobs();
-    if (!(await desk.removeReceiver(userId, c.req.param("id")))) throw noSuchWebhook();
+    if (!(await jobsOf(c.env, id).removeReceiver(userId, c.req.param("id")))) throw noSuchWebhook();
     await audit(c, "webhook_removed");
     return c.body(null, 204);
   });
@@ -60,8 +59,7 @@ export function mountWebhook(app: OpenAPIHono<AppEnv>): void {
   registerRoute(app, rotateRoute);
   app.post("/api/webhooks/:id/secret", async (c) => {
     const { id, userId } = accountOf(c);
-    using desk = await homeOf(c.env, id).jobs();
-    const made = await desk.rotateSecret(userId, c.req.param("id"));
+    const made = await jobsOf(c.env, id).rotateSecret(userId, c.req.param("id"));
     if (!made) throw noSuchWebhook();
     await audit(c, "webhook_secret_changed", { target: new URL(made.url).host });
     c.header("cache-control", "no-store");
@@ -72,8 +70,7 @@ export function mountWebhook(app: OpenAPIHono<AppEnv>): void {
   registerRoute(app, testRoute);
   app.post("/api/webhooks/:id/test", async (c) => {
     const { id, userId } = accountOf(c);
-    using desk = await homeOf(c.env, id).jobs();
-    if (!(await desk.testReceiver(userId, c.req.param("id")))) throw noSuchWebhook();
+    if (!(await jobsOf(c.env, id).testReceiver(userId, c.req.param("id")))) throw noSuchWebhook();
     return c.json({}, 202);
   });
 }

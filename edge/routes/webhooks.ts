@@ -5,7 +5,7 @@ import { PorchlightError } from "../../shared/errors.ts";
 import { judgeUrl, type UrlRefusal } from "../../shared/net/outbound-url.ts";
 import { audit } from "../credentials/audit.ts";
 import type { AppEnv } from "../env.ts";
-import { homeOf } from "../home/backend.ts";
+import { jobsOf } from "../home/jobs/remote-desk.ts";
 import { accountOf } from "../middleware/authenticate.ts";
 import { allowedHosts } from "../webhooks/allowed-hosts.ts";
 import { madeWebhookSchema, newWebhookSchema, shownWebhook, webhookSchema } from "./webhooks-schema.ts";
@@ -57,8 +57,7 @@ export function mountWebhooks(app: OpenAPIHono<AppEnv>): void {
   registerRoute(app, listRoute);
   app.get(listRoute.path, async (c) => {
     const { id, userId } = accountOf(c);
-    using desk = await homeOf(c.env, id).jobs();
-    const receivers = await desk.receivers(userId);
+    const receivers = await jobsOf(c.env, id).receivers(userId);
     const now = Date.now();
     return c.json({ webhooks: receivers.map((one) => shownWebhook(one, now)) } satisfies z.infer<typeof listSchema>);
   });
@@ -73,8 +72,7 @@ export function mountWebhooks(app: OpenAPIHono<AppEnv>): void {
     const { url } = judged;
     url.hash = "";
     const { id, userId } = accountOf(c);
-    using desk = await homeOf(c.env, id).jobs();
-    const answer = await desk.addReceiver(userId, url.href);
+    const answer = await jobsOf(c.env, id).addReceiver(userId, url.href);
     if ("error" in answer) throw PorchlightError.fromWire(answer.error);
     await audit(c, "webhook_made", { target: url.host });
     c.header("cache-control", "no-store");

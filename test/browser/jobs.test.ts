@@ -9,7 +9,7 @@ let received: string[] = [];
 
 beforeAll(async () => {
   receiver = createServer((request, response) => {
-    received.push(`${request.headers["webhook-id"] ?? ""}`);
+    received.push(String(request.headers["webhook-id"]));
     response.writeHead(received.length === 1 ? 500 : 204).end();
   });
   await new Promise<void>((done) => receiver.listen(0, "127.0.0.1", done));

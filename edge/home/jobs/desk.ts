@@ -1,4 +1,3 @@
-import { RpcTarget } from "cloudflare:workers";
 import { z } from "zod";
 import { PorchlightError, type WireError } from "../../../shared/errors.ts";
 import { type GenerateEvent, generateEventSchema } from "../../../shared/inference/event.ts";
@@ -50,8 +49,8 @@ export interface JobDeskOptions {
   random?: () => number;
 }
 
-/** Jobs and webhooks of a household: the Worker calls it on the Home object. */
-export class JobDesk extends RpcTarget {
+/** Jobs and webhooks of a household: the Worker reaches it by `jobsOf`. */
+export class JobDesk {
   readonly #queue: JobQueue;
   readonly #courier: Courier;
   readonly #runner: JobRunner;
@@ -60,7 +59,6 @@ export class JobDesk extends RpcTarget {
   #soon: ReturnType<typeof setTimeout> | undefined;
 
   constructor({ sql, runner, send, onChange, now = Date.now, random = Math.random }: JobDeskOptions) {
-    super();
     this.#runner = runner;
     this.#onChange = onChange;
     this.#now = now;

@@ -37,6 +37,7 @@ export class JobTable {
          body_bytes INTEGER NOT NULL, max_tokens INTEGER)`,
     );
     sql.exec("CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state, order_at, seq)");
+    sql.exec("CREATE INDEX IF NOT EXISTS jobs_by_end ON jobs (ended_at)");
     sql.exec("CREATE INDEX IF NOT EXISTS jobs_by_user ON jobs (user_id, seq)");
     sql.exec(
       `CREATE TABLE IF NOT EXISTS job_parts (

@@ -8,10 +8,10 @@ import { PROTOCOL_LIMITS } from "../../../shared/protocol/limits.ts";
 import { allowsModel } from "../../credentials/key-grant.ts";
 import type { Account, EdgeBindings } from "../../env.ts";
 import { callerOf } from "../account-backend.ts";
-import { homeOf } from "../backend.ts";
 import { resumable } from "../runs/resumable.ts";
 import type { JobView } from "./desk.ts";
 import { JOB_LIMITS } from "./limits.ts";
+import { jobsOf } from "./remote-desk.ts";
 
 const RANKS: Record<Priority, number> = { low: 0, normal: 1, high: 2 };
 /** On the machine a job never outranks somebody who waits for an answer: it goes one step lower than among jobs. */
@@ -37,18 +37,16 @@ export async function startJob(
   const request: GenerateRequest = { ...asked, caller: caller.id, priority: ON_MACHINE[chosen] };
   const bytes = encodeJson(request);
   if (bytes.length > PROTOCOL_LIMITS.requestBytes) throw new PorchlightError("body_too_large");
-  const answer = await homeOf(env, account.id)
-    .jobs()
-    .add({
-      userId: account.userId,
-      caller,
-      model: request.model,
-      priority: chosen,
-      deadlineMs,
-      title: titleOf(request),
-      maxTokens: request.maxTokens,
-      body: bytes,
-    });
+  const answer = await jobsOf(env, account.id).add({
+    userId: account.userId,
+    caller,
+    model: request.model,
+    priority: chosen,
+    deadlineMs,
+    title: titleOf(request),
+    maxTokens: request.maxTokens,
+    body: bytes,
+  });
   if ("error" in answer) throw PorchlightError.fromWire(answer.error);
   return answer.made;
 }
@@ -60,5 +58,8 @@ function titleOf({ messages }: GenerateRequest): string {
     .slice(0, 4 * JOB_LIMITS.titleCharacters)
     .replaceAll(/\s+/g, " ")
     .trim();
-  return [...line].slice(0, JOB_LIMITS.titleCharacters).join("").toWellFormed();
+  return line
+    .slice(0, JOB_LIMITS.titleCharacters)
+    .replace(/[\uD800-\uDBFF]$/, "")
+    .toWellFormed();
 }

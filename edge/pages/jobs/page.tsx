@@ -119,7 +119,9 @@ function JobRow(props: { page: PageProps; job: ShownJob; strings: JobStrings; no
           {job.priority === "normal" ? null : <span>{`${text.priority}: ${text.priorities[job.priority]}`}</span>}
           <Moment page={page} timeMs={Date.parse(job.createdAt)} template={text.asked} />
           {job.endedAt === null ? null : <Moment page={page} timeMs={Date.parse(job.endedAt)} template={text.ended} />}
-          {isActive ? <Moment page={page} timeMs={Date.parse(job.deadline)} template={text.deadline} /> : null}
+          <span data-part="deadline" hidden={!isActive}>
+            <Moment page={page} timeMs={Date.parse(job.deadline)} template={text.deadline} />
+          </span>
         </p>
       </div>
       {job.mine ? (

@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import { hasRole } from "../../access/roles.ts";
 import type { AppEnv } from "../../env.ts";
 import { accountBackend } from "../../home/account-backend.ts";
-import { homeOf } from "../../home/backend.ts";
+import { jobsOf } from "../../home/jobs/remote-desk.ts";
 import { JOB_LIMITS } from "../../home/jobs/limits.ts";
 import { accountOf } from "../../middleware/authenticate.ts";
 import { shownJob, viewerOf } from "../../routes/jobs-schema.ts";
@@ -16,7 +16,7 @@ export const jobPages = new Hono<AppEnv>();
 
 jobPages.get("/jobs", async (c) => {
   const account = accountOf(c);
-  using desk = await homeOf(c.env, account.id).jobs();
+  const desk = jobsOf(c.env, account.id);
   const before = /^[1-9]\d{0,15}$/.exec(c.req.query("before") ?? "")?.[0];
   const filter = { ...viewerOf(account), ...(before === undefined ? {} : { beforeSeq: Number(before) }) };
   const [rows, receivers, models] = await Promise.all([

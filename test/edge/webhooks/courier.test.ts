@@ -246,7 +246,7 @@ describe("the sender", () => {
     const inits: (RequestInit | undefined)[] = [];
     const send = webhookSender(parseAllowedHosts("nas.local"), async (input, init) => {
       inits.push(init);
-      const outcome = outcomes.get(new URL(String(input)).pathname.slice(1));
+      const outcome = outcomes.get(new URL(new Request(input).url).pathname.slice(1));
       if (outcome instanceof Response) return outcome;
       throw outcome ?? new Error("unknown");
     });

@@ -82,6 +82,7 @@ function update(row: HTMLElement, job: LiveJob, strings: JobStrings): void {
   setText(part("status-label", row), label);
   row.dataset["state"] = job.state;
   const isActive = job.endedAt === null;
+  part("deadline", row).hidden = !isActive;
   part("cancel", row).hidden = !isActive;
   part("forget", row).hidden = isActive;
   const answer = row.querySelector<HTMLElement>('[data-part="answer"]');

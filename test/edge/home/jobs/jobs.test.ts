@@ -179,6 +179,18 @@ describe("a job", () => {
     expect(await job(made.id)).toMatchObject({ attempts: 2, error: { code: "context_length_exceeded" }, result: null });
   }, 15_000);
 
+  it("is made once under one Idempotency-Key, however often it is asked for", async () => {
+    const headers = { ...bearer(owner.apiKey), "idempotency-key": "the same" };
+    const [first, second] = [
+      await postJson("/api/jobs", ask("once"), headers),
+      await postJson("/api/jobs", ask("once"), headers),
+    ];
+    const made = await first.json<ShownJob>();
+    expect([first.status, second.status, (await second.json<ShownJob>()).id]).toEqual([202, 202, made.id]);
+    expect((await postJson("/api/jobs", ask("twice"), headers)).status).toBe(409);
+    await act("POST", `/api/jobs/${made.id}/cancel`);
+  });
+
   it("ends with the key that asked for it", async () => {
     const key = await insertKey(owner.accountId, "inference");
     const made = await makeJob(ask("by key"), key);
@@ -261,7 +273,8 @@ describe("webhooks", () => {
   it("tell of a job's end, signed, without its words", async () => {
     const sent: { url: string; headers: Headers; body: string }[] = [];
     vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
-      sent.push({ url: String(input), headers: new Headers(init?.headers), body: String(init?.body) });
+      const asked = new Request(input, init);
+      sent.push({ url: asked.url, headers: asked.headers, body: await asked.text() });
       return new Response(null, { status: 204 });
     });
     const made = await addWebhook("https://hooks.example.com/a#part");
@@ -322,7 +335,7 @@ describe("webhooks", () => {
       expect((await act(method, `/api/webhooks/${id}${path}`)).status).toBe(404);
     }
     await runInDurableObject(home(), async (instance) => {
-      expect(instance.jobs().receivers("nobody")).toEqual([]);
+      expect(instance.callJobs("receivers", ["nobody"])).toEqual([]);
     });
   });
 });
