@@ -3,6 +3,7 @@ import { quantizationSchema } from "../../shared/inference/model.ts";
 import { providerChoiceSchema } from "../runtime/providers.ts";
 import { MAX_THREADS } from "../agent/messages.ts";
 import type { RunSettings } from "../agent/run-settings.ts";
+import { APP_NAMES } from "./app-settings.ts";
 import { CommandError } from "./command-error.ts";
 import { byteSize, count, duration, oneOf } from "./flag-values.ts";
 import { SETTING_NAMES } from "./setting-names.ts";
@@ -177,6 +178,24 @@ export const COMMANDS = {
         json,
         ...optional("data", nonEmpty(flags.data, "--data")),
         ...optional("change", setting(rest)),
+      });
+    },
+  },
+  "connect-app": {
+    summary: "print what to paste into an app so that it asks your models",
+    usage: `porchlight connect-app ${APP_NAMES.join(" | ")} [--model NAME] [--origin https://EDGE]`,
+    flags: ["data", "origin", "model"],
+    run: async (flags, rest) => {
+      const app = APP_NAMES.find((name) => name === rest[0]);
+      if (app === undefined || rest.length > 1) {
+        throw new CommandError("bad_usage", `Name one app: ${APP_NAMES.join(", ")}.`);
+      }
+      const { connectApp } = await import("./connect-app.ts");
+      return await connectApp({
+        app,
+        ...optional("data", nonEmpty(flags.data, "--data")),
+        ...optional("origin", nonEmpty(flags.origin, "--origin")),
+        ...optional("model", nonEmpty(flags.model, "--model")),
       });
     },
   },

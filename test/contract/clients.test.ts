@@ -1,12 +1,16 @@
+import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadLocalKey } from "../../node-agent/agent/local-api.ts";
+import { markRunning, unmarkRunning } from "../../node-agent/commands/running.ts";
 import { aiChecks } from "../support/clients/ai.ts";
 import { anthropicChecks } from "../support/clients/anthropic.ts";
 import { CONVERSATIONS, DIALECTS } from "../support/clients/conversations.ts";
 import { openaiChecks } from "../support/clients/openai.ts";
+import { guideTable, runSample, samples, tableOf } from "../support/clients/guide.ts";
 import { langchainChecks } from "../support/clients/langchain.ts";
 import { ollamaChecks } from "../support/clients/ollama.ts";
-import type { Checks, Place } from "../support/clients/place.ts";
+import { type Checks, HELLO, MODEL, type Place } from "../support/clients/place.ts";
+import { run } from "../support/command.ts";
 import { referenceFolder } from "../support/embedding-vectors.ts";
 import { engineLoad } from "../support/engine-load.ts";
 import { startStack, type TestStack } from "../support/stack.ts";
@@ -32,25 +36,88 @@ afterAll(async () => {
   await stack?.stop();
 });
 
+/** By client and feature: whether it passed in every place so far. */
+const passed = new Map(Object.keys(CLIENTS).map((client) => [client, new Map<string, boolean>()]));
+
 for (const [client, checks] of Object.entries(CLIENTS)) {
   describe.each(["through the edge", "at home"])(`${client}, %s`, (where) => {
-    it.each(Object.entries(checks))("%s", async (_feature, check) => {
-      const place = places[where];
-      if (place === undefined) throw new Error(`nothing runs ${where}`);
-      await check(place);
+    it.each(Object.entries(checks))("%s", async (feature, check) => {
+      const results = passed.get(client);
+      const before = results?.get(feature) ?? true;
+      results?.set(feature, false);
+      await check(placeOf(where));
+      results?.set(feature, before);
     });
   });
 }
 
+function placeOf(where: string): Place {
+  const place = places[where];
+  if (place === undefined) throw new Error(`nothing runs ${where}`);
+  return place;
+}
+
 describe.each(["through the edge", "at home"])("the same conversation, %s", (where) => {
   it.each(CONVERSATIONS)("has the same answer and usage in every dialect: $question $tool", async (conversation) => {
-    const place = places[where];
-    if (place === undefined) throw new Error(`nothing runs ${where}`);
+    const place = placeOf(where);
     const outcomes = await Promise.all(Object.values(DIALECTS).map((ask) => ask(place, conversation)));
     for (const outcome of outcomes) expect(outcome).toEqual(outcomes[0]);
     expect(outcomes[0]?.promptTokens).toBeGreaterThan(10);
     expect(outcomes[0]?.calls).toEqual(
       conversation.tool === "offered" ? [{ name: "get_weather", input: { city: "Paris" } }] : [],
     );
+  });
+});
+
+describe("the guide", () => {
+  it("has samples that run", async () => {
+    const { origin, apiKey } = placeOf("through the edge");
+    const programs = await samples();
+    expect(programs.map(({ client }) => client)).toEqual([
+      "OpenAI",
+      "Anthropic",
+      "Ollama",
+      "Vercel's AI SDK",
+      "LangChain",
+    ]);
+    const env = { PORCHLIGHT_URL: origin, PORCHLIGHT_API_KEY: apiKey };
+    const outputs = await Promise.all(programs.map(async ({ code }) => await runSample(code, env)));
+    for (const output of outputs) expect(output).toMatch(/starter model/i);
+  });
+
+  it("says what passes", async ({ skip }) => {
+    const ran = Object.entries(CLIENTS).every(
+      ([client, checks]) => passed.get(client)?.size === Object.keys(checks).length,
+    );
+    if (!ran) skip("not all were tried");
+    const table = tableOf(passed);
+    expect(await guideTable(table)).toBe(table);
+  });
+});
+
+describe("porchlight connect-app", () => {
+  const connectApp = async (...words: string[]) => await run(["connect-app", ...words, "--data", stack.folder.root]);
+
+  it("gives an app a key of its own, with which it can ask", async () => {
+    await markRunning(stack.folder.running, { pid: process.pid, origin: stack.origin });
+    const { stdout } = await connectApp("openai");
+    const [, url = "", key = ""] = /^export OPENAI_BASE_URL=(\S+)\nexport OPENAI_API_KEY=(\S+)\n$/.exec(stdout) ?? [];
+    expect(url).toBe(`${stack.origin}/v1`);
+    const answer = await new OpenAI({ baseURL: url, apiKey: key }).chat.completions.create({
+      model: MODEL,
+      messages: [{ role: "user", content: HELLO }],
+    });
+    expect(answer.choices[0]?.message.content).toMatch(/starter/i);
+    const headers = { authorization: `Bearer ${key}` };
+    expect((await fetch(`${stack.origin}/api/agents`, { headers })).status).toBe(403);
+    const openclaw = JSON.parse((await connectApp("openclaw", "--model", MODEL)).stdout) as object;
+    expect(openclaw).toMatchObject({
+      agents: { defaults: { model: { primary: `porchlight/${MODEL}` } } },
+      models: { providers: { porchlight: { baseUrl: url, models: [{ id: MODEL, contextWindow: 1024 }] } } },
+    });
+    expect((await connectApp("nobody")).code).toBe(2);
+    expect((await connectApp("aider", "--model", "vectors")).code).toBe(1);
+    await unmarkRunning(stack.folder.running);
+    expect(await connectApp("aider")).toMatchObject({ code: 1, stderr: expect.stringContaining("porchlight up") });
   });
 });
