@@ -32,7 +32,7 @@ describe("the beginnings of a prompt", () => {
         expect(after).toContainEqual(whole);
         expect(rememberedKeys(before)).toContainEqual(whole);
       }),
-      { numRuns: 60 },
+      { numRuns: 25 },
     );
   });
 
@@ -45,7 +45,7 @@ describe("the beginnings of a prompt", () => {
         const other: Message[] = [{ role: "system", content: "Be brief." }, ...all];
         expect(shared(plain, prefixKeys({ model: "m", messages: other }))).toBe(0);
       }),
-      { numRuns: 40 },
+      { numRuns: 20 },
     );
   });
 
@@ -60,7 +60,7 @@ describe("the beginnings of a prompt", () => {
         const ends = a.filter(({ hash }) => !hash.startsWith("B"));
         expect(ends.filter(({ hash }) => same.has(hash))).toEqual(ends.slice(0, index));
       }),
-      { numRuns: 60 },
+      { numRuns: 25 },
     );
   });
 
