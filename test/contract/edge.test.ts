@@ -7,7 +7,8 @@ import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildEdgeIfNeeded } from "../../node-agent/edge/build.ts";
 import { makeCertificate } from "../support/certificates.ts";
-import { exitOf, interrupt, output, run, start } from "../support/command.ts";
+import { exitOf, interrupt, output, start } from "../support/command.ts";
+import { runHere } from "../support/command-here.ts";
 import { tlsFetch, WordsAgent, workerdOf } from "../support/self-hosted.ts";
 import { freePort } from "../support/stack.ts";
 
@@ -53,7 +54,18 @@ describe("a self-hosted edge", () => {
     const { text } = await post("/v1/chat/completions", { model: "words", messages });
     return (JSON.parse(text) as { choices?: [{ message: { content: string } }] }).choices?.[0].message.content ?? text;
   }
-  const statusOf = async () => (await run(["status", "--data", data])).stdout;
+  async function makeJob(words: number): Promise<string> {
+    const request = { model: "words", messages: [{ role: "user", content: String(words) }] };
+    return (JSON.parse((await post("/api/jobs", { request })).text) as { id: string }).id; // as above
+  }
+  async function jobOf(id: string): Promise<{ state: string; answer: string | undefined }> {
+    const { state, result } = JSON.parse((await get(`/api/jobs/${id}`)).text) as {
+      state: string;
+      result: { choices: { message: { content: string } }[] } | null;
+    }; // as above
+    return { state, answer: result?.choices[0]?.message.content };
+  }
+  const statusOf = async () => (await runHere(["status", "--data", data])).stdout;
 
   it("prints a link that sets it up, once, and knows visitors by their true address", async () => {
     const said = await startEdge();
@@ -104,27 +116,34 @@ describe("a self-hosted edge", () => {
     expect(await statusOf()).toMatch(/serving[\s\S]*restarts: 1, the last at .*SIGKILL/);
   });
 
-  it("is backed up while it works, wiped, and restored: keys, sessions and machines are back without pairing again", async () => {
+  it("is backed up while it works, wiped, and restored: keys, sessions, jobs and machines are back without pairing again", async () => {
     const backup = join(root, "backup.tgz");
+    const done = await makeJob(5);
+    await expect.poll(() => jobOf(done), { timeout: 10_000 }).toMatchObject({ state: "completed" });
+    const unfinished = await makeJob(4_000);
     const working = count(2_000);
-    expect(await run(["edge", "backup", backup, "--data", data])).toMatchObject({ code: 0 });
+    expect(await runHere(["edge", "backup", backup, "--data", data])).toMatchObject({ code: 0 });
     expect((await working).endsWith(" 1999")).toBe(true);
     expect((await stat(backup)).mode & 0o777).toBe(0o600);
-    const busy = await run(["edge", "restore", backup, "--data", data, "--force"]);
+    const busy = await runHere(["edge", "restore", backup, "--data", data, "--force"]);
     expect(busy).toMatchObject({ code: 1, stderr: expect.stringMatching(/is at work on/) });
     const states = agent?.states.length ?? 0;
     interrupt(edge);
     expect(await exitOf(edge)).toBe(0);
     await rm(data, { recursive: true });
-    expect(await run(["edge", "restore", backup, "--data", data])).toMatchObject({ code: 0 });
+    expect(await runHere(["edge", "restore", backup, "--data", data])).toMatchObject({ code: 0 });
     const said = await startEdge("--give-up-after", "1");
     expect(said).not.toContain("/setup#");
     await expect.poll(() => agent?.states.slice(states).at(-1), { timeout: 10_000 }).toBe("online");
     expect(agent?.states).not.toContain("refused");
     expect(await count(3)).toBe(" 0 1 2");
+    expect(await jobOf(done)).toMatchObject({ state: "completed", answer: " 0 1 2 3 4" });
+    await expect
+      .poll(() => jobOf(unfinished), { timeout: 15_000 })
+      .toMatchObject({ state: "completed", answer: expect.stringMatching(/ 3999$/) });
     expect((await get("/account", { cookie })).status).toBe(200);
     expect((await get("/account", { cookie: `${cookie}x` })).status).not.toBe(200);
-  });
+  }, 90_000);
 
   it("ends with code 1 after as many failures as it was told, and status says why", async () => {
     const workerd = await workerdOf(edge);
@@ -132,7 +151,7 @@ describe("a self-hosted edge", () => {
     if (workerd !== undefined) process.kill(workerd, "SIGKILL");
     expect(await told).toMatch(/failed 1 times in a row \(workerd ended: signal SIGKILL\), and stays down/);
     expect(await exitOf(edge)).toBe(1);
-    const { code, stdout } = await run(["status", "--data", data]);
+    const { code, stdout } = await runHere(["status", "--data", data]);
     expect(stdout).toMatch(/stopped: it kept failing/);
     expect(code).toBe(1);
   });
@@ -148,13 +167,8 @@ describe("a self-hosted edge", () => {
     [["backup"], /takes one file/],
     [["explode"], /takes backup, restore, deploy or nothing/],
   ])("refuses %j with a sentence", async (flags, sentence) => {
-    const { main } = await import("../../node-agent/cli.ts");
-    const said: string[] = [];
-    const spy = process.stderr.write.bind(process.stderr);
-    process.stderr.write = (text: string | Uint8Array) => said.push(String(text)) > 0;
-    const code = await main(["edge", "--data", join(root, "other"), ...flags]);
-    process.stderr.write = spy;
-    expect(said.join("")).toMatch(sentence);
+    const { code, stderr } = await runHere(["edge", "--data", join(root, "other"), ...flags]);
+    expect(stderr).toMatch(sentence);
     expect(code).toBe(2);
   });
 });
