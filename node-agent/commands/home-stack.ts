@@ -17,6 +17,8 @@ export interface HomeStackOptions {
   onProgress?: (what: string) => void;
   /** How far the default model has come, in [0, 1]; goes on after the stack is up. */
   onLoading?: (model: string, fraction: number) => void;
+  /** Ends the start, whatever it waits for. */
+  signal?: AbortSignal;
 }
 
 /** Edge and agent of one machine, paired: what `porchlight up` runs. */
@@ -31,7 +33,10 @@ export interface HomeStack {
   stop(): Promise<void>;
 }
 
-/** Starts both at once, pairs the agent through the public enrolment route if it is not, and resolves when it is online. */
+/**
+ * Starts both at once, pairs the agent through the public enrolment route if it is not, and resolves when it is online. Rejects with the
+ * signal's reason when that aborts first; nothing runs then.
+ */
 export async function startHomeStack(options: HomeStackOptions): Promise<HomeStack> {
   const { folder } = options;
   const setupToken = randomBytes(24).toString("base64url");
@@ -56,7 +61,7 @@ export async function startHomeStack(options: HomeStackOptions): Promise<HomeSta
   const stop = async () => {
     await Promise.all([agent.stop(), edge.stop()]);
   };
-  try {
+  const start = async (): Promise<HomeStack> => {
     options.onProgress?.("Starting the edge and the agent");
     const [origin, started] = await Promise.all([edge.start(), agent.start()]);
     const owner = await ensureOwner(origin, setupToken, folder.owner);
@@ -65,6 +70,10 @@ export async function startHomeStack(options: HomeStackOptions): Promise<HomeSta
     if (link.state !== "online")
       throw new CommandError("not_ready", `The agent could not reach its edge: ${link.reason}`);
     return { origin, owner, model: started.model, localUrl: started.localUrl, edge, agent, stop };
+  };
+  try {
+    // An agent that cannot start is tried again and again: its start never settles.
+    return await Promise.race([start(), rejection(options.signal)]);
   } catch (error) {
     await stop();
     throw error;
@@ -78,4 +87,11 @@ async function connect(agent: SupervisedAgent, owner: OwnerClient, paired: boole
     if (link.state === "online") return link;
   }
   return await agent.dial(owner.origin, await owner.pairingUrl());
+}
+
+/** Never resolves; rejects when the signal aborts. */
+async function rejection(signal: AbortSignal | undefined): Promise<never> {
+  return await new Promise((_resolve, reject) => {
+    signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
 }

@@ -68,9 +68,11 @@ async function start(folder: DataFolder, flags: UpFlags): Promise<number> {
   await finishRestore(folder);
   status.show("Building the edge");
   await buildEdgeIfNeeded();
+  const given = new AbortController();
   const starting = startHomeStack({
     ...flags,
     folder,
+    signal: given.signal,
     canary: flags.ask === undefined,
     onProgress: (what) => status.show(what),
     onLoading: (model, fraction) => showLoading(status, model, fraction),
@@ -78,6 +80,7 @@ async function start(folder: DataFolder, flags: UpFlags): Promise<number> {
   const stack = await Promise.race([starting, interrupted.then(() => undefined)]);
   status.clear();
   if (!stack) {
+    given.abort();
     await starting.then((late) => late.stop()).catch(() => undefined); // interrupted while starting: nothing to report
     return 130;
   }

@@ -5,6 +5,8 @@ import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { startHomeStack } from "../../node-agent/commands/home-stack.ts";
+import { dataFolder } from "../../node-agent/data-folder.ts";
 import { buildEdgeIfNeeded } from "../../node-agent/edge/build.ts";
 import { exitOf, interrupt, output, run, start } from "../support/command.ts";
 import { freePort } from "../support/stack.ts";
@@ -88,6 +90,15 @@ describe("porchlight up", () => {
       expect(code).toBe(0);
     }
     await expect(stat(join(data, "claim.json"))).rejects.toMatchObject({ code: "ENOENT" });
+  });
+
+  it("gives up a start that is interrupted, however long it would last, and leaves no process", async () => {
+    const given = new AbortController();
+    const folder = dataFolder(data);
+    const starting = startHomeStack({ folder, port, localPort: await freePort(), signal: given.signal });
+    given.abort(new Error("interrupted"));
+    await expect(starting).rejects.toThrow("interrupted");
+    expect(await processesOn(data)).toEqual([]);
   });
 
   it("dies with its children when it is killed", async () => {
