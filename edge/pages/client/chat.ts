@@ -153,3 +153,4 @@ scroll.toEnd();
 composer.setText(draft);
 composer.focus();
 void watch.check();
+void chat.resumeInterrupted();

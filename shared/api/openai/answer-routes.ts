@@ -20,11 +20,9 @@ const querySchema = z.object({
     .enum(["true", "false"])
     .optional()
     .openapi({ description: "Whether the answer comes as server-sent events; otherwise once it is whole." }),
-  starting_after: numberSchema
-    .optional()
-    .openapi({
-      description: "Number (`id`) of the last event that the client has; so does the header `Last-Event-ID`.",
-    }),
+  starting_after: numberSchema.optional().openapi({
+    description: "Number (`id`) of the last event that the client has; so does the header `Last-Event-ID`.",
+  }),
 });
 
 const resumeRoute = createRoute({

@@ -1,4 +1,4 @@
-import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
+import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Context, Env } from "hono";
 import type { InferenceBackend } from "../../inference/backend.ts";
 import { orAborted } from "../abort.ts";
@@ -7,6 +7,7 @@ import { firstEvents } from "../first-event.ts";
 import { readJsonBody } from "../json-body.ts";
 import { API_LIMITS } from "../limits.ts";
 import { eventStream, SSE_HEADERS } from "../sse.ts";
+import { parseWith } from "../validation.ts";
 import { handleOf } from "./answer-note.ts";
 import { mergeChoices } from "./choices.ts";
 import { chatRequestSchema } from "./chat-request-schema.ts";
@@ -48,6 +49,14 @@ const route = createRoute({
 /** `yes`: the answer goes on when its client has left, and waits for it. */
 const KEEP_HEADER = "porchlight-keep";
 
+/** The answer's id, of the client's choice: asked for twice, it is the same answer, so that nothing is lost with the first reply. */
+const ID_HEADER = "porchlight-answer-id";
+const idSchema = z.string().regex(/^chatcmpl-[0-9a-f]{32}$/);
+
+function namedBy(header: string | undefined): { id?: string } {
+  return header === undefined ? {} : { id: parseWith(idSchema, header) };
+}
+
 /** `POST /v1/chat/completions`. */
 export function mountChat<E extends Env>(app: OpenAPIHono<E>, backend: (c: Context<E>) => InferenceBackend): void {
   registerRoute(app, route);
@@ -58,7 +67,7 @@ export function mountChat<E extends Env>(app: OpenAPIHono<E>, backend: (c: Conte
     const signal = AbortSignal.any([c.req.raw.signal, left.signal]);
     const choices = body.n ?? 1;
     const includeUsage = body.stream_options?.include_usage === true;
-    const head = answerHead(request.model);
+    const head = { ...answerHead(request.model), ...namedBy(c.req.header(ID_HEADER)) };
     const inference = backend(c);
     // An answer of several choices depends on who was first each time: it cannot be told again.
     const isNumbered = body.stream === true && choices === 1 && inference.answers !== undefined;

@@ -49,6 +49,50 @@ describe("streamCompletion", () => {
     ]);
   });
 
+  const answerId = `chatcmpl-${"a".repeat(32)}`;
+  const numbered = (id: number, event: string): string => `id: ${id}\n${event}`;
+
+  it("goes on behind the last event when the connection is lost, through refusals of an edge that restarts", async () => {
+    const asked: string[] = [];
+    const answers = [
+      () => new Response(numbered(0, text("Hel"))),
+      () => Promise.reject(new TypeError("no connection")),
+      () => new Response("", { status: 502 }),
+      () => new Response(numbered(1, text("lo")) + numbered(2, finish("stop"))),
+    ];
+    const fetcher: Fetcher = async (path, init) => {
+      asked.push(`${init.method ?? "GET"} ${path}`);
+      return await (answers.shift()?.() ?? new Response("", { status: 404 }));
+    };
+    const events: CompletionEvent[] = [];
+    const { signal } = new AbortController();
+    for await (const event of streamCompletion({ ...request, signal, answerId }, fetcher)) events.push(event);
+    expect(events.map((event) => (event.type === "text" ? event.text : event.type)).join(" ")).toBe("Hel lo finish");
+    const again = `GET /v1/chat/completions/${answerId}?stream=true&starting_after=0`;
+    expect(asked).toEqual(["POST /v1/chat/completions", again, again, again]);
+  });
+
+  it("gives up an answer that is no longer kept, and stops one by its name", async () => {
+    const asked: string[] = [];
+    const abort = new AbortController();
+    const fetcher: Fetcher = async (path, init) => {
+      asked.push(`${init.method ?? "GET"} ${path}`);
+      const error = { message: "It is gone.", code: "resume_expired" };
+      return asked.length === 1 ? new Response(numbered(0, text("a"))) : Response.json({ error }, { status: 410 });
+    };
+    const read = async (signal: AbortSignal): Promise<void> => {
+      for await (const event of streamCompletion({ ...request, signal, answerId }, fetcher))
+        expect(event.type).toBe("text");
+    };
+    await expect(read(abort.signal)).rejects.toMatchObject({ code: "resume_expired" });
+    asked.length = 0;
+    const reading = read(abort.signal);
+    await expect.poll(() => asked.length).toBe(1);
+    abort.abort();
+    await expect(reading).rejects.toThrow();
+    expect(asked).toContain(`POST /v1/chat/completions/${answerId}/cancel`);
+  });
+
   it("throws the API's error with its code and sentence", async () => {
     const error = { message: "No home machine is online.", type: "server_error", code: "agent_offline", param: null };
     await expect(run(Response.json({ error }, { status: 503 }))).rejects.toMatchObject({

@@ -16,7 +16,7 @@ function bodyOf(pieces: readonly Uint8Array[]): ReadableStream<Uint8Array> {
 
 async function eventsOf(pieces: readonly Uint8Array[]): Promise<string[]> {
   const events: string[] = [];
-  for await (const event of readEvents(bodyOf(pieces))) events.push(event);
+  for await (const event of readEvents(bodyOf(pieces))) events.push(event.data);
   return events;
 }
 
@@ -26,6 +26,17 @@ describe("readEvents", () => {
   it("reads data, skips comments and other fields, joins lines, drops an unfinished event", async () => {
     const text = ": hello\n\nevent: x\nid: 4\ndata: one\n\ndata:two\ndata: three\n\n\n\ndata: lost";
     expect(await eventsOf([encode(text)])).toEqual(["one", "two\nthree"]);
+  });
+
+  it("reads the id of each event, and keeps none for the next", async () => {
+    const events = [];
+    for await (const event of readEvents(bodyOf([encode("id: 7\ndata: a\n\ndata: b\n\nid:8\ndata: c\n\n")])))
+      events.push(event);
+    expect(events).toEqual([
+      { data: "a", id: "7" },
+      { data: "b", id: undefined },
+      { data: "c", id: "8" },
+    ]);
   });
 
   it("accepts every line ending", async () => {
@@ -59,7 +70,7 @@ describe("readEvents", () => {
       },
     });
     for await (const event of readEvents(body)) {
-      expect(event).toBe("more");
+      expect(event.data).toBe("more");
       break;
     }
     expect(cancelled).toBe(true);

@@ -7,6 +7,9 @@ import { type TurnWindow, windowTurns } from "./turns.ts";
 /** While an answer grows it is stored this often: what a reload in the middle may lose. */
 const SAVE_EVERY_MS = 400;
 
+/** How long the edge keeps an answer that nobody reads. */
+const KEPT_MS = 10 * 60_000;
+
 export type ChatEvents = {
   /** The list of conversations, or their titles, changed. */
   listChanged: () => void;
@@ -126,9 +129,42 @@ export class Chat {
     this.leaving = false;
   }
 
+  /** Comes back to answers that a reload of the page interrupted: they went on meanwhile. */
+  async resumeInterrupted(): Promise<void> {
+    const since = Date.now() - KEPT_MS;
+    const found = this.conversations.flatMap((conversation) => {
+      const answer = conversation.messages.at(-1);
+      const isWaiting =
+        answer?.state === "interrupted" && answer.answerId !== undefined && conversation.updatedAt > since;
+      return isWaiting && !this.isRunning(conversation) ? [{ conversation, answer }] : [];
+    });
+    await Promise.all(found.map(({ conversation, answer }) => this.comeBackTo(conversation, answer)));
+  }
+
+  private async comeBackTo(conversation: Conversation, before: StoredMessage): Promise<void> {
+    conversation.messages.pop();
+    const answer: StoredMessage = { ...before, content: "", state: "streaming" };
+    await this.run(conversation, answer, { id: "", contextLength: undefined }, true);
+    if (answer.state !== "failed") return;
+    // It is no longer kept: what had come of it stays.
+    conversation.messages.pop();
+    conversation.messages.push({ ...before });
+    delete conversation.messages.at(-1)?.answerId;
+    this.touch(conversation);
+    this.events.messagesChanged(conversation);
+  }
+
   private async answer(conversation: Conversation, model: Model): Promise<void> {
+    await this.run(conversation, { role: "assistant", content: "", state: "streaming" }, model, false);
+  }
+
+  private async run(
+    conversation: Conversation,
+    answer: StoredMessage,
+    model: Pick<Model, "id" | "contextLength">,
+    isResumed: boolean,
+  ): Promise<void> {
     const history = [...conversation.messages];
-    const answer: StoredMessage = { role: "assistant", content: "", state: "streaming" };
     const abort = new AbortController();
     let savedAt = performance.now();
     this.running.set(conversation.id, abort);
@@ -141,6 +177,7 @@ export class Chat {
       model: model.id,
       contextLength: model.contextLength,
       signal: abort.signal,
+      isResumed,
       onText: () => {
         this.events.textGrew(conversation, answer);
         if (performance.now() - savedAt < SAVE_EVERY_MS) return;
@@ -148,7 +185,7 @@ export class Chat {
         this.save(conversation);
       },
     });
-    this.windows.set(conversation.id, { model: model.id, window });
+    if (!isResumed) this.windows.set(conversation.id, { model: model.id, window });
     this.running.delete(conversation.id);
     this.touch(conversation);
     this.events.messagesChanged(conversation);

@@ -42,47 +42,121 @@ const chunkSchema = z.object({
   usage: z.optional(z.nullable(z.object({ prompt_tokens: z.number(), completion_tokens: z.number() }))),
 });
 
-export type CompletionRequest = { model: string; messages: ChatMessage[]; signal: AbortSignal };
+export type CompletionRequest = {
+  model: string;
+  messages: ChatMessage[];
+  signal: AbortSignal;
+  /** Names the answer, so that it can be come back to: it then goes on when this page is gone, until it is stopped. */
+  answerId?: string;
+  /** Whether the answer of that name was asked for before: it comes again from its start. */
+  isResumed?: boolean;
+};
 
-/** Asks for an answer with the session's cookie. Throws AnswerError; an abort rejects with the signal's reason. */
+const PATH = "/v1/chat/completions";
+/** Between the tries to come back to an answer whose connection was lost, and how long that goes on. */
+const AGAIN_MS = 500;
+const PATIENCE_MS = 60_000;
+
+/** A name that nobody guesses; crypto.randomUUID does not exist on plain http. */
+export function newAnswerId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return `chatcmpl-${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+}
+
+/**
+ * Asks for an answer with the session's cookie; goes on behind what has come when the connection is lost. Throws AnswerError; an abort
+ * stops the answer and rejects with the signal's reason.
+ */
 export async function* streamCompletion(
   request: CompletionRequest,
   fetcher: Fetcher = fetch,
 ): AsyncGenerator<CompletionEvent> {
-  const { model, messages, signal } = request;
-  const response = await connect({ model, messages, stream: true, stream_options: { include_usage: true } });
-  if (!response.ok) throw await errorOf(response);
-  if (response.body === null) throw new AnswerError("bad_answer", "The answer has no body.");
-  let finished = false;
+  const { signal, answerId } = request;
+  const stop = (): void => void fetcher(`${PATH}/${answerId}/cancel`, { method: "POST" }).catch(() => undefined);
+  if (answerId !== undefined) signal.addEventListener("abort", stop, { once: true });
+  const place: Place = { last: undefined, isBegun: request.isResumed === true, isFinished: false };
+  let lostAt: number | undefined;
   try {
-    for await (const data of readEvents(response.body)) {
+    for (;;) {
+      try {
+        yield* readOnce(request, place, fetcher, () => {
+          lostAt = undefined;
+        });
+        return;
+      } catch (error) {
+        signal.throwIfAborted();
+        lostAt ??= performance.now();
+        const mayComeBack = error instanceof AnswerError && error.code === "cut_off" && answerId !== undefined;
+        if (!mayComeBack || !place.isBegun || performance.now() - lostAt > PATIENCE_MS) throw error;
+        await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+        signal.throwIfAborted();
+      }
+    }
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
+
+/** How far an answer has come here. */
+type Place = { last: string | undefined; isBegun: boolean; isFinished: boolean };
+
+async function* readOnce(
+  request: CompletionRequest,
+  place: Place,
+  fetcher: Fetcher,
+  onEvent: () => void,
+): AsyncGenerator<CompletionEvent> {
+  const { signal } = request;
+  const response = await connect(request, place, fetcher);
+  if (!response.ok) {
+    // Whoever stands before an edge that restarts answers with a 5xx.
+    if (place.isBegun && response.status >= 500) throw cutOff();
+    throw await errorOf(response);
+  }
+  if (response.body === null) throw new AnswerError("bad_answer", "The answer has no body.");
+  try {
+    for await (const { data, id } of readEvents(response.body)) {
       if (data === "[DONE]") break;
+      onEvent();
+      place.last = id ?? place.last;
+      place.isBegun ||= id !== undefined;
       for (const event of parseChunk(data)) {
-        if (event.type === "finish") finished = true;
+        if (event.type === "finish") place.isFinished = true;
         yield event;
       }
     }
   } catch (error) {
     if (signal.aborted || error instanceof AnswerError) throw error;
-    throw new AnswerError("cut_off", "The connection ended before the answer did.");
+    throw cutOff();
   }
   signal.throwIfAborted();
-  if (!finished) throw new AnswerError("cut_off", "The connection ended before the answer did.");
+  if (!place.isFinished) throw cutOff();
+}
 
-  async function connect(body: unknown): Promise<Response> {
-    try {
-      return await fetcher("/v1/chat/completions", {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify(body),
-        credentials: "same-origin",
-        signal,
-      });
-    } catch (error) {
-      if (signal.aborted) throw error;
-      throw new AnswerError("network", "The server cannot be reached.");
+async function connect(request: CompletionRequest, place: Place, fetcher: Fetcher): Promise<Response> {
+  const { model, messages, signal, answerId } = request;
+  const common = { credentials: "same-origin", signal } as const;
+  try {
+    if (place.isBegun) {
+      const after = place.last === undefined ? "" : `&starting_after=${place.last}`;
+      return await fetcher(`${PATH}/${answerId}?stream=true${after}`, common);
     }
+    const kept = answerId === undefined ? {} : { "porchlight-keep": "yes", "porchlight-answer-id": answerId };
+    return await fetcher(PATH, {
+      ...common,
+      method: "POST",
+      headers: { "content-type": "application/json", ...kept },
+      body: JSON.stringify({ model, messages, stream: true, stream_options: { include_usage: true } }),
+    });
+  } catch (error) {
+    if (signal.aborted) throw error;
+    if (place.isBegun) throw cutOff();
+    throw new AnswerError("network", "The server cannot be reached.");
   }
+}
+
+function cutOff(): AnswerError {
+  return new AnswerError("cut_off", "The connection ended before the answer did.");
 }
 
 /** The events of one chunk, in order. An error in the stream is thrown. */

@@ -14,6 +14,8 @@ const messageSchema = z.object({
   error: z.optional(z.object({ code: z.string(), message: z.string() })),
   /** `length` when the model's limit cut it. */
   finish: z.optional(z.string()),
+  /** By this name an answer that was interrupted can be come back to. */
+  answerId: z.optional(z.string().check(z.regex(/^chatcmpl-[0-9a-f]{32}$/))),
   tokens: z.optional(z.number()),
   seconds: z.optional(z.number()),
 });

@@ -1,4 +1,10 @@
-import { AnswerError, type CompletionRequest, type CompletionEvent, streamCompletion } from "./completion.ts";
+import {
+  AnswerError,
+  type CompletionEvent,
+  type CompletionRequest,
+  newAnswerId,
+  streamCompletion,
+} from "./completion.ts";
 import type { StoredMessage } from "./conversation.ts";
 import { MAX_TURNS, type TurnWindow, windowTurns } from "./turns.ts";
 
@@ -10,6 +16,8 @@ export type GenerationOptions = {
   model: string;
   contextLength: number | undefined;
   signal: AbortSignal;
+  /** Whether the answer was asked for before, by its `answerId`. */
+  isResumed?: boolean;
   /** Called after each piece. */
   onText: () => void;
   stream?: (request: CompletionRequest) => AsyncIterable<CompletionEvent>;
@@ -47,7 +55,15 @@ async function fill(options: GenerationOptions, window: TurnWindow<StoredMessage
   const { answer, model, signal, onText, stream = streamCompletion } = options;
   let firstTextAt: number | undefined;
   const messages = window.messages.map(({ role, content }) => ({ role, content }));
-  for await (const event of stream({ model, messages, signal })) {
+  const isResumed = options.isResumed === true && answer.answerId !== undefined;
+  if (!isResumed) answer.answerId = newAnswerId();
+  for await (const event of stream({
+    model,
+    messages,
+    signal,
+    answerId: answer.answerId ?? newAnswerId(),
+    isResumed,
+  })) {
     if (event.type === "text") {
       firstTextAt ??= performance.now();
       answer.content += event.text;
@@ -60,4 +76,5 @@ async function fill(options: GenerationOptions, window: TurnWindow<StoredMessage
   }
   if (firstTextAt !== undefined) answer.seconds = (performance.now() - firstTextAt) / 1000;
   answer.state = "done";
+  delete answer.answerId;
 }
