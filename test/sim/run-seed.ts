@@ -45,7 +45,7 @@ export async function runSeed(seed: number, product: Product, onTrace?: (line: s
   try {
     await live(world, random);
   } catch (error) {
-    failure = error instanceof Violation ? error.message : String(error instanceof Error ? error.stack : error);
+    failure = oneLine(error);
   } finally {
     console.error = realError;
     process.off("unhandledRejection", onRejection);
@@ -62,6 +62,12 @@ export async function runSeed(seed: number, product: Product, onTrace?: (line: s
     errors: outcomes.flatMap(({ errorCode }) => errorCode ?? []),
     failure,
   };
+}
+
+function oneLine(error: unknown): string {
+  if (error instanceof Violation) return error.message;
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return text.split("\n").slice(0, 4).join(" ").replaceAll(/\s+/g, " ");
 }
 
 async function live(world: World, random: Random): Promise<void> {

@@ -8,7 +8,7 @@ import { RunsOfEdge } from "./client/runs-of-edge.ts";
 import { Door } from "./edge/door.ts";
 import { VirtualDatabase } from "./edge/database.ts";
 import { ObjectHost } from "./edge/object-host.ts";
-import type { Caller, Desk, HomeObject, Product } from "./edge/product.ts";
+import type { Caller, HomeObject, Product } from "./edge/product.ts";
 import { Kernel, type Process, Violation } from "./kernel/kernel.ts";
 import type { Random } from "./kernel/random.ts";
 import { CALM, type NetworkFaults } from "./net/faults.ts";
@@ -147,20 +147,7 @@ export class World {
     const { kernel, product } = this;
     const random = this.random.fork(`job ${this.jobs.length}`);
     const { hostile } = this.plan;
-    this.jobs.push(askJob({ kernel, product, random, hostile, desk: this.#desk(), ...options }));
-  }
-
-  /** Each call of the desk's methods is one to the object. */
-  #desk(): Desk {
-    const call =
-      (method: string) =>
-      (...args: unknown[]) =>
-        this.host.call((home) => {
-          const desk = home.jobs();
-          return desk[method]?.call(desk, ...args);
-        });
-    const handler: ProxyHandler<object> = { get: (_target, method) => call(String(method)) };
-    return new Proxy({}, handler) as Desk; // Whatever it is asked for, it has.
+    this.jobs.push(askJob({ kernel, product, random, hostile, home: this.#client("job").home, ...options }));
   }
 
   /** The edge as whoever asks sees it. */
@@ -168,6 +155,7 @@ export class World {
     const { kernel, product } = this;
     const home = {
       fetch: (request: Request) => this.host.fetch(request),
+      callJobs: (method: string, args: unknown[]) => this.host.call((object) => object.callJobs(method, args)),
       cancelRun: (id: string, callerId: string) => this.host.call((object) => object.cancelRun(id, callerId)),
     };
     return { kernel, product, home, requestId, random: this.random.fork(requestId) };

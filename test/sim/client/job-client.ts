@@ -1,6 +1,6 @@
 import type { GenerateEvent } from "../../../shared/inference/event.ts";
 import { MODEL, type Script, textOf } from "../agent/script.ts";
-import type { Caller, Desk, JobState, Product } from "../edge/product.ts";
+import type { Caller, JobState, Product } from "../edge/product.ts";
 import { type Kernel, Violation } from "../kernel/kernel.ts";
 import type { Random } from "../kernel/random.ts";
 
@@ -19,8 +19,8 @@ export interface JobClientOptions {
   kernel: Kernel;
   random: Random;
   product: Product;
-  /** The Home object's desk of jobs, as a Worker sees it. */
-  desk: Desk;
+  /** The Home object as a Worker sees it. */
+  home: object;
   script: Script;
   caller: Caller;
   deadlineMs: number;
@@ -42,9 +42,10 @@ export function askJob(options: JobClientOptions): JobOutcome {
 }
 
 async function follow(options: JobClientOptions, outcome: JobOutcome): Promise<void> {
-  const { kernel, random, product, desk, script, caller, deadlineMs, cancelsAfterMs, hostile } = options;
+  const { kernel, random, product, home, script, caller, deadlineMs, cancelsAfterMs, hostile } = options;
   const account = { id: "home", userId: "person", userName: "Person", role: "member", key: { ...KEY, ...caller } };
-  const env = { HOME: { getByName: () => ({ jobs: () => desk }) } };
+  const env = { HOME: { getByName: () => home } };
+  const desk = product.jobsOf(env, account.id);
   const body = { model: MODEL, messages: [{ role: "user", content: JSON.stringify(script) }] };
   const made = await attempt(() => product.startJob(env, account, body, { deadlineMs }));
   outcome.id = made?.id;

@@ -24,7 +24,7 @@ export interface HomeObject extends HostedObject {
   keyChanged(caller: Caller): unknown;
   keyRevoked(id: string): unknown;
   cancelRun(id: string, callerId: string): boolean;
-  jobs(): Record<string, (...args: unknown[]) => unknown>;
+  callJobs(method: string, args: unknown[]): unknown;
 }
 
 export type JobState = "queued" | "running" | "completed" | "failed" | "cancelled" | "expired";
@@ -38,7 +38,10 @@ interface JobView {
 export interface Desk {
   job(id: string, viewer: object): Promise<{ job: JobView; events: GenerateEvent[] } | undefined>;
   cancel(id: string, viewer: object): Promise<unknown>;
-  [method: string]: (...args: never[]) => Promise<unknown>;
+}
+
+interface DeskModule {
+  jobsOf(env: object, accountId: string): Desk;
 }
 
 interface JobModule {
@@ -67,15 +70,21 @@ interface BackendModule {
 }
 
 /** The edge's modules that are simulated. */
-export type Product = HomeModule & DialModule & BackendModule & JobModule;
+export type Product = HomeModule & DialModule & BackendModule & DeskModule & JobModule;
 
 /**
  * Loads them by address: their types are workerd's, which this program does not know, so what is used of them is written down above.
  */
 export async function loadProduct(): Promise<Product> {
   const load = (path: string) => import(new URL(`../../../edge/home/${path}`, import.meta.url).href);
-  const [home, dial, backend, job] = await Promise.all(
-    ["home.ts", "dial.ts", "backend.ts", "jobs/start-job.ts"].map(load),
+  const [home, dial, backend, job, desk] = await Promise.all(
+    ["home.ts", "dial.ts", "backend.ts", "jobs/start-job.ts", "jobs/remote-desk.ts"].map(load),
   );
-  return { Home: home.Home, encodeDial: dial.encodeDial, homeBackend: backend.homeBackend, startJob: job.startJob };
+  return {
+    Home: home.Home,
+    encodeDial: dial.encodeDial,
+    homeBackend: backend.homeBackend,
+    startJob: job.startJob,
+    jobsOf: desk.jobsOf,
+  };
 }
