@@ -52,7 +52,7 @@ export async function deployEdge(flags: DeployFlags, run: RunWrangler = runWrang
     const where = origin ?? target;
     say(`${styled("green", "✓")} Deployed${where === undefined ? "" : ` to ${styled("cyan", where)}`}`);
     if (token !== undefined) {
-      say(`  Set up  ${where ?? ""}/setup#${token}`);
+      say(`  Set up  ${where ?? ""}/setup#token=${token}`);
       say(
         "          who opens this link first owns the edge. It is shown this once; for another: npx wrangler secret put SETUP_TOKEN",
       );

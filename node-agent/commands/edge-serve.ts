@@ -73,7 +73,7 @@ async function run(
         if (file.state.state === "restarting") say(`${now()} ${styled("green", "The edge serves again.")}`);
         front.pointAt(origin.replace("localhost", "127.0.0.1"));
         if (hasOwner) void rm(folder.setupToken, { force: true });
-        const setupUrl = hasOwner ? undefined : `${address.origin}/setup#${setupToken}`;
+        const setupUrl = hasOwner ? undefined : `${address.origin}/setup#token=${setupToken}`;
         file.update({ state: "online", setupUrl });
       },
       onDeath: (death) => {

@@ -47,7 +47,7 @@ const post = async (path: string, body: object, apiKey = "") =>
   await tlsFetch(origin + path, { ca, body, headers: { authorization: `Bearer ${apiKey}` } });
 
 let edge = startEdge("--give-up-after", "1000");
-const [, token = ""] = /setup#(\S+)/.exec(await output(edge, /Ctrl-C/)) ?? [];
+const [, token = ""] = /setup#token=(\S+)/.exec(await output(edge, /Ctrl-C/)) ?? [];
 const { apiKey } = JSON.parse((await post("/api/setup", { token })).text) as { apiKey: string };
 const { url: enrolUrl } = JSON.parse((await post("/api/pairing-codes", {}, apiKey)).text) as { url: string };
 const agent = new WordsAgent({ identityFile: join(root, "agent.json"), enrolUrl }, files.certFile);

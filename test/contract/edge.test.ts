@@ -69,9 +69,9 @@ describe("a self-hosted edge", () => {
 
   it("prints a link that sets it up, once, and knows visitors by their true address", async () => {
     const said = await startEdge();
-    const [, token = ""] = new RegExp(`${origin}/setup#(\\S+)`).exec(said) ?? [];
+    const [, token = ""] = new RegExp(`${origin}/setup#token=(\\S+)`).exec(said) ?? [];
     expect(await statusOf()).toMatch(
-      new RegExp(`${origin}, serving[\\s\\S]*good until[\\s\\S]*not set up yet: ${origin}/setup#${token}`),
+      new RegExp(`${origin}, serving[\\s\\S]*good until[\\s\\S]*not set up yet: ${origin}/setup#token=${token}`),
     );
     const spoofed = { "cf-connecting-ip": "6.6.6.6", "x-forwarded-for": "6.6.6.6", "porchlight-visitor": "6.6.6.6" };
     const refused = await post("/api/setup", { token: "wrong" }, spoofed);

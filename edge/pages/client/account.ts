@@ -42,8 +42,8 @@ async function submit(form: HTMLFormElement): Promise<void> {
 /** A set-up link carries the token behind the #, where no server sees it; then it leaves the address, and with it the history. */
 function takeSetupToken(): void {
   const field = document.querySelector<HTMLInputElement>('form[data-flow="set-up"] #token');
-  const token = location.hash.slice(1);
-  if (!field || token === "") return;
+  const token = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (!field || token === null) return;
   field.value = token;
   history.replaceState(null, "", location.pathname + location.search);
 }
