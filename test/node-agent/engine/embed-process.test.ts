@@ -102,7 +102,8 @@ test("one that waits in line ends when its client leaves, and when the engine st
       never,
     ),
   );
-  await waitUntil(async () => (await small.stats()).some(({ stats }) => stats.running > 0));
+  // The first load compiles.
+  await waitUntil(async () => (await small.stats()).some(({ stats }) => stats.running > 0), 20_000);
   const request = { model: "bert-mean", inputs: ["a"], truncate: false };
   const left = new AbortController();
   const leaving = small.embed(request, left.signal);
