@@ -4,6 +4,10 @@ import { printResult } from "./print.ts";
 
 /** Each benchmark loads when it runs. */
 const BENCHES: Record<string, { summary: string; load(): Promise<Bench> }> = {
+  api: {
+    summary: "what each dialect costs: time per request and per event over an engine that answers at once",
+    load: async () => (await import("./api.ts")).api,
+  },
   convert: {
     summary: "time and memory to convert and compile a synthetic 1.1B model in int4 and int8",
     load: async () => (await import("./convert.ts")).convert,
