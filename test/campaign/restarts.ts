@@ -8,7 +8,7 @@ import { startStack, type TestStack } from "../support/stack.ts";
 
 /**
  * Kills edge, agent and model process of a real stack at random moments, by SIGKILL, while clients read streamed answers:
- * `node test/campaign/restarts.ts [--clients 50] [--restarts 20] [--pause-ms 1500] [--temperature 0] [--seed N]`. Each client goes on behind the last event
+ * `node test/campaign/restarts.ts [--clients 50] [--restarts 20] [--pause-ms 4000] [--temperature 0] [--seed N]`. Each client goes on behind the last event
  * it has, and asks the next question once its answer is whole. Every answer must be equal to the one that nothing disturbed. Exits 1 at
  * a finding. With a temperature a model that goes on behind another process's tokens may choose otherwise where two are nearly as
  * likely: it computes them in one go, and so rounds otherwise.
@@ -17,7 +17,7 @@ const { values } = parseArgs({
   options: {
     clients: { type: "string", default: "50" },
     restarts: { type: "string", default: "20" },
-    "pause-ms": { type: "string", default: "1500" },
+    "pause-ms": { type: "string", default: "4000" },
     temperature: { type: "string", default: "0" },
     seed: { type: "string", default: String(Date.now()) },
   },

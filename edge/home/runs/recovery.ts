@@ -29,7 +29,9 @@ export interface FailedFeed {
 export function recoveryOf({ code, keeps, isResumed, begun, replay, attempts, fruitless }: FailedFeed): Recovery {
   if (attempts >= RUN_LIMITS.attempts || fruitless >= RUN_LIMITS.fruitless) return { kind: "fail" };
   if (isResumed && code === "not_found") return { kind: "again", afterMs: 0 };
-  if (keeps && code === "engine_crashed") return { kind: "again", afterMs: RUN_LIMITS.againMs * 2 ** fruitless };
+  // A model that had answered and cannot be loaded for a moment was most likely stopped from outside while it came back.
+  const isShaken = code === "engine_crashed" || (code === "model_load_failed" && attempts > 1);
+  if (keeps && isShaken) return { kind: "again", afterMs: RUN_LIMITS.againMs * 2 ** fruitless };
   const step = failoverStep({ code, attempts, begun, replay });
   if (code === "agent_disconnected" && keeps) {
     return { kind: "wait", elsewhereAfterMs: step.kind === "elsewhere" ? step.afterMs : undefined };

@@ -60,7 +60,7 @@ export class Runs {
 
   constructor(options: RunsOptions) {
     this.#options = options;
-    this.#now = options.now ?? Date.now;
+    this.#now = options.now ?? (() => Date.now());
     this.#table = new RunTable(options.sql);
     const { machines } = options;
     this.#keeper = new RunKeeper(this.#table, {

@@ -172,10 +172,14 @@ export function saying(...pieces: string[]): Answer {
   };
 }
 
+const EMPTY: GenerateRequest = { model: "", messages: [], sampling: {} };
+
 async function serve(stream: ProtocolStream, answer: Answer, embed: EmbedAnswer | undefined): Promise<void> {
   const decoder = new TextDecoder();
   let text = "";
   for await (const bytes of stream.incoming) text += decoder.decode(bytes, { stream: true });
+  // It has no body: the answer knows which lines are missing.
+  if (stream.header.kind === "resume") return await answer(EMPTY, stream, stream.signal);
   if (stream.header.kind === "embed") await embed?.(embedRequestSchema.parse(JSON.parse(text)), stream, stream.signal);
   else await answer(generateRequestSchema.parse(JSON.parse(text)), stream, stream.signal);
 }
