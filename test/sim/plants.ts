@@ -47,14 +47,23 @@ export const PLANTS: Record<string, PlantedBug> = {
       },
     ],
   },
-  "lost-batch": {
-    what: "Events that wait for company when an answer ends are not sent.",
+  "doubled-lines": {
+    what: "An agent sends all lines that it keeps, not only those that are asked for.",
     changes: [
       {
-        file: "node-agent/link/event-writer.ts",
-        find: "      this.#send();\n    }\n    await this.#sending;",
-        replace:
-          '      if (event.type === "text" || this.#batchEvents === 1) this.#send();\n    }\n    await this.#sending;',
+        file: "node-agent/link/runs/kept-run.ts",
+        find: "this.#lines.slice(from - this.#first)",
+        replace: "this.#lines.slice(0)",
+      },
+    ],
+  },
+  "second-end": {
+    what: "A job that has ended can end again.",
+    changes: [
+      {
+        file: "edge/home/jobs/job-table.ts",
+        find: "WHERE id = ? AND state IN ('queued', 'running') AND (?5 IS NULL OR run_id = ?5) RETURNING *",
+        replace: "WHERE id = ? AND (?5 IS NULL OR run_id = ?5) RETURNING *",
       },
     ],
   },

@@ -10,4 +10,4 @@ const run = promisify(execFile);
 test("300 seeds, and all that ever failed, break nothing", async () => {
   const { stdout } = await run(process.execPath, [MAIN, "--seeds", "300", "--kept"]);
   expect(stdout).toMatch(/^\d+ seeds, 0 failed/m);
-}, 120_000);
+}, 600_000); // 8 s of one core's time, however long a busy machine takes to give it.
