@@ -1,5 +1,5 @@
 import { env } from "cloudflare:workers";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { ACCESS, type Need } from "../../edge/access/table.ts";
 import { hasRole, type Role } from "../../edge/access/roles.ts";
 import { allowsScope, type Scope } from "../../edge/access/scopes.ts";
@@ -61,6 +61,9 @@ const OWNERS = [
 const routes = [
   ...new Set(app.routes.filter(({ method }) => method !== "ALL").map(({ method, path }) => `${method} ${path}`)),
 ].toSorted();
+
+// Each goes through all routes, one by one: seconds on a busy machine.
+vi.setConfig({ testTimeout: 60_000 });
 
 let owner: Owner;
 const people: Partial<Record<Role, string>> = {};
