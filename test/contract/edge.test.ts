@@ -13,7 +13,7 @@ import { tlsFetch, WordsAgent, workerdOf } from "../support/self-hosted.ts";
 import { freePort } from "../support/stack.ts";
 
 /** `porchlight edge` as its users run it: real processes, a certificate, a machine that dials in over TLS. The tests go on from one another. */
-describe("a self-hosted edge", () => {
+describe("a self-hosted edge", { timeout: 90_000 }, () => {
   let root: string;
   let data: string;
   let origin: string;
@@ -143,7 +143,7 @@ describe("a self-hosted edge", () => {
       .toMatchObject({ state: "completed", answer: expect.stringMatching(/ 3999$/) });
     expect((await get("/account", { cookie })).status).toBe(200);
     expect((await get("/account", { cookie: `${cookie}x` })).status).not.toBe(200);
-  }, 90_000);
+  });
 
   it("ends with code 1 after as many failures as it was told, and status says why", async () => {
     const workerd = await workerdOf(edge);

@@ -176,12 +176,19 @@ describe("a damaged or hostile backup", () => {
       await writeFile(file, whole.subarray(0, length));
       expect(await refusal(state.read()), `cut to ${length}`).toMatch(/^bad_backup/);
     }
+    await writeFile(file, whole);
+    const { manifest: original } = await state.read();
+    let refusals = 0;
     for (let at = 12; at < whole.length - 8; at += Math.ceil(whole.length / 12)) {
       const bent = Buffer.from(whole);
       bent[at] = (bent[at] ?? 0) ^ 0x10;
       await writeFile(file, bent);
-      expect(await refusal(state.read()), `bit at ${at}`).toMatch(/^bad_backup/);
+      // A few bits of a compressed stream mean nothing, or the same: then every file is still what it was.
+      const outcome = await state.read().catch((error: { code: string }) => error.code);
+      if (outcome === "bad_backup") refusals++;
+      else expect(outcome, `bit at ${at}`).toMatchObject({ manifest: original });
     }
+    expect(refusals).toBeGreaterThan(6);
     await writeFile(file, "PK\u0003\u0004 something else");
     expect(await refusal(state.read())).toMatch(/is no backup of an edge/);
     expect(await refusal(state.read({}, join(root, "none")))).toMatch(/^bad_usage: .*cannot be read/);
