@@ -19,8 +19,8 @@ export const RUN_LIMITS = {
   /** How long a run that nobody reads goes on after this object started anew: its client is about to come back. */
   orphanMs: 30_000,
   /** How often one run is given to a machine at most, and how often in a row without a line more. */
-  attempts: 12,
-  fruitless: 3,
+  attempts: 16,
+  fruitless: 6,
   /** Before a machine whose model's process died is asked again; doubles. */
   againMs: 250,
 } as const;

@@ -180,7 +180,7 @@ export class RunFeeds {
     try {
       const body = resumedBody(run.body ?? this.#table.body(run.id), point);
       const opened = this.#machines.open(demandOf(run), headerOf(run, point), choice);
-      this.leavePlace(run, true);
+      this.leavePlace(run, "moved");
       run.attempts += 1;
       this.#moved(run, opened.placement.agentId);
       this.start(run, opened, body, point.first);
@@ -197,13 +197,14 @@ export class RunFeeds {
     if (run.isStored) this.#table.setRecord(run.id, run.record);
   }
 
-  /** It is no longer at its machine. */
-  leavePlace(run: Run, lost: boolean): void {
+  /** It is no longer at its machine. One that goes on has not failed, whatever befell it: the model's process took many with it. */
+  leavePlace(run: Run, how: "ended" | "failed" | "moved"): void {
     const { placement, outcome } = run;
     run.placement = undefined;
+    const ending = how === "moved" ? { failure: "agent_disconnected" as const } : outcome.outcome(how === "failed");
     // The next machine's answer is judged by itself.
     run.outcome = new OutcomeReader();
-    if (placement?.end(outcome.outcome(lost)) === true) this.#machines.check(placement.agentId);
+    if (placement?.end(ending) === true) this.#machines.check(placement.agentId);
   }
 }
 

@@ -288,7 +288,7 @@ export class Runs {
       run.ticket.read(line);
       run.log.append([line]);
     }
-    this.#feeds.leavePlace(run, failure !== undefined);
+    this.#feeds.leavePlace(run, failure === undefined ? "ended" : "failed");
     run.ticket.settle(failure?.code === "agent_disconnected" || failure?.code === "cancelled");
     if (failure?.code === "cancelled") this.#remove(run.id);
     else if (run.isKept) this.#keeper.storeEnd(run);

@@ -11,7 +11,7 @@ const errorSchema = z.object({ error: z.object({ code: z.string().nullish(), mes
 
 /** How long somebody waits between two tries to reach an edge that is away, and for how long in all. */
 const AGAIN_MS = 50;
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 180_000;
 
 export interface ResumedAnswer {
   id: string;
