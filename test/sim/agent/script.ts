@@ -34,6 +34,7 @@ interface Piece {
 interface Answer {
   pieces: Piece[];
   tokens: number[];
+  text: string;
 }
 
 export function requestOf(script: Script, maxTokens?: number): GenerateRequest {
@@ -53,9 +54,7 @@ export function scriptOf(request: GenerateRequest): Script {
 
 /** The whole text of an undisturbed answer, as far as its engine gets. */
 export function textOf(script: Script): string {
-  return piecesOf(script)
-    .pieces.map(({ text }) => text)
-    .join("");
+  return piecesOf(script).text;
 }
 
 export function tokenCountOf(script: Script): number {
@@ -89,7 +88,10 @@ const answers = new WeakMap<Script, Answer>();
 /** The answer to a request for embeddings: as many numbers for each text as it has characters. */
 export function vectorsOf({ inputs }: EmbedRequest): EmbedResult {
   const length = Math.max(...inputs.map((input) => input.length));
-  const vectors = inputs.map((input, n) => Float32Array.from({ length }, (_, i) => hash(`${String(input)}/${n}/${i}`)));
+  const vectors = inputs.map((input, n) => {
+    const begin = hash(String(input), n);
+    return Float32Array.from({ length }, (_, i) => (begin + i * i) % 9973);
+  });
   return { vectors, promptTokens: inputs.length };
 }
 
@@ -113,7 +115,7 @@ function makeAnswer(script: Script): Answer {
     // The first of a piece's two tokens is told with the piece before, now and then.
     if (before && count === 2 && word % 2 === 0) before.toldTokens += 1;
   }
-  return { pieces, tokens };
+  return { pieces, tokens, text: pieces.map(({ text }) => text).join("") };
 }
 
 /** An engine would go on from anything; what it is given must be what this answer's events told, no more and no less. */

@@ -8,12 +8,13 @@ const SEVERAL = /;\s*\S/;
 /** A Durable Object's `SqlStorage` over SQLite in memory: what the product's code uses of it, with its value types. */
 export class VirtualSql {
   readonly #db = new DatabaseSync(":memory:");
+  readonly #changes = this.#db.prepare("SELECT changes() AS changes");
   readonly #statements = new Map<string, StatementSync>();
 
   exec(query: string, ...bindings: unknown[]): Cursor {
     if (bindings.length === 0 && SEVERAL.test(query)) {
       this.#db.exec(query);
-      return new Cursor([], 0);
+      return new Cursor([], () => 0);
     }
     let statement = this.#statements.get(query);
     if (statement === undefined) {
@@ -21,8 +22,7 @@ export class VirtualSql {
       this.#statements.set(query, statement);
     }
     const rows = statement.all(...bindings.map(toSqlite)).map((row) => fromSqlite({ ...row }));
-    const written = this.#db.prepare("SELECT changes() AS changes").get();
-    return new Cursor(rows, Number(written?.["changes"] ?? 0));
+    return new Cursor(rows, () => Number(this.#changes.get()?.["changes"] ?? 0));
   }
 
   get databaseSize(): number {
@@ -52,15 +52,20 @@ export class VirtualSql {
 
 /** What a query found: read at once, iterated once. */
 export class Cursor implements IterableIterator<Row> {
-  readonly rowsWritten: number;
+  readonly #countWritten: () => number;
   readonly rowsRead: number;
   readonly #rows: Row[];
   #next = 0;
 
-  constructor(rows: Row[], rowsWritten: number) {
+  constructor(rows: Row[], countWritten: () => number) {
     this.#rows = rows;
     this.rowsRead = rows.length;
-    this.rowsWritten = rowsWritten;
+    this.#countWritten = countWritten;
+  }
+
+  /** Of the last query: to be asked for before the next. */
+  get rowsWritten(): number {
+    return this.#countWritten();
   }
 
   get columnNames(): string[] {
