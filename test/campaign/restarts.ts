@@ -69,10 +69,12 @@ const began = performance.now();
 const all = Promise.all(Array.from({ length: clients }, (_, index) => client(index)));
 const killed = { edge: 0, agent: 0, model: 0 };
 const kinds = Object.keys(killed) as (keyof typeof killed)[]; // Object.keys loses the keys' type
-for (let restart = 0; restart < restarts; restart++) {
+for (let done = 0; done < restarts; ) {
   await sleep(Number(values["pause-ms"]) * (0.5 + random()));
   const kind = kinds[Math.floor(random() * kinds.length)] ?? "edge";
-  killed[kind] += (await kill(stack, kind)) ? 1 : 0;
+  if (!(await kill(stack, kind))) continue; // It is still on its way back.
+  killed[kind] += 1;
+  done += 1;
 }
 stopping.abort();
 await all;
