@@ -27,7 +27,19 @@ const looks = [
   ["zh-CN", 390, "light"],
   ["zh-CN", 1280, "dark"],
 ] as const;
-const PAGES = ["/", "/agents", "/jobs", "/device", "/keys", "/usage", "/account", "/sessions", "/members", "/audit", "/docs"];
+const PAGES = [
+  "/",
+  "/agents",
+  "/jobs",
+  "/device",
+  "/keys",
+  "/usage",
+  "/account",
+  "/sessions",
+  "/members",
+  "/audit",
+  "/docs",
+];
 
 let edge: EmbeddedEdge;
 let browser: Browser;
