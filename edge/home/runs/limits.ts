@@ -23,4 +23,6 @@ export const RUN_LIMITS = {
   fruitless: 6,
   /** Before a machine whose model's process died is asked again; doubles. */
   againMs: 250,
+  /** A timer at least so often keeps an object from hibernating, which it may after ten seconds without anything to do. */
+  awakeMs: 5_000,
 } as const;

@@ -44,7 +44,9 @@ export class RunFeeds {
   }
 
   #take(run: Run, feed: Feed): void {
-    run.clearTimers("lost", "again", "elsewhere");
+    run.clearTimers("lost", "again", "elsewhere", "awake");
+    // An object that hibernates forgets what its open streams have consumed, and their agent would miss that credit for ever.
+    run.timers.awake = setInterval(() => undefined, RUN_LIMITS.awakeMs);
     run.feed = feed;
     void this.#pump(run, feed);
   }

@@ -21,7 +21,7 @@ export interface Feed {
 }
 
 /** What is waited for: its machine, another try there, another machine, a reader. */
-export type RunTimer = "lost" | "again" | "elsewhere" | "orphan";
+export type RunTimer = "lost" | "again" | "elsewhere" | "orphan" | "awake";
 
 /** Somebody who takes a run's lines. */
 export interface Reader {

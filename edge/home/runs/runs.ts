@@ -282,7 +282,7 @@ export class Runs {
     run.endedAtMs = this.#now();
     run.feed = undefined;
     run.failure = failure;
-    run.clearTimers("lost", "again", "elsewhere", "orphan");
+    run.clearTimers("lost", "again", "elsewhere", "orphan", "awake");
     if (failure !== undefined) {
       const line = encodeLine({ type: "error", error: failure.toWire() });
       run.ticket.read(line);
