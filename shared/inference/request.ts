@@ -98,36 +98,41 @@ export const reasoningSchema = z.object({
 export type Reasoning = z.infer<typeof reasoningSchema>;
 
 /** The canonical request: every dialect is translated to it at the door, on either side, and every engine takes it. */
-export const generateRequestSchema = z.object({
-  model: z.string().min(1).max(256),
-  /** Empty only where there is a `prompt`. */
-  messages: z.array(messageSchema).max(2048),
-  /** Text that the model continues as it is: without its template, with control tokens where it spells them. */
-  prompt: z.string().min(1).optional(),
-  tools: z.array(toolSchema).max(128).optional(),
-  toolChoice: toolChoiceSchema.optional(),
-  /** Whether an answer may hold several tool calls; absent means yes. */
-  parallelToolCalls: z.boolean().optional(),
-  /** Absent means text. */
-  responseFormat: responseFormatSchema.optional(),
-  reasoning: reasoningSchema.optional(),
-  sampling: samplingSchema,
-  logitBias: logitBiasSchema.optional(),
-  /** How many likely tokens to tell of beside each one of the answer; absent: no probabilities at all. */
-  topLogprobs: z.number().int().min(0).max(MAX_TOP_LOGPROBS).optional(),
-  /** Whether to count the prompt's tokens and generate nothing: the answer is `usage` and `finish`. */
-  countOnly: z.boolean().optional(),
-  /** Most tokens to generate; absent means the model's default, at most what the context leaves. */
-  maxTokens: z.number().int().min(1).max(1_000_000).optional(),
-  /** Generation ends before the first of these; they are not part of the output. */
-  stop: z.array(z.string().min(1).max(256)).max(32).optional(),
-  /** Who asks, such as an API key's id: a busy machine is shared fairly between callers. */
-  caller: z.string().max(128).optional(),
-  priority: prioritySchema.optional(),
-  /** How long the model stays loaded after this request, in milliseconds: 0 not at all, -1 for ever. Absent: the machine's setting. */
-  keepAliveMs: keepAliveSchema.optional(),
-  /** Whether events carry the ids of the answer's tokens: what `resume` wants, should the answer break off. */
-  tokenIds: z.boolean().optional(),
-  resume: resumeSchema.optional(),
-});
+export const generateRequestSchema = z
+  .object({
+    model: z.string().min(1).max(256),
+    /** Empty only where there is a `prompt`. */
+    messages: z.array(messageSchema).max(2048),
+    /** Text that the model continues as it is: without its template, with control tokens where it spells them. */
+    prompt: z.string().min(1).optional(),
+    tools: z.array(toolSchema).max(128).optional(),
+    toolChoice: toolChoiceSchema.optional(),
+    /** Whether an answer may hold several tool calls; absent means yes. */
+    parallelToolCalls: z.boolean().optional(),
+    /** Absent means text. */
+    responseFormat: responseFormatSchema.optional(),
+    reasoning: reasoningSchema.optional(),
+    sampling: samplingSchema,
+    logitBias: logitBiasSchema.optional(),
+    /** How many likely tokens to tell of beside each one of the answer; absent: no probabilities at all. */
+    topLogprobs: z.number().int().min(0).max(MAX_TOP_LOGPROBS).optional(),
+    /** Whether to count the prompt's tokens and generate nothing: the answer is `usage` and `finish`. */
+    countOnly: z.boolean().optional(),
+    /** Most tokens to generate; absent means the model's default, at most what the context leaves. */
+    maxTokens: z.number().int().min(1).max(1_000_000).optional(),
+    /** Generation ends before the first of these; they are not part of the output. */
+    stop: z.array(z.string().min(1).max(256)).max(32).optional(),
+    /** Who asks, such as an API key's id: a busy machine is shared fairly between callers. */
+    caller: z.string().max(128).optional(),
+    priority: prioritySchema.optional(),
+    /** How long the model stays loaded after this request, in milliseconds: 0 not at all, -1 for ever. Absent: the machine's setting. */
+    keepAliveMs: keepAliveSchema.optional(),
+    /** Whether events carry the ids of the answer's tokens: what `resume` wants, should the answer break off. */
+    tokenIds: z.boolean().optional(),
+    resume: resumeSchema.optional(),
+  })
+  .refine(({ messages, prompt }) => messages.length > 0 !== (prompt !== undefined), {
+    path: ["messages"],
+    error: "must be there, or a prompt in their place",
+  });
 export type GenerateRequest = z.infer<typeof generateRequestSchema>;
