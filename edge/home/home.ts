@@ -246,6 +246,7 @@ export class Home extends DurableObject<EdgeBindings> {
   /** A key is worth nothing any more; what it runs ends. */
   keyRevoked(id: string): void {
     this.#jobs.callerGone(id);
+    this.#runs.callerGone(id);
     this.#quotas.revoke(id);
   }
 

@@ -10,6 +10,8 @@ export const RUN_LIMITS = {
   checkpointMs: 1_000,
   /** Or as soon as there are so many bytes of them. */
   checkpointBytes: 64 * 1024,
+  /** How many lines a client may be ahead of what was written down: an agent has them still, or makes them again. */
+  aheadLines: 1_000_000,
   /** A body longer than this has pieces of its own: a row takes 2 MB. */
   pieceBytes: 1024 * 1024,
   /** How far a reader may be behind before nothing more is taken from the agent, which then waits: that bounds what a stalled client holds. */

@@ -24,7 +24,14 @@ const rowSchema = z.object({
   id: z.string(),
   record: z
     .string()
-    .transform((text): unknown => JSON.parse(text))
+    .transform((text, context): unknown => {
+      try {
+        return JSON.parse(text);
+      } catch {
+        context.addIssue("The record is no JSON.");
+        return z.NEVER;
+      }
+    })
     .pipe(runRecordSchema),
   created_at: z.number(),
   ended_at: z.number().nullable(),
@@ -92,11 +99,18 @@ export class RunTable {
     this.#sql.exec("DELETE FROM run_pieces WHERE run = ?", id);
   }
 
+  /** One that another version wrote in another form is dropped: it must not keep the household from starting. */
   all(): StoredRun[] {
     const rows = this.#sql.exec("SELECT id, record, created_at, ended_at FROM runs").toArray();
-    return rows.map((row) => {
-      const { id, record, created_at: createdAtMs, ended_at: endedAt } = rowSchema.parse(row);
-      return { id, record, createdAtMs, endedAtMs: endedAt ?? undefined };
+    return rows.flatMap((row) => {
+      const read = rowSchema.safeParse(row);
+      if (!read.success) {
+        console.error("A run that was written down cannot be read:", z.prettifyError(read.error));
+        this.remove(String(row["id"]));
+        return [];
+      }
+      const { id, record, created_at: createdAtMs, ended_at: endedAt } = read.data;
+      return [{ id, record, createdAtMs, endedAtMs: endedAt ?? undefined }];
     });
   }
 

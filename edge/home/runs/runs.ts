@@ -123,7 +123,8 @@ export class Runs {
    */
   find(id: string, callerId: string, from: number): Run {
     const run = this.#own(id, callerId);
-    if (run.log.first > from || from > run.log.next + 1e6) throw new PorchlightError("resume_expired");
+    if (run.log.first > from || from > run.log.next + RUN_LIMITS.aheadLines)
+      throw new PorchlightError("resume_expired");
     return run;
   }
 
@@ -148,6 +149,18 @@ export class Runs {
   stop(id: string): void {
     const run = this.#find(id);
     if (run !== undefined) this.#stop(run, new PorchlightError("cancelled"));
+  }
+
+  /**
+   * A caller is worth nothing any more. Its running runs end by their tickets; those that nobody has asked for yet since this object
+   * started are forgotten, and their machines told, now or when they announce them.
+   */
+  callerGone(callerId: string): void {
+    for (const { id, record } of this.#stored.values()) {
+      if (record.caller.id !== callerId) continue;
+      this.#options.machines.tell(record.agentId, { type: "cancel", run: id });
+      this.#remove(id);
+    }
   }
 
   /** Whether it is under way. */

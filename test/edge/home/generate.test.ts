@@ -3,8 +3,7 @@ import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { PROTOCOL_LIMITS } from "../../../shared/protocol/limits.ts";
 import { type Answer, type Identity, pair, saying, STARTER, TestAgent, writeEvents } from "../support/agent.ts";
 import { chat, dataOf, modelOnline, textOf } from "../support/chat.ts";
-import { bearer, errorOf, type Owner, postJson, request, setUp } from "../support/edge.ts";
-import { makeKey } from "../support/keys.ts";
+import { bearer, errorOf, type Owner, request, setUp } from "../support/edge.ts";
 
 let owner: Owner;
 let identity: Identity;
@@ -134,23 +133,6 @@ function contentOf(completion: string): string {
   // Our own answer, checked in detail by the tests of shared/api.
   return (JSON.parse(completion) as { choices: { message: { content: string } }[] }).choices[0]?.message.content ?? "";
 }
-
-describe("a stop by the answer's id", () => {
-  it("stops the agent, and nobody else's", async () => {
-    const { answer, stopped } = stuckAfter("a");
-    await connect(answer);
-    const response = await chat(owner.apiKey, { stream: true });
-    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
-    const id = /"id":"(chatcmpl-[^"]+)"/.exec((await reader?.read())?.value ?? "")?.[1];
-    const stop = async (key: string): Promise<number> =>
-      (await postJson(`/v1/chat/completions/${id}/cancel`, {}, bearer(key))).status;
-    const { apiKey: other } = await makeKey(owner.apiKey, { name: "another" });
-    expect(await stop(other)).toBe(404);
-    expect(await stop(owner.apiKey)).toBeLessThan(300);
-    expect(await stopped).toMatchObject({ code: "cancelled" });
-    await reader?.cancel();
-  });
-});
 
 describe("a client that goes away", () => {
   it("stops the agent while it streams", async () => {

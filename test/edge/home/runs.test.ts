@@ -173,3 +173,42 @@ it("finds a kept run again after an eviction, writes it down, and forgets it aft
   expect(await rows()).toEqual([0, 0]);
   expect((await goOn(kept.id)).status).toBe(404);
 });
+
+/** Puts a run into the object's storage as if an object before this one had. */
+async function writeDown(id: string, record: string): Promise<void> {
+  await runInDurableObject(home(), (_instance, { storage }) => {
+    const sql = "INSERT INTO runs (id, record, created_at, body) VALUES (?, ?, ?, ?)";
+    storage.sql.exec(sql, id, record, Date.now(), new ArrayBuffer(2));
+  });
+}
+
+it.each(["{}", "no json"])("starts with a run that it cannot read, and drops it: %s", async (record) => {
+  await writeDown("run-unread", record);
+  await evictDurableObject(home());
+  const left = await runInDurableObject(home(), (_instance, { storage }) =>
+    storage.sql.exec("SELECT id FROM runs WHERE id = 'run-unread'").toArray(),
+  );
+  expect(left).toEqual([]);
+});
+
+it("ends a run of a key that is revoked before anybody asks for it again", async () => {
+  const agent = await connect(async () => undefined);
+  const caller = {
+    id: "key-of-before",
+    version: 0,
+    limits: { requestsPerMinute: null, tokensPerDay: null, nodeSecondsPerDay: null },
+  };
+  const record = {
+    caller,
+    model: "starter",
+    note: "",
+    kept: false,
+    job: false,
+    replay: false,
+    agentId: identity.agentId,
+  };
+  await writeDown("run-of-before", JSON.stringify(record));
+  await evictDurableObject(home());
+  await home().keyRevoked("key-of-before");
+  await expect.poll(() => agent.control).toContainEqual({ type: "cancel", run: "run-of-before" });
+});
