@@ -106,7 +106,7 @@ export class RunTable {
       const read = rowSchema.safeParse(row);
       if (!read.success) {
         console.error("A run that was written down cannot be read:", z.prettifyError(read.error));
-        this.remove(String(row["id"]));
+        if (typeof row["id"] === "string") this.remove(row["id"]);
         return [];
       }
       const { id, record, created_at: createdAtMs, ended_at: endedAt } = read.data;
