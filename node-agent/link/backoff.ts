@@ -4,6 +4,7 @@ export interface BackoffTiming {
   reconnectMinMs: number;
   reconnectMaxMs: number;
   reconnectHealthyMs: number;
+  reconnectRunningMs: number;
 }
 
 /** How much of a wait is left to chance, so that agents which lost one edge together do not come back together. */
@@ -23,9 +24,12 @@ export class Backoff {
     this.#random = random;
   }
 
-  /** @param healthyMs how long the connection that just ended had been welcome. */
-  nextMs(closeCode: number, healthyMs: number): number {
-    const { reconnectMinMs, reconnectMaxMs, reconnectHealthyMs } = this.#timing;
+  /**
+   * @param healthyMs how long the connection that just ended had been welcome
+   * @param isRunning whether somebody waits for a run of this agent
+   */
+  nextMs(closeCode: number, healthyMs: number, isRunning = false): number {
+    const { reconnectMinMs, reconnectMaxMs, reconnectHealthyMs, reconnectRunningMs } = this.#timing;
     if (healthyMs >= reconnectHealthyMs) {
       this.#failures = 0;
       this.#hurried = false;
@@ -34,7 +38,8 @@ export class Backoff {
       this.#hurried = true;
       return this.#random() * RESTART_SPREAD_MS;
     }
-    const waitMs = Math.min(reconnectMaxMs, reconnectMinMs * 2 ** this.#failures);
+    const longestMs = isRunning ? reconnectRunningMs : reconnectMaxMs;
+    const waitMs = Math.min(longestMs, reconnectMinMs * 2 ** this.#failures);
     this.#failures += 1;
     return waitMs * (1 - JITTER * this.#random());
   }

@@ -109,7 +109,8 @@ export class Link {
       }
       this.#options.onState({ state: "offline", reason });
       // An aborted wait is a stop, which the loop's condition sees.
-      await sleep(this.#backoff.nextMs(code, healthyMs), undefined, { signal }).catch(() => undefined);
+      const waitMs = this.#backoff.nextMs(code, healthyMs, this.#runs.size > 0);
+      await sleep(waitMs, undefined, { signal }).catch(() => undefined);
     }
   }
 

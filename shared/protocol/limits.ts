@@ -26,6 +26,8 @@ export const PROTOCOL_LIMITS = {
   reconnectMinMs: 1_000,
   reconnectMaxMs: 60_000,
   reconnectHealthyMs: 60_000,
+  /** Longest wait while the edge waits for runs of this agent. */
+  reconnectRunningMs: 5_000,
   /** One whole request (canonical JSON) on a stream: the HTTP body limit plus what translation may add. */
   requestBytes: 8 * 1024 * 1024,
   /** Lines of one run that an agent keeps until the edge has them for certain; a run with more waits. */

@@ -2,6 +2,7 @@ import { cp, mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { AgentSettings } from "../../node-agent/agent/messages.ts";
 import { type HomeStack, startHomeStack } from "../../node-agent/commands/home-stack.ts";
 import { type DataFolder, dataFolder } from "../../node-agent/data-folder.ts";
 import { buildEdgeIfNeeded } from "../../node-agent/edge/build.ts";
@@ -27,12 +28,15 @@ export interface TestStack {
  * The whole product on a fresh data folder: the real Worker in workerd, the real agent process, the starter model.
  * @param models folders of further models, by the names they are to have
  */
-export async function startStack(models: Readonly<Record<string, string>> = {}): Promise<TestStack> {
+export async function startStack(
+  models: Readonly<Record<string, string>> = {},
+  settings: AgentSettings = {},
+): Promise<TestStack> {
   await buildEdgeIfNeeded();
   const root = await mkdtemp(join(tmpdir(), "porchlight-test-"));
   const folder = dataFolder(root);
   for (const [name, from] of Object.entries(models)) await cp(from, join(folder.models, name), { recursive: true });
-  const stack = await startHomeStack({ folder, port: await freePort(), localPort: 0 });
+  const stack = await startHomeStack({ folder, port: await freePort(), localPort: 0, settings });
   const { origin, owner, model, localUrl } = stack;
   return {
     origin,

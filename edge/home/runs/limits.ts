@@ -1,3 +1,5 @@
+import { PROTOCOL_LIMITS } from "../../../shared/protocol/limits.ts";
+
 /** Limits of runs in the Home object, each with its reason. */
 export const RUN_LIMITS = {
   /** Of one answer: beyond it a client can no longer come back to it. As much as an agent keeps. */
@@ -16,8 +18,8 @@ export const RUN_LIMITS = {
   pieceBytes: 1024 * 1024,
   /** How far a reader may be behind before nothing more is taken from the agent, which then waits: that bounds what a stalled client holds. */
   behindBytes: 64 * 1024,
-  /** How long a run waits for its machine, which mostly is back within seconds. */
-  lostMs: 60_000,
+  /** How long a run waits for its machine, which mostly is back within seconds; twice the longest that one waits before it dials. */
+  lostMs: 2 * PROTOCOL_LIMITS.reconnectMaxMs,
   /** How long a run that nobody reads goes on after this object started anew: its client is about to come back. */
   orphanMs: 30_000,
   /** How often one run is given to a machine at most, and how often in a row without a line more. */

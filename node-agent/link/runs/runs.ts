@@ -22,6 +22,11 @@ export class Runs {
     this.#keptMs = keptMs;
   }
 
+  /** Runs that go on, or that the edge does not have for certain. */
+  get size(): number {
+    return this.#runs.size;
+  }
+
   /**
    * Answers a `generate` stream: reads the request, runs it, writes its lines. Whatever is wrong becomes an `error` line. Resolves when
    * the generation is over; never rejects.

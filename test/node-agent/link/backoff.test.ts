@@ -13,6 +13,13 @@ test("doubles from one second to sixty, and starts over after a minute of health
   expect(backoff.nextMs(BROKEN, 60_000)).toBe(1000);
 });
 
+test("waits for five seconds at most while somebody waits for a run", () => {
+  const backoff = new Backoff(PROTOCOL_LIMITS, () => 0);
+  const waits = Array.from({ length: 5 }, () => backoff.nextMs(BROKEN, 0, true));
+  expect(waits).toEqual([1000, 2000, 4000, 5000, 5000]);
+  expect(backoff.nextMs(BROKEN, 0)).toBe(32_000);
+});
+
 test("chance shortens a wait by up to a quarter", () => {
   expect(new Backoff(PROTOCOL_LIMITS, () => 0.999).nextMs(BROKEN, 0)).toBeCloseTo(750, 0);
 });
