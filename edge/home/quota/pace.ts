@@ -62,9 +62,13 @@ export class PaceTable {
     this.#write(caller, [...counts.bySecond.slice(0, -1), [second, counts.writtenForLast]]);
   }
 
-  forget(caller: string): void {
-    this.#counts.delete(caller);
-    this.#sql.exec("DELETE FROM pace WHERE caller = ?", caller);
+  /** Drops what counts no more, of callers who ask no more, too. */
+  sweep(nowMs: number): void {
+    const oldest = Math.floor(nowMs / 1000) - WINDOW_SECONDS;
+    for (const [caller, { bySecond }] of this.#counts) {
+      if ((bySecond.at(-1)?.[0] ?? 0) < oldest) this.#counts.delete(caller);
+    }
+    this.#sql.exec("DELETE FROM pace WHERE json_extract(counts, '$[#-1][0]') < ?", oldest);
   }
 
   #recent(caller: string, nowMs: number): Counts {

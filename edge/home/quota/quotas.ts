@@ -126,7 +126,8 @@ export class Quotas {
   /** A key is worth nothing from now on; what it runs ends. */
   revoke(id: string): void {
     this.#changed.set(id, { caller: null, untilMs: Date.now() + CREDENTIAL_LIMITS.keyCacheMs });
-    this.#pace.forget(id);
+    // Its own counts stay for their minute: a Worker that has the key cached may ask once more after this object is lost.
+    this.#pace.sweep(Date.now());
     for (const { stop } of this.#running.get(id) ?? []) stop();
   }
 
