@@ -1,6 +1,7 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
+import { PaceTable } from "../../../edge/home/quota/pace.ts";
 import { Quotas } from "../../../edge/home/quota/quotas.ts";
 
 const NONE = { requestsPerMinute: null, tokensPerDay: null, nodeSecondsPerDay: null };
@@ -43,6 +44,20 @@ describe("what is counted", () => {
         expect(first).toBeGreaterThanOrEqual(1280 - started - 11 * crash);
         for (let i = 0; i < 12; i++, started++) expect(remaining(quotas)).toBeLessThan(first);
       }
+    });
+  });
+
+  it("keeps a revoked caller's minute, and drops it after that with the next", async () => {
+    await inHome((sql) => {
+      const pace = new PaceTable(sql);
+      const callers = () => sql.exec("SELECT caller FROM pace").toArray().length;
+      pace.count("k", 2, 100_000);
+      pace.sweep(159_999);
+      expect(callers()).toBe(1);
+      expect(new PaceTable(sql).at("k", 2, 159_999).used).toBe(1);
+      pace.sweep(162_000);
+      expect(callers()).toBe(0);
+      expect(pace.at("k", 2, 162_000).used).toBe(0);
     });
   });
 
