@@ -35,7 +35,7 @@ export class EventWriter {
     if (this.#mayWait(event)) {
       this.#timer ??= setTimeout(
         () => this.#endWindow(),
-        this.#windowStartMs + PROTOCOL_LIMITS.coalesceMs - this.#now(),
+        Math.max(0, this.#windowStartMs + PROTOCOL_LIMITS.coalesceMs - this.#now()),
       );
     } else {
       this.#send();
