@@ -112,6 +112,7 @@ export class RunFeeds {
 
   #failed(run: Run, feed: Feed, error: PorchlightError): void {
     run.feed = undefined;
+    run.clearTimers("awake");
     const { keeps, isResumed } = feed;
     const begun = run.log.next > 0;
     const { attempts, fruitless } = run;
