@@ -4,7 +4,13 @@ import { defineConfig } from "vitest/config";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** Two projects: `edge` runs inside workerd with the real bindings, `node` on Node. */
+/** Modules are loaded once per worker: no test here leaves anything in them. */
+const onNode = { isolate: false, testTimeout: 30_000, hookTimeout: 60_000 };
+
+/**
+ * `edge` runs inside workerd with the real bindings, `node` on Node. `thorough` holds the engine to other implementations and to its
+ * memory by whole models: too long for every run.
+ */
 export default defineConfig({
   root,
   test: {
@@ -36,14 +42,13 @@ export default defineConfig({
       {
         root,
         test: {
+          ...onNode,
           name: "node",
-          // Modules are loaded once per worker: no test here leaves anything in them.
-          isolate: false,
           include: ["test/{shared,node-agent,contract,sim}/**/*.test.ts"],
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
+          exclude: ["**/*.thorough.test.ts"],
         },
       },
+      { root, test: { ...onNode, name: "thorough", include: ["test/**/*.thorough.test.ts"] } },
     ],
   },
 });
