@@ -105,7 +105,7 @@ describe("chat", () => {
 });
 
 describe("conversations", () => {
-  it("survive a reload, with an answer as far as it had come", async () => {
+  it("survive a reload, and an answer goes on through it", async () => {
     const { page } = await visit();
     const chat = chatOn(page);
     const first = await chat.askAndWait("What can you do?");
@@ -116,12 +116,9 @@ describe("conversations", () => {
     await reloaded;
     await chat.answers.nth(1).waitFor();
     expect(await chat.answers.first().locator('[data-part="body"]').innerText()).toBe(first);
-    expect(await chat.note.innerText()).toBe("This answer was interrupted.");
-    expect((await chat.answerText.innerText()).length).toBeGreaterThan(50);
-    await page.unroute("**/v1/chat/completions");
-    await page.getByRole("button", { name: "Answer again" }).click();
     await ended(chat.answer);
-    expect(await chat.note.innerText()).not.toBe("This answer was interrupted.");
+    expect(await chat.error.isVisible()).toBe(false);
+    expect((await chat.answerText.innerText()).length).toBeGreaterThan(1000);
   });
 
   it("are listed, opened, deleted and brought back", async () => {

@@ -103,7 +103,7 @@ it.each([
   await ask(`Write about ${"a very long unbroken word ".repeat(2)}${"x".repeat(60)}`, "normal");
   await ask("Name ten trees and say which of them grow by the sea.", "low");
   const { page } = await visit({ path: "/jobs", locale, colorScheme, viewport: { width, height: 844 } });
-  await expect.poll(() => page.locator('[data-job][data-state="completed"]').count()).toBeGreaterThan(0);
+  await page.locator('[data-job][data-state="completed"]').first().waitFor();
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
   await page.locator("summary").first().click();
   await page.evaluate(axeSource);

@@ -38,16 +38,15 @@ it("shows an agent that goes away, says what to do, and notices by itself when i
   expect(await chat.answers.count()).toBe(2);
 });
 
-it("ends an answer with the reason when the agent is killed in the middle", async () => {
-  const { page, problems } = await visit();
+it("goes on with an answer when the agent is killed in the middle and comes back", async () => {
+  const { page } = await visit();
   const chat = chatOn(page);
   await askForLength(page);
   await chat.ask("Hello!");
   await chat.answerText.filter({ hasText: /\S/ }).waitFor();
   await stack().killAgent();
-  await ended(chat.answer);
-  expect(await chat.error.innerText()).toMatch(/went away|ended before/);
-  expect((await chat.answerText.innerText()).length).toBeGreaterThan(0);
   await stack().startAgent();
-  problems.splice(0);
+  await ended(chat.answer);
+  expect(await chat.error.isVisible()).toBe(false);
+  expect((await chat.answerText.innerText()).length).toBeGreaterThan(1000);
 });

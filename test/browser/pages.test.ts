@@ -140,7 +140,7 @@ describe("around the chat", () => {
 
   it("shows the API reference without a script, and to everybody", async () => {
     const { page } = await visit({ path: "/docs", anonymous: true, javaScriptEnabled: false });
-    await page.getByRole("heading", { name: "/v1/chat/completions" }).waitFor();
+    await page.getByRole("heading", { name: "POST /v1/chat/completions", exact: true }).waitFor();
     expect(await page.locator("body").innerText()).toContain(`curl ${stack().origin}/v1/chat/completions`);
     expect(await page.getByRole("button", { name: "Copy the code" }).first().isVisible()).toBe(false);
   });

@@ -10,8 +10,8 @@ import { startStack, type TestStack } from "../support/stack.ts";
  * Kills edge, agent and model process of a real stack at random moments, by SIGKILL, while clients read streamed answers:
  * `node test/campaign/restarts.ts [--clients 50] [--restarts 20] [--pause-ms 4000] [--temperature 0] [--seed N]`. Each client goes on behind the last event
  * it has, and asks the next question once its answer is whole. Every answer must be equal to the one that nothing disturbed. Exits 1 at
- * a finding. Weights are fp32: quantised ones round by what else is in the batch. With a temperature a model that goes on behind another process's tokens may choose otherwise where two are nearly as
- * likely: it computes them in one go, and so rounds otherwise.
+ * a finding. Weights are fp32: quantised ones round by what else is in the batch. With a temperature a model that goes on behind another
+ * process's tokens may choose otherwise where two are nearly as likely: it computes them in one go, and so rounds otherwise.
  */
 const { values } = parseArgs({
   options: {
@@ -59,7 +59,9 @@ async function client(index: number): Promise<void> {
     answers += 1;
     lost += answer.reconnectsMs.length > 0 ? 1 : 0;
     reconnectsMs.push(...answer.reconnectsMs);
-    if (answer.text !== expected[which]) findings.push(`${answer.id}: another answer than undisturbed`);
+    const whole = expected[which] ?? "";
+    if (answer.text !== whole)
+      findings.push(`${answer.id}: another answer than undisturbed ${difference(whole, answer.text)}`);
     if (answer.numbers.some((number, at) => number !== at))
       findings.push(`${answer.id}: events are missing or doubled`);
   }
@@ -91,6 +93,14 @@ process.stdout.write(
     `${findings.length} findings\n${findings.map((finding) => `  ${finding}\n`).join("")}`,
 );
 process.exitCode = findings.length === 0 ? 0 : 1;
+
+/** Where two texts part, with what each has there. */
+function difference(expected: string, found: string): string {
+  let at = 0;
+  while (at < expected.length && expected[at] === found[at]) at += 1;
+  const near = (text: string) => JSON.stringify(text.slice(Math.max(0, at - 30), at + 40));
+  return `from character ${at} of ${expected.length} on: ${near(expected)}, ${near(found)}`;
+}
 
 /** SIGKILL; who supervises it starts it again. Returns whether there was such a process. */
 async function kill({ stack: { edge: edgeProcess, agent } }: TestStack, kind: keyof typeof killed): Promise<boolean> {
