@@ -158,6 +158,8 @@ export const ERRORS = {
   },
   too_many_webhooks: { status: 409, retryable: false, message: "There are too many webhooks. Remove one first." },
   too_many_keys: { status: 409, retryable: false, message: "There are too many API keys. Revoke one first." },
+  memory_full: { status: 409, retryable: false, message: "So many facts are kept that no more fit. Forget some first." },
+  too_many_schedules: { status: 409, retryable: false, message: "There are too many schedules. Delete one first." },
   rate_limited: { status: 429, retryable: true, message: "Too many requests. Wait a little and try again." },
   internal: {
     status: 500,

@@ -23,10 +23,12 @@ import { type DispatchSettings, DispatchSettingsTable } from "./dispatch/setting
 import type { WakeOutcome } from "./dispatch/waker.ts";
 import { canGoOn } from "./dispatch/failover.ts";
 import { decodeJob, encodeRefusal, type GenerateJob, isJob } from "./generate-job.ts";
+import { callDesk, type DeskAnswer } from "./desk-calls.ts";
 import { challenge, closeOverdue, handshakeDeadlineMs, takeProof } from "./handshakes.ts";
 import { JobDesk } from "./jobs/desk.ts";
-import { callDesk, type DeskAnswer, type DeskMethod } from "./jobs/desk-calls.ts";
+import { DESK_METHODS, type DeskMethod } from "./jobs/desk-calls.ts";
 import { jobRunner } from "./jobs/home-runner.ts";
+import { MEMORY_METHODS, MemoryDesk, type MemoryMethod } from "./memory/desk.ts";
 import type { UsageRow } from "./quota/ledger.ts";
 import { Quotas, type Ticket } from "./quota/quotas.ts";
 import { type RelayObserver, relayEvents } from "./relay.ts";
@@ -60,6 +62,7 @@ export class Home extends DurableObject<EdgeBindings> {
   readonly #machines: Machines;
   readonly #runs: Runs;
   readonly #jobs: JobDesk;
+  readonly #memory: MemoryDesk;
   /** When the alarm rings, as far as this object knows. */
   #alarmAtMs: number | undefined;
   readonly #dispatchSettings: DispatchSettingsTable;
@@ -106,12 +109,18 @@ export class Home extends DurableObject<EdgeBindings> {
         if (atMs !== undefined) ctx.waitUntil(this.#wakeAt(atMs));
       },
     });
+    this.#memory = new MemoryDesk({ sql: ctx.storage.sql });
     this.#runs.restore();
   }
 
   /** Jobs and webhooks: see `jobsOf`. */
-  callJobs(method: DeskMethod, args: unknown[]): DeskAnswer {
-    return callDesk(this.#jobs, method, args);
+  callJobs(method: DeskMethod, args: unknown[]): DeskAnswer<JobDesk, DeskMethod> {
+    return callDesk(this.#jobs, DESK_METHODS, method, args);
+  }
+
+  /** What people asked to have remembered: see `memoryOf`. */
+  callMemory(method: MemoryMethod, args: unknown[]): DeskAnswer<MemoryDesk, MemoryMethod> {
+    return callDesk(this.#memory, MEMORY_METHODS, method, args);
   }
 
   /**
@@ -248,6 +257,7 @@ export class Home extends DurableObject<EdgeBindings> {
     this.#jobs.callerGone(id);
     this.#runs.callerGone(id);
     this.#quotas.revoke(id);
+    this.#memory.personGone(id);
   }
 
   /** Usage by caller, model and UTC day, of the days from `from` to `to`. */

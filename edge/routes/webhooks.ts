@@ -6,6 +6,7 @@ import { judgeUrl, type UrlRefusal } from "../../shared/net/outbound-url.ts";
 import { audit } from "../credentials/audit.ts";
 import type { AppEnv } from "../env.ts";
 import { jobsOf } from "../home/jobs/remote-desk.ts";
+import { takeMade } from "../home/made.ts";
 import { accountOf } from "../middleware/authenticate.ts";
 import { allowedHosts } from "../webhooks/allowed-hosts.ts";
 import { madeWebhookSchema, newWebhookSchema, shownWebhook, webhookSchema } from "./webhooks-schema.ts";
@@ -72,11 +73,9 @@ export function mountWebhooks(app: OpenAPIHono<AppEnv>): void {
     const { url } = judged;
     url.hash = "";
     const { id, userId } = accountOf(c);
-    const answer = await jobsOf(c.env, id).addReceiver(userId, url.href);
-    if ("error" in answer) throw PorchlightError.fromWire(answer.error);
+    const { secret, ...receiver } = takeMade(await jobsOf(c.env, id).addReceiver(userId, url.href));
     await audit(c, "webhook_made", { target: url.host });
     c.header("cache-control", "no-store");
-    const { secret, ...receiver } = answer.made;
     return c.json({ ...shownWebhook(receiver, Date.now()), secret } satisfies z.infer<typeof madeWebhookSchema>, 201);
   });
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { PorchlightError, type WireError } from "../../../shared/errors.ts";
+import { PorchlightError } from "../../../shared/errors.ts";
 import { type GenerateEvent, generateEventSchema } from "../../../shared/inference/event.ts";
 import { decodeJson } from "../../../shared/protocol/json.ts";
 import { Courier } from "../../webhooks/courier.ts";
@@ -7,6 +7,7 @@ import type { Delivery } from "../../webhooks/delivery.ts";
 import type { Receiver } from "../../webhooks/receiver.ts";
 import type { SendWebhook } from "../../webhooks/send.ts";
 import type { Caller } from "../../credentials/key-grant.ts";
+import { type Made, made } from "../made.ts";
 import type { Job, JobState, NewJob } from "./job.ts";
 import { JobQueue } from "./job-queue.ts";
 import { JOB_LIMITS } from "./limits.ts";
@@ -33,9 +34,6 @@ export interface JobView extends Omit<Job, "caller" | "notBeforeMs" | "runId" | 
 export interface ReceiverView extends Pick<Receiver, "id" | "url" | "createdAtMs" | "goneAtMs" | "oldSecretUntilMs"> {
   deliveries: Delivery[];
 }
-
-/** What was made, or why not: errors do not cross from object to Worker as what they are. */
-export type Made<T> = { made: T } | { error: WireError };
 
 const eventsSchema = z.array(generateEventSchema);
 
@@ -97,7 +95,7 @@ export class JobDesk {
 
   /** Takes a job in. One that no machine of a known household could ever do is refused. */
   add(job: NewJob): Made<JobView> {
-    return this.#made(() => {
+    return made(() => {
       this.#requireDoable({ model: job.model, bodyBytes: job.body.length, maxTokens: job.maxTokens });
       const { id } = this.#queue.add(job);
       this.tick();
@@ -148,7 +146,7 @@ export class JobDesk {
 
   /** A new receiver of webhooks: the one time that its secret is shown. */
   addReceiver(userId: string, url: string): Made<ReceiverView & { secret: string }> {
-    return this.#made(() => this.#withSecret(this.#courier.add(userId, url)));
+    return made(() => this.#withSecret(this.#courier.add(userId, url)));
   }
 
   /** Another secret for a receiver; undefined where the person has none of this id. */
@@ -240,14 +238,5 @@ export class JobDesk {
 
   #receiverView({ id, url, createdAtMs, goneAtMs, oldSecretUntilMs }: Receiver): ReceiverView {
     return { id, url, createdAtMs, goneAtMs, oldSecretUntilMs, deliveries: this.#courier.log(id) };
-  }
-
-  #made<T>(make: () => T): Made<T> {
-    try {
-      return { made: make() };
-    } catch (error) {
-      if (!(error instanceof PorchlightError)) throw error;
-      return { error: error.toWire() };
-    }
   }
 }

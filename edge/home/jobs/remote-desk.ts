@@ -1,19 +1,14 @@
 import type { EdgeBindings } from "../../env.ts";
 import { homeOf } from "../backend.ts";
+import { type Remote, remoteDesk } from "../desk-calls.ts";
 import type { JobDesk } from "./desk.ts";
 import { DESK_METHODS, type DeskMethod } from "./desk-calls.ts";
 
 /** Jobs and webhooks of a household, from the Worker. */
-export type RemoteDesk = {
-  [Method in DeskMethod]: (...args: Parameters<JobDesk[Method]>) => Promise<ReturnType<JobDesk[Method]>>;
-};
+export type RemoteDesk = Remote<JobDesk, DeskMethod>;
 
-/** The desk of an account's Home object. Only data crosses: an object of it would have to be disposed of after each call. */
+/** The desk of an account's Home object. */
 export function jobsOf(env: EdgeBindings, accountId: string): RemoteDesk {
   const home = homeOf(env, accountId);
-  const methods = DESK_METHODS.map((method) => [
-    method,
-    async (...args: unknown[]): Promise<unknown> => await home.callJobs(method, args),
-  ]);
-  return Object.fromEntries(methods) as RemoteDesk; // An entry for each name, with the types of JobDesk's own.
+  return remoteDesk<JobDesk, DeskMethod>(DESK_METHODS, async (method, args) => await home.callJobs(method, args));
 }

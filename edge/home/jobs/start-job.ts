@@ -8,6 +8,7 @@ import { PROTOCOL_LIMITS } from "../../../shared/protocol/limits.ts";
 import { allowsModel } from "../../credentials/key-grant.ts";
 import type { Account, EdgeBindings } from "../../env.ts";
 import { callerOf } from "../account-backend.ts";
+import { takeMade } from "../made.ts";
 import { resumable } from "../runs/resumable.ts";
 import type { JobView } from "./desk.ts";
 import { JOB_LIMITS } from "./limits.ts";
@@ -47,8 +48,7 @@ export async function startJob(
     maxTokens: request.maxTokens,
     body: bytes,
   });
-  if ("error" in answer) throw PorchlightError.fromWire(answer.error);
-  return answer.made;
+  return takeMade(answer);
 }
 
 /** How the last question begins, in one line. */

@@ -128,6 +128,8 @@ export const zhCn: Strings = {
     webhook_url_refused: "Webhook 只能发往公网 https 地址。架设这个入口的人可以允许自己网络中的主机。",
     too_many_webhooks: "Webhook 太多了。请先移除一个。",
     too_many_keys: "API 密钥太多了。请先撤销一个。",
+    memory_full: "记住的事情太多了，放不下更多。请先忘掉一些。",
+    too_many_schedules: "定时任务太多了。请先删除一个。",
     rate_limited: "请求太频繁。请稍等片刻再试。",
     internal: "我们这边出了点问题。请重试；如果一直这样，请运行 “porchlight doctor”。",
     engine_crashed: "模型进程在回答时退出了。请重试：它会自动重启。",
