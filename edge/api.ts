@@ -16,6 +16,7 @@ import { mountHealthz } from "./routes/healthz.ts";
 import { mountInvitations } from "./routes/invitations.ts";
 import { mountJoin } from "./routes/join.ts";
 import { mountJoinHousehold } from "./routes/join-household.ts";
+import { chatJobs } from "./routes/chat-jobs.ts";
 import { mountJobs } from "./routes/jobs.ts";
 import { mountJob } from "./routes/jobs-job.ts";
 import { mountKey } from "./routes/key.ts";
@@ -45,6 +46,7 @@ api.route(
     backend: accountBackend,
     authorize: requireAccount,
     keepsAnswers: true,
+    jobs: chatJobs,
   }),
 );
 

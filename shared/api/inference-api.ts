@@ -12,6 +12,7 @@ import { mountOllamaEmbed } from "./ollama/embed-route.ts";
 import { mountOllamaGenerate } from "./ollama/generate-route.ts";
 import { mountOllamaModels } from "./ollama/models-route.ts";
 import { mountAnswers } from "./openai/answer-routes.ts";
+import type { BackgroundJobs } from "./openai/background.ts";
 import { mountChat } from "./openai/chat-route.ts";
 import { mountCompletions } from "./openai/completions/route.ts";
 import { mountEmbeddings } from "./openai/embeddings-route.ts";
@@ -26,6 +27,8 @@ export interface InferenceApiOptions<E extends Env> {
   authorize?: MiddlewareHandler<E>;
   /** Whether the backend keeps answers: then a client can come back to one. */
   keepsAnswers?: boolean;
+  /** Takes chat requests that may wait; absent: they are refused by name. */
+  jobs?: BackgroundJobs<E>;
   /** Where answers of the Responses API are kept; absent: nowhere, and what needs that is refused by name. */
   responses?: ResponseStore;
 }
@@ -44,7 +47,7 @@ export function createInferenceApi<E extends Env = Env>(options: InferenceApiOpt
     if (options.authorize) api.use(path, options.authorize);
   }
   mountModels(api, options.backend);
-  mountChat(api, options.backend);
+  mountChat(api, options.backend, options.jobs);
   mountCompletions(api, options.backend);
   if (options.keepsAnswers === true) mountAnswers(api, options.backend);
   mountEmbeddings(api, options.backend);

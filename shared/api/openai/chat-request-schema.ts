@@ -52,6 +52,14 @@ const honoured = {
   model: z.string().min(1).max(256).openapi({ description: "A name of GET /v1/models.", example: "starter" }),
   messages: z.array(chatMessageSchema).min(1).max(2048),
   stream: z.boolean().nullish().openapi({ description: "Send the answer as server-sent events while it is made." }),
+  background: z
+    .boolean()
+    .nullish()
+    .openapi({
+      description:
+        "An extension of the edge: true answers 202 at once with a job, which waits for a machine; its answer is at `GET /api/jobs/{id}`. " +
+        "A machine's own API has no queue and refuses it.",
+    }),
   stream_options: z
     .strictObject({
       include_usage: z.boolean().nullish().openapi({ description: "One more chunk at the end, with the usage." }),
@@ -132,6 +140,14 @@ export const chatRequestSchema = z
   .refine((body) => !body.stream_options || body.stream === true, {
     path: ["stream_options"],
     error: "it is only allowed when 'stream' is true",
+  })
+  .refine((body) => body.background !== true || body.stream !== true, {
+    path: ["background"],
+    error: "a job has no reader to stream to: leave out 'stream'",
+  })
+  .refine((body) => body.background !== true || (body.n ?? 1) === 1, {
+    path: ["background"],
+    error: "a job has one answer: make several in place of 'n'",
   })
   .refine((body) => (body.top_logprobs ?? 0) === 0 || body.logprobs === true, {
     path: ["top_logprobs"],

@@ -1,14 +1,15 @@
-import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
+import { createRoute, type OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi";
 import type { Context, Env } from "hono";
 import type { InferenceBackend } from "../../inference/backend.ts";
 import { orAborted } from "../abort.ts";
-import { errorResponses, jsonBody, registerRoute } from "../document.ts";
+import { errorResponses, jsonBody, jsonContent, registerRoute } from "../document.ts";
 import { firstEvents } from "../first-event.ts";
 import { readJsonBody } from "../json-body.ts";
 import { API_LIMITS } from "../limits.ts";
 import { eventStream, SSE_HEADERS } from "../sse.ts";
 import { parseWith } from "../validation.ts";
 import { handleOf } from "./answer-note.ts";
+import { answerWithJob, type BackgroundJobs } from "./background.ts";
 import { mergeChoices } from "./choices.ts";
 import { chatRequestSchema } from "./chat-request-schema.ts";
 import { toChoices, toGenerateRequest } from "./chat-request.ts";
@@ -46,6 +47,15 @@ const route = createRoute({
   },
 });
 
+function routeWith(jobs: { schema: z.ZodType } | undefined): RouteConfig {
+  if (jobs === undefined) return route;
+  const accepted = {
+    description: "With `background`: the job. `Location` is where it is, and later its answer.",
+    content: jsonContent(jobs.schema),
+  };
+  return { ...route, responses: { ...route.responses, 202: accepted, ...errorResponses("queue_full") } };
+}
+
 /** `yes`: the answer goes on when its client has left, and waits for it. */
 const KEEP_HEADER = "porchlight-keep";
 
@@ -58,10 +68,15 @@ function namedBy(header: string | undefined): { id?: string } {
 }
 
 /** `POST /v1/chat/completions`. */
-export function mountChat<E extends Env>(app: OpenAPIHono<E>, backend: (c: Context<E>) => InferenceBackend): void {
-  registerRoute(app, route);
+export function mountChat<E extends Env>(
+  app: OpenAPIHono<E>,
+  backend: (c: Context<E>) => InferenceBackend,
+  jobs?: BackgroundJobs<E>,
+): void {
+  registerRoute(app, routeWith(jobs));
   app.post(route.path, async (c) => {
     const body = await readJsonBody(c.req.raw, chatRequestSchema);
+    if (body.background === true) return await answerWithJob(c, body, jobs);
     const request = toGenerateRequest(body);
     const left = new AbortController();
     const signal = AbortSignal.any([c.req.raw.signal, left.signal]);

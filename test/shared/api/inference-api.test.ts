@@ -200,3 +200,11 @@ describe("the document", () => {
     for (const name of names) expect(document.components?.schemas).toHaveProperty(name);
   });
 });
+
+describe("background", () => {
+  it("is refused by name where requests cannot wait", async () => {
+    const response = await ask(api, { background: true });
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({ error: { code: "unsupported_parameter", param: "background" } });
+  });
+});

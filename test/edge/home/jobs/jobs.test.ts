@@ -111,6 +111,25 @@ describe("a job", () => {
     expect((await act("GET", `/api/jobs/${made.id}`)).status).toBe(404);
   });
 
+  it("is what a chat request with `background` becomes", async () => {
+    const chat = async (extra: object) =>
+      await postJson("/v1/chat/completions", { ...ask("What is a porch?").request, ...extra }, bearer(owner.apiKey));
+    const response = await chat({ background: true });
+    expect(response.status).toBe(202);
+    const made = await response.json<ShownJob>();
+    expect(response.headers.get("location")).toBe(`/api/jobs/${made.id}`);
+    expect(made).toMatchObject({ state: "queued", title: "What is a porch?" });
+    await connect(saying("A ", "roof."));
+    const done = await until(made.id, "completed");
+    expect(done.result?.choices[0]?.message.content).toBe("A roof.");
+    for (const extra of [{ stream: true }, { n: 2 }]) {
+      const refused = await chat({ background: true, ...extra });
+      expect(refused.status).toBe(400);
+      expect(await errorOf(refused)).toMatchObject({ code: "invalid_request", param: "background" });
+    }
+    expect((await chat({ background: false })).status).toBe(200);
+  });
+
   it("reaches the machine as the canonical request, behind whoever waits at the page", async () => {
     const { promise: seen, resolve } = Promise.withResolvers<unknown>();
     await connect(async (body, stream, signal) => {
