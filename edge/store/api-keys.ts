@@ -14,15 +14,20 @@ export async function findApiKey(db: Database, hash: string, nowMs: number) {
     .select({ key: apiKeys, userId: users.id, userName: users.name, role: users.role })
     .from(apiKeys)
     .innerJoin(users, eq(users.id, apiKeys.userId))
-    .where(
-      and(
-        eq(apiKeys.hash, hash),
-        isNull(apiKeys.revokedAt),
-        or(isNull(apiKeys.expiresAt), gt(apiKeys.expiresAt, nowMs)),
-      ),
-    )
+    .where(and(eq(apiKeys.hash, hash), inUse(nowMs)))
     .limit(1);
   return found;
+}
+
+/** The key with this id, under the same conditions. */
+export async function findKeyInUse(db: Database, id: string, nowMs: number): Promise<ApiKeyRow | undefined> {
+  const [found] = await db
+    .select({ key: apiKeys })
+    .from(apiKeys)
+    .innerJoin(users, eq(users.id, apiKeys.userId))
+    .where(and(eq(apiKeys.id, id), inUse(nowMs)))
+    .limit(1);
+  return found?.key;
 }
 
 /** Notes that a key was used, unless that was noted less than `everyMs` ago. */
@@ -90,6 +95,10 @@ export async function revokeApiKey(
     .where(and(eq(apiKeys.id, of.id), mine(of.accountId, of.userId), isNull(apiKeys.revokedAt)))
     .returning();
   return revoked;
+}
+
+function inUse(nowMs: number) {
+  return and(isNull(apiKeys.revokedAt), or(isNull(apiKeys.expiresAt), gt(apiKeys.expiresAt, nowMs)));
 }
 
 function mine(accountId: string, userId: string | undefined) {

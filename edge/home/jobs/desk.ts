@@ -11,7 +11,7 @@ import { type Made, made } from "../made.ts";
 import type { Job, JobState, NewJob } from "./job.ts";
 import { JobQueue } from "./job-queue.ts";
 import { JOB_LIMITS } from "./limits.ts";
-import type { JobRunner, RunEnd, RunProgress } from "./runner.ts";
+import type { JobNeeds, JobRunner, RunEnd, RunProgress } from "./runner.ts";
 
 /** Whose jobs somebody may see. */
 export interface JobViewer {
@@ -41,6 +41,8 @@ export interface JobDeskOptions {
   sql: SqlStorage;
   runner: JobRunner;
   send: SendWebhook;
+  /** Hears of every job's end, in the step that writes it down. */
+  onEnded?: (job: Job) => void;
   /** What is due may be due at another time now: see `nextAtMs`. */
   onChange: () => void;
   now?: () => number;
@@ -56,11 +58,15 @@ export class JobDesk {
   readonly #now: () => number;
   #soon: ReturnType<typeof setTimeout> | undefined;
 
-  constructor({ sql, runner, send, onChange, now = Date.now, random = Math.random }: JobDeskOptions) {
+  constructor({ sql, runner, send, onEnded, onChange, now = Date.now, random = Math.random }: JobDeskOptions) {
     this.#runner = runner;
     this.#onChange = onChange;
     this.#now = now;
-    this.#queue = new JobQueue({ sql, runner, now, random, onEnded: (job) => this.#announce(job) });
+    const ended = (job: Job): void => {
+      this.#announce(job);
+      onEnded?.(job);
+    };
+    this.#queue = new JobQueue({ sql, runner, now, random, onEnded: ended });
     this.#courier = new Courier({ sql, send, now, random, onSettled: () => this.#settled() });
   }
 
@@ -96,11 +102,21 @@ export class JobDesk {
   /** Takes a job in. One that no machine of a known household could ever do is refused. */
   add(job: NewJob): Made<JobView> {
     return made(() => {
-      this.#requireDoable({ model: job.model, bodyBytes: job.body.length, maxTokens: job.maxTokens });
+      this.requireDoable({ model: job.model, bodyBytes: job.body.length, maxTokens: job.maxTokens });
       const { id } = this.#queue.add(job);
       this.tick();
       return this.#view(this.#queue.find(id));
     });
+  }
+
+  /** Throws `model_not_found` and `model_task_mismatch`. What is only busy or away now is no matter. */
+  requireDoable(needs: JobNeeds): void {
+    try {
+      this.#runner.hasRoom(needs);
+    } catch (error) {
+      const code = error instanceof PorchlightError ? error.code : undefined;
+      if (code !== "agent_offline" && code !== "overloaded") throw error;
+    }
   }
 
   list(viewer: JobViewer & { state?: JobState; beforeSeq?: number; limit: number }): JobView[] {
@@ -170,6 +186,16 @@ export class JobDesk {
     return true;
   }
 
+  hasReceiver(userId: string, id: string): boolean {
+    return this.#owns(userId, id);
+  }
+
+  /** Puts a message for one of a person's receivers into the queue. `data` must be JSON. */
+  tell(userId: string, receiverId: string, type: string, data: object): void {
+    this.#courier.post(userId, type, data, receiverId);
+    this.#settled();
+  }
+
   #settled(): void {
     this.#courier.tick();
     this.#onChange();
@@ -179,16 +205,6 @@ export class JobDesk {
     const createdAt = new Date(createdAtMs).toISOString();
     const endedAt = new Date(endedAtMs ?? this.#now()).toISOString();
     this.#courier.post(userId, `job.${state}`, { id, model, state, createdAt, endedAt, error });
-  }
-
-  /** Throws `model_not_found` and `model_task_mismatch`. What is only busy or away now is no matter. */
-  #requireDoable(needs: { model: string; bodyBytes: number; maxTokens: number | undefined }): void {
-    try {
-      this.#runner.hasRoom(needs);
-    } catch (error) {
-      const code = error instanceof PorchlightError ? error.code : undefined;
-      if (code !== "agent_offline" && code !== "overloaded") throw error;
-    }
   }
 
   #visible(id: string, { userId, callerId }: JobViewer): Job | undefined {
