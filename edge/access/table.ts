@@ -65,6 +65,13 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "POST /api/webhooks/:id/secret": MEMBER,
   "POST /api/webhooks/:id/test": MEMBER,
 
+  // What somebody asked to have remembered.
+  "GET /api/memory": VIEWER,
+  "POST /api/memory": VIEWER,
+  "DELETE /api/memory": VIEWER,
+  "PATCH /api/memory/:id": VIEWER,
+  "DELETE /api/memory/:id": VIEWER,
+
   // Machines.
   "GET /api/agents": { role: "viewer", scopes: ["agents:read"] },
   "PATCH /api/agents/:id": OWNER,

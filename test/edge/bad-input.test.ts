@@ -29,6 +29,8 @@ const BODIES: Record<string, Record<string, unknown>> = {
     deadlineSeconds: 3600,
   },
   "post /api/webhooks": { url: "https://hooks.test/x" },
+  "post /api/memory": { text: "x" },
+  "patch /api/memory/{id}": { text: "x" },
   "put /api/dispatch": { replay: "on" },
   "post /api/setup": { token: "x", name: "x" },
   "post /api/keys": {
