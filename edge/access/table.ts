@@ -19,6 +19,8 @@ const ANYONE: Need = { role: "anyone" };
 const OWN_PAGES: Need = { role: "anyone", page: true };
 const VIEWER: Need = { role: "viewer" };
 const INFERENCE: Need = { role: "viewer", scopes: ["inference"] };
+/** A person's conversations, and what belongs to them. */
+const SESSIONS: Need = { role: "viewer", scopes: ["sessions"] };
 const MODELS: Need = { role: "viewer", scopes: ["inference", "models:read"] };
 const MEMBER: Need = { role: "member" };
 const OWNER: Need = { role: "owner" };
@@ -66,11 +68,11 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "POST /api/webhooks/:id/test": MEMBER,
 
   // What somebody asked to have remembered.
-  "GET /api/memory": VIEWER,
-  "POST /api/memory": VIEWER,
-  "DELETE /api/memory": VIEWER,
-  "PATCH /api/memory/:id": VIEWER,
-  "DELETE /api/memory/:id": VIEWER,
+  "GET /api/memory": SESSIONS,
+  "POST /api/memory": SESSIONS,
+  "DELETE /api/memory": SESSIONS,
+  "PATCH /api/memory/:id": SESSIONS,
+  "DELETE /api/memory/:id": SESSIONS,
 
   // Machines.
   "GET /api/agents": { role: "viewer", scopes: ["agents:read"] },

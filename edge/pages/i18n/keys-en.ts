@@ -12,6 +12,7 @@ export const keysEn = {
     scopes: "May",
     scopeTexts: {
       inference: "chat and make embeddings",
+      sessions: "read and write your conversations, and what is remembered of you",
       "models:read": "list models",
       "agents:read": "see the machines",
       "usage:read": "see usage",

@@ -13,6 +13,7 @@ export const keysZhCn: Pick<Strings, "keys" | "usage"> = {
     scopes: "权限",
     scopeTexts: {
       inference: "对话和生成向量",
+      sessions: "读写你的对话，以及记住的关于你的事",
       "models:read": "列出模型",
       "agents:read": "查看机器",
       "usage:read": "查看用量",
