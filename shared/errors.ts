@@ -133,6 +133,32 @@ export const ERRORS = {
     retryable: true,
     message: "This API key has reached one of its limits. Wait as long as 'retry-after' says, or raise the limit.",
   },
+  session_busy: {
+    status: 409,
+    retryable: true,
+    message: "This conversation is still being answered. Wait for the answer, or cancel it.",
+  },
+  session_full: {
+    status: 409,
+    retryable: false,
+    message: "This conversation takes no more turns. Go on in a new one.",
+  },
+  too_many_sessions: {
+    status: 409,
+    retryable: false,
+    message: "You have as many conversations as are kept. Delete some, then try again.",
+  },
+  segment_dropped: {
+    status: 410,
+    retryable: false,
+    message: "This part of a conversation was deleted. It is not kept again.",
+  },
+  archive_offline: {
+    status: 503,
+    retryable: true,
+    message:
+      "Older turns of this conversation are kept on a home machine that is not online. Start it, then try again.",
+  },
   idempotency_key_in_use: {
     status: 409,
     retryable: true,
@@ -158,7 +184,11 @@ export const ERRORS = {
   },
   too_many_webhooks: { status: 409, retryable: false, message: "There are too many webhooks. Remove one first." },
   too_many_keys: { status: 409, retryable: false, message: "There are too many API keys. Revoke one first." },
-  memory_full: { status: 409, retryable: false, message: "So many facts are kept that no more fit. Forget some first." },
+  memory_full: {
+    status: 409,
+    retryable: false,
+    message: "So many facts are kept that no more fit. Forget some first.",
+  },
   too_many_schedules: { status: 409, retryable: false, message: "There are too many schedules. Delete one first." },
   rate_limited: { status: 429, retryable: true, message: "Too many requests. Wait a little and try again." },
   internal: {
