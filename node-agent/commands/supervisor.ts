@@ -4,7 +4,7 @@ import type { z } from "zod";
 const RESTART_MIN_MS = 250;
 const RESTART_MAX_MS = 15_000;
 /** A run this long counts as healthy: the next crash waits the shortest time again. */
-const HEALTHY_MS = 60_000;
+const HEALTHY_MS = 10_000;
 /** `porchlight up` promises to be gone 2 s after Ctrl-C; each child has this much of it. */
 const STOP_MS = 1_500;
 

@@ -10,7 +10,8 @@ export interface EventQueue {
 
 /**
  * The engine does not wait for readers: a slot held for a slow one would stop others. What a reader has not taken yet is
- * merged (texts into one, only the newest progress), so a queue holds no more than one answer, which the context bounds.
+ * merged (texts into one, only the newest progress), so a queue holds no more than one answer, which the context bounds. Events that
+ * carry tokens stay apart: an answer that has to be made again is then cut into the same events, however fast its readers were.
  */
 export function createEventQueue(): EventQueue {
   const pending: GenerateEvent[] = [];
@@ -22,16 +23,9 @@ export function createEventQueue(): EventQueue {
       if (isComplete) return;
       isComplete = event.type === "finish" || event.type === "error";
       const last = pending.at(-1);
-      if (event.type === "text" && last?.type === "text") pending[pending.length - 1] = merge(last, event);
-      else if (event.type === "reasoning" && last?.type === "reasoning") {
-        const tokens = joined(last.tokens, event.tokens);
-        pending[pending.length - 1] = {
-          type: "reasoning",
-          text: last.text + event.text,
-          ...(tokens === undefined ? {} : { tokens }),
-        };
-      } else if (event.type === "progress" && last?.type === "progress") pending[pending.length - 1] = event;
-      else pending.push(event);
+      const merged = last && merge(last, event);
+      if (merged === undefined) pending.push(event);
+      else pending[pending.length - 1] = merged;
       wake();
     },
     async *read(signal) {
@@ -55,19 +49,17 @@ export function createEventQueue(): EventQueue {
   };
 }
 
-type TextEvent = Extract<GenerateEvent, { type: "text" }>;
-
-function merge(first: TextEvent, second: TextEvent): TextEvent {
-  const logprobs = joined(first.logprobs, second.logprobs);
-  const tokens = joined(first.tokens, second.tokens);
-  return {
-    type: "text",
-    text: first.text + second.text,
-    ...(logprobs === undefined ? {} : { logprobs }),
-    ...(tokens === undefined ? {} : { tokens }),
-  };
+/** Both in one, where that is the same to whoever reads them. */
+function merge(first: GenerateEvent, second: GenerateEvent): GenerateEvent | undefined {
+  if (first.type === "progress" && second.type === "progress") return second;
+  if (first.type === "reasoning" && second.type === "reasoning") {
+    return hasTokens(first, second) ? undefined : { type: "reasoning", text: first.text + second.text };
+  }
+  if (first.type !== "text" || second.type !== "text" || hasTokens(first, second)) return undefined;
+  const logprobs = [...(first.logprobs ?? []), ...(second.logprobs ?? [])];
+  return { type: "text", text: first.text + second.text, ...(logprobs.length === 0 ? {} : { logprobs }) };
 }
 
-function joined<T>(first: readonly T[] | undefined, second: readonly T[] | undefined): T[] | undefined {
-  return first === undefined && second === undefined ? undefined : [...(first ?? []), ...(second ?? [])];
+function hasTokens(...events: { tokens?: number[] | undefined }[]): boolean {
+  return events.some(({ tokens }) => tokens !== undefined);
 }

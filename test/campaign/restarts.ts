@@ -8,7 +8,7 @@ import { startStack, type TestStack } from "../support/stack.ts";
 
 /**
  * Kills edge, agent and model process of a real stack at random moments, by SIGKILL, while clients read streamed answers:
- * `node test/campaign/restarts.ts [--clients 50] [--restarts 20] [--pause-ms 4000] [--temperature 0] [--seed N]`. Each client goes on behind the last event
+ * `node test/campaign/restarts.ts [--clients 50] [--restarts 20] [--pause-ms 4000] [--kinds edge,agent,model] [--temperature 0] [--seed N]`. Each client goes on behind the last event
  * it has, and asks the next question once its answer is whole. Every answer must be equal to the one that nothing disturbed. Exits 1 at
  * a finding. Weights are fp32: quantised ones round by what else is in the batch. With a temperature a model that goes on behind another
  * process's tokens may choose otherwise where two are nearly as likely: it computes them in one go, and so rounds otherwise.
@@ -17,6 +17,7 @@ const { values } = parseArgs({
   options: {
     clients: { type: "string", default: "50" },
     restarts: { type: "string", default: "20" },
+    kinds: { type: "string", default: "edge,agent,model" },
     "pause-ms": { type: "string", default: "4000" },
     temperature: { type: "string", default: "0" },
     seed: { type: "string", default: String(Date.now()) },
@@ -70,7 +71,8 @@ async function client(index: number): Promise<void> {
 const began = performance.now();
 const all = Promise.all(Array.from({ length: clients }, (_, index) => client(index)));
 const killed = { edge: 0, agent: 0, model: 0 };
-const kinds = Object.keys(killed) as (keyof typeof killed)[]; // Object.keys loses the keys' type
+// Object.keys loses the keys' type.
+const kinds = (Object.keys(killed) as (keyof typeof killed)[]).filter((kind) => values.kinds.split(",").includes(kind));
 for (let done = 0; done < restarts; ) {
   await sleep(Number(values["pause-ms"]) * (0.5 + random()));
   const kind = kinds[Math.floor(random() * kinds.length)] ?? "edge";

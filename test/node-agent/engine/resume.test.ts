@@ -71,6 +71,13 @@ function goingOn(request: GenerateRequest, { text, calls, tokens }: Delivered): 
   return { ...request, resume: { tokens, skip: { characters: text.length, toolCalls: calls.length } } };
 }
 
+/** Without what differs from one time to the next. */
+function comparable(event: GenerateEvent): object {
+  if (event.type === "usage") return [event.promptTokens, event.completionTokens];
+  if (event.type === "tool_call") return [event.index, event.call.name, event.call.arguments, event.tokens];
+  return event.type === "text" ? [event.text, event.tokens] : event;
+}
+
 /** The answer to a request whose machine fails again and again; now and then the last text arrives in part. */
 async function interrupted(request: GenerateRequest, random: () => number): Promise<Delivered> {
   const delivered = nothing();
@@ -146,6 +153,19 @@ describe("an answer that goes on where another broke off", () => {
     for (let i = 0; i < 3; i++) expect(await interrupted(request, random)).toEqual(whole);
   });
 
+  // A reader may be ahead of what was written down: its number must mean the same when that part is made again.
+  it.each(CASES)("is cut into the same events: %s", async (_, plain) => {
+    const request = { ...plain, tokenIds: true };
+    const whole = await run(request);
+    const answer = whole.filter(({ type }) => type === "text" || type === "tool_call");
+    for (let cut = 1; cut < answer.length; cut += 9) {
+      const delivered = nothing();
+      deliver(delivered, whole.slice(0, cut));
+      const rest = await run(goingOn(request, delivered));
+      expect(rest.map(comparable)).toEqual(whole.slice(cut).map(comparable));
+    }
+  });
+
   it("computes what was said in chunks, like a prompt, and uses prefixes that are known", async () => {
     const request = ask("Hm.", { maxTokens: 150, tokenIds: true, sampling: seeded(2), responseFormat: LONG });
     const whole = nothing();
@@ -194,13 +214,19 @@ describe("an answer that goes on where another broke off", () => {
     expect(generateRequestSchema.safeParse({ ...ask("Hi"), resume: { tokens: [] } }).success).toBe(false);
   });
 
-  it("keeps every token where texts are put together for a slow reader", async () => {
+  it("keeps apart for a slow reader what carries tokens, and puts together what does not", async () => {
     const queue = createEventQueue();
-    for (const tokens of [[1], [2, 3]]) queue.push({ type: "text", text: "a", tokens });
-    queue.push({ type: "text", text: "b" });
-    queue.push({ type: "finish", reason: "stop" });
-    const { value } = await queue.read(new AbortController().signal).next();
-    expect(value).toEqual({ type: "text", text: "aab", tokens: [1, 2, 3] });
+    const events: GenerateEvent[] = [
+      { type: "text", text: "a", tokens: [1] },
+      { type: "text", text: "b", tokens: [2, 3] },
+      { type: "text", text: "c" },
+      { type: "text", text: "d" },
+      { type: "finish", reason: "stop" },
+    ];
+    for (const event of events) queue.push(event);
+    const read: GenerateEvent[] = [];
+    for await (const event of queue.read(new AbortController().signal)) read.push(event);
+    expect(read).toEqual([...events.slice(0, 2), { type: "text", text: "cd" }, events[4]]);
   });
 
   it("never gives out half a character", () => {
