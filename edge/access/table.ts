@@ -147,6 +147,7 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "GET /join/:code": ANYONE,
   "GET /agents": SELF,
   "GET /jobs": SELF,
+  "GET /memory": SELF,
   "GET /device": OWNER_HERE,
   "GET /device/:id": OWNER_HERE,
   "GET /keys": { role: "member", session: true },

@@ -11,6 +11,7 @@ import { pageHeaders } from "./headers.ts";
 import { jobPages } from "./jobs/routes.tsx";
 import { keyPages } from "./keys/routes.tsx";
 import { machinePages } from "./machines/routes.tsx";
+import { memoryPages } from "./memory/routes.tsx";
 import { ProblemPage } from "./message-pages.tsx";
 import { pageProps } from "./page-props.ts";
 import { detectLocale, switchLanguage } from "./preferences.ts";
@@ -25,6 +26,7 @@ export const PAGE_PATHS = [
   "/join/:code",
   "/agents",
   "/jobs",
+  "/memory",
   "/device",
   "/device/:id",
   "/keys",
@@ -47,6 +49,7 @@ pagesApp.route("/", accessPages);
 pagesApp.route("/", machinePages);
 pagesApp.route("/", keyPages);
 pagesApp.route("/", jobPages);
+pagesApp.route("/", memoryPages);
 
 pagesApp.get("/assets/*", async (c) => {
   const file = await c.env.ASSETS.fetch(c.req.raw);

@@ -31,6 +31,7 @@ const PAGES = [
   "/",
   "/agents",
   "/jobs",
+  "/memory",
   "/device",
   "/keys",
   "/usage",

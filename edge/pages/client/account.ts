@@ -73,6 +73,12 @@ onAction(document, "set-theme", (button) => {
     other.setAttribute("aria-pressed", String(other === button));
   }
 });
+onAction(document, "hide-details", (button) => {
+  const details = button.closest("details");
+  if (!details) return;
+  details.open = false;
+  details.querySelector("summary")?.focus();
+});
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (!(form instanceof HTMLFormElement) || (form.dataset["request"] ?? form.dataset["flow"]) === undefined) return;

@@ -44,12 +44,24 @@ export function Field({ id, label, hint, error, name = id, type = "text", ...res
   );
 }
 
+type TextAreaProps = {
+  id: string;
+  label: string;
+  name?: string;
+  required?: boolean;
+  rows?: number;
+  maxlength?: number;
+  value?: string;
+};
+
 /** Labelled room for several lines. */
-export function TextArea(props: { id: string; label: string; required?: boolean; rows?: number }) {
+export function TextArea({ id, label, name = id, rows = 4, value = "", ...rest }: TextAreaProps) {
   return (
     <div class="field">
-      <label for={props.id}>{props.label}</label>
-      <textarea id={props.id} name={props.id} rows={props.rows ?? 4} required={props.required} />
+      <label for={id}>{label}</label>
+      <textarea id={id} name={name} rows={rows} required={rest.required} maxlength={rest.maxlength}>
+        {value}
+      </textarea>
     </div>
   );
 }

@@ -2,6 +2,7 @@ import { accessEn } from "./access-en.ts";
 import { jobsEn } from "./jobs-en.ts";
 import { keysEn } from "./keys-en.ts";
 import { machinesEn } from "./machines-en.ts";
+import { memoryEn } from "./memory-en.ts";
 
 /** Every string of the pages in English. `{name}` in a string is filled by `format`. The other languages have the same keys. */
 export const en = {
@@ -14,6 +15,7 @@ export const en = {
     docs: "API reference",
     agents: "Machines",
     jobs: "Jobs",
+    memory: "Memory",
     keys: "Keys",
     usage: "Usage",
     account: "Account",
@@ -103,6 +105,7 @@ export const en = {
   ...accessEn,
   ...machinesEn,
   ...jobsEn,
+  ...memoryEn,
   ...keysEn,
   problem: {
     notFoundTitle: "Nothing here",

@@ -2,6 +2,7 @@ import { accessZhCn } from "./access-zh-cn.ts";
 import { jobsZhCn } from "./jobs-zh-cn.ts";
 import { keysZhCn } from "./keys-zh-cn.ts";
 import { machinesZhCn } from "./machines-zh-cn.ts";
+import { memoryZhCn } from "./memory-zh-cn.ts";
 import type { Strings } from "./index.ts";
 
 /** 简体中文. A missing key does not compile. */
@@ -15,6 +16,7 @@ export const zhCn: Strings = {
     docs: "API 文档",
     agents: "机器",
     jobs: "任务",
+    memory: "记忆",
     keys: "密钥",
     usage: "用量",
     account: "账户",
@@ -143,6 +145,7 @@ export const zhCn: Strings = {
   ...accessZhCn,
   ...machinesZhCn,
   ...jobsZhCn,
+  ...memoryZhCn,
   ...keysZhCn,
   problem: {
     notFoundTitle: "没有内容",

@@ -7,7 +7,7 @@ import {
   type LiveWebhook,
   standing,
 } from "../../jobs/describe.ts";
-import { onAction, part } from "../ui/dom.ts";
+import { part } from "../ui/dom.ts";
 
 /** How often a visible page asks how the jobs are. */
 const POLL_MS = 2_000;
@@ -52,13 +52,6 @@ export function watchJobs(): void {
       if (answer.open) void readAnswer(row, strings);
     });
   }
-  onAction(document, "hide-details", (button) => {
-    const details = button.closest("details");
-    if (!details) return;
-    details.open = false;
-    details.querySelector("summary")?.focus();
-  });
-
   const next = () =>
     setTimeout(
       () =>

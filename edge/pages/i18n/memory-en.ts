@@ -1,0 +1,25 @@
+/** The page of what is remembered. Part of `en`. */
+export const memoryEn = {
+  memory: {
+    title: "Memory",
+    text: "What you asked to have remembered. It is told to the model with your questions, and only with yours; nobody else here sees it.",
+    empty: "Nothing is remembered yet.",
+    emptyText: "Write “Please remember that …” in a conversation, or add it here.",
+    count: "{n} of {most} facts",
+    added: "added {date}",
+    changed: "changed {date}",
+    said: "from a conversation",
+    edit: "Edit",
+    hide: "Cancel",
+    save: "Save",
+    fact: "Fact",
+    forget: "Forget",
+    forgetAsk: "Forget this?",
+    add: "Have something remembered",
+    addText: "One thing in each, in your own words: “I am allergic to peanuts.”",
+    put: "Remember it",
+    all: "Forget everything",
+    allText: "Everything above is forgotten at once. Conversations stay as they are.",
+    allAsk: "Forget everything that is remembered of you?",
+  },
+};
