@@ -226,6 +226,16 @@ export class Home extends DurableObject<EdgeBindings> {
     return this.#machines.wake(agentId);
   }
 
+  /** This edge is about to restart: its machines get nothing new. */
+  goAway(): void {
+    this.#tunnels.goAway("The edge restarts.");
+  }
+
+  /** It restarts now: its machines are told to come back. */
+  restart(): void {
+    this.#tunnels.restart();
+  }
+
   /** Shuts an agent out: its sockets are closed, what it said of itself is forgotten. */
   revoke(agentId: string): void {
     for (const socket of this.ctx.getWebSockets(agentId)) {

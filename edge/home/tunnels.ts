@@ -19,6 +19,8 @@ export interface Tunnel {
   readonly socket: WebSocket;
   readonly session: Session;
   readonly frames: FrameSender;
+  /** One of the two sides goes away: what is under way goes on, nothing new comes. */
+  leaving: boolean;
 }
 
 export interface TunnelEvents {
@@ -38,6 +40,19 @@ export class Tunnels {
       const attachment = readAttachment(socket);
       if (attachment.phase === "open") this.#add(socket, attachment);
     }
+  }
+
+  /** The edge goes away for a while: its agents know, and get nothing new. */
+  goAway(reason: string): void {
+    for (const tunnel of this.#open.values()) {
+      tunnel.leaving = true;
+      tunnel.session.goAway(reason);
+    }
+  }
+
+  /** Closes all of them for a restart: the agents dial again at once, and until the edge is back. */
+  restart(): void {
+    for (const { socket } of this.all) this.close(socket, CLOSE_CODES.restart, "edge_restarting");
   }
 
   get all(): Tunnel[] {
@@ -98,8 +113,11 @@ export class Tunnels {
       },
       onStream: (stream) => stream.reset(new PorchlightError("forbidden", "Agents open no streams.").toWire()),
       onControl: (message) => this.#events.onControl(agentId, message),
+      onGoAway: () => {
+        tunnel.leaving = true;
+      },
     });
-    const tunnel: Tunnel = { agentId, generation, keepsRuns, socket, session, frames };
+    const tunnel: Tunnel = { agentId, generation, keepsRuns, socket, session, frames, leaving: false };
     this.#open.set(socket, tunnel);
     return tunnel;
   }

@@ -6,7 +6,7 @@ import { memoryForModels, probeHardware, toMachine } from "../hardware/probe.ts"
 import { tunnelUrlOf } from "../link/addresses.ts";
 import { enrol } from "../link/enrol.ts";
 import { isPaired, loadIdentity, type PairedIdentity, savePairing } from "../link/identity.ts";
-import { createLink, type Link, type LinkState } from "../link/link.ts";
+import { createLink, type Link, type LinkState, type StopOptions } from "../link/link.ts";
 import { loadLocalKey, startLocalApi } from "./local-api.ts";
 import { type AgentStatus, markAgent, unmarkAgent } from "./agent-status.ts";
 import { tryModel } from "./canary.ts";
@@ -35,7 +35,9 @@ export interface Agent {
    * machine is paired with. Throws PorchlightError when pairing fails.
    */
   dial(origin: string | undefined, enrolUrl?: string): Promise<void>;
-  stop(): Promise<void>;
+  /** Requests of the edge that are being answered. */
+  serving(): number;
+  stop(options?: StopOptions): Promise<void>;
 }
 
 export interface AgentEvents {
@@ -194,12 +196,13 @@ export async function startAgent(options: AgentOptions, events: AgentEvents): Pr
       });
       link.start();
     },
-    stop: async () => {
+    serving: () => link?.serving ?? 0,
+    stop: async (stop) => {
       stopping.abort();
       upkeep.stop();
       stopWatching();
       if (options.runningFile !== undefined) await unmarkAgent(options.runningFile);
-      await Promise.all([link?.stop(), localApi.stop()]);
+      await Promise.all([link?.stop(stop), localApi.stop()]);
       await backend.stop();
     },
   };

@@ -15,7 +15,7 @@ import { CommandError } from "./command-error.ts";
 import { pullFitting } from "./connect-pull.ts";
 import { formatBytes } from "./models-units.ts";
 import { showDeviceCode } from "./show-device-code.ts";
-import { interruption } from "./signals.ts";
+import { GRACE_MS, impatience, interruption } from "./signals.ts";
 import { StatusLine, say, showLoading, styled } from "./terminal.ts";
 
 export interface ConnectFlags {
@@ -70,8 +70,16 @@ export async function connect(flags: ConnectFlags): Promise<number> {
       ? new CommandError("request_failed", error.message, { cause: error })
       : error;
   } finally {
-    await agent?.stop();
+    await leave(agent);
   }
+}
+
+/** Answers under way may go on for a while; no new ones come. */
+async function leave(agent: Agent | undefined): Promise<void> {
+  const serving = agent?.serving() ?? 0;
+  if (serving > 0)
+    say(`Stopping; under way: ${serving}, with ${GRACE_MS / 1000} s to end. Ctrl-C again does not wait.`);
+  await agent?.stop({ drainMs: GRACE_MS, hurry: impatience() });
 }
 
 /** Pairs by the link or through the device flow; returns whether it was not interrupted. Throws CommandError where there is nothing to serve. */

@@ -11,7 +11,7 @@ import { watchCertificate } from "../edge/front/watch-certificate.ts";
 import { CommandError } from "./command-error.ts";
 import { type EdgeAddress, type EdgeAddressFlags, edgeAddress } from "./edge-address.ts";
 import { claimFolder, releaseFolder } from "./running.ts";
-import { interruption } from "./signals.ts";
+import { GRACE_MS, impatience, interruption } from "./signals.ts";
 import { type EdgeDeath, SupervisedEdge } from "./supervised-edge.ts";
 import { StatusLine, say, styled } from "./terminal.ts";
 
@@ -102,10 +102,20 @@ async function run(
   } finally {
     status.clear();
     unwatch?.();
-    await front.stop();
-    await edge.stop();
+    await leave(front, edge);
     await (kept ? file.flush() : file.remove());
   }
+}
+
+/** Machines and visitors hear that it goes away, answers under way may end, and the machines are told to come back soon. */
+async function leave(front: Front, edge: SupervisedEdge): Promise<void> {
+  edge.goAway();
+  const { answering } = front;
+  if (answering > 0)
+    say(`Stopping; under way: ${answering}, with ${GRACE_MS / 1000} s to end. Ctrl-C again does not wait.`);
+  await front.drain(GRACE_MS, impatience());
+  await edge.stop();
+  await front.stop();
 }
 
 /** Kept until somebody has set the edge up, so that the link goes on working over restarts. */

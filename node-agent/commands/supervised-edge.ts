@@ -53,6 +53,11 @@ export class SupervisedEdge {
     return await this.#ready.promise;
   }
 
+  /** Has it tell the machines that it goes away; does nothing while it is down. */
+  goAway(): void {
+    this.#supervisor.send({ type: "goAway" });
+  }
+
   async stop(): Promise<void> {
     await this.#supervisor.stop();
   }

@@ -2,6 +2,8 @@ import { readFile } from "node:fs/promises";
 import type { Miniflare } from "miniflare";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { z } from "zod";
 import { parseAllowedHosts } from "../../shared/net/outbound-url.ts";
 import { CommandError } from "../commands/command-error.ts";
 import { EDGE_BUNDLE, EDGE_OPTIONS, ROOT } from "./build.ts";
@@ -17,11 +19,24 @@ const SCHEDULED_FIRST_MS = 60_000;
 /** The database's name in the state folder: wrangler.toml's id changes when somebody deploys, and the state must not. */
 const DATABASE_ID = "00000000-0000-0000-0000-000000000000";
 
+/** How long machines may take to answer that they are to come back, and how long telling them may take. */
+const CLOSING_MS = 100;
+const TELLING_MS = 700;
+
+/** The part of a Home object that is called from here. */
+interface HomeCalls {
+  goAway(): Promise<void>;
+  restart(): Promise<void>;
+}
+
 export interface EmbeddedEdge {
   /** Where it listens on this machine. */
   origin: string;
   /** Whether somebody has set it up. */
   hasOwner: boolean;
+  /** Tells every machine that this edge goes away, so that nothing new is begun. */
+  goAway(): Promise<void>;
+  /** Tells every machine to come back, and ends. */
   stop(): Promise<void>;
 }
 
@@ -80,12 +95,29 @@ export async function startEmbeddedEdge(options: EmbeddedEdgeOptions): Promise<E
   return {
     origin: `http://localhost:${direct.port}`,
     hasOwner,
+    goAway: async () => await tellHomes(miniflare, "goAway"),
     stop: async () => {
       clearTimeout(soon);
       clearInterval(hourly);
+      await Promise.race([tellHomes(miniflare, "restart").then(() => sleep(CLOSING_MS)), sleep(TELLING_MS)]);
       await miniflare.dispose();
     },
   };
+}
+
+/** Calls a method of every household's Home object. What fails is said: the machines find out by themselves, only later. */
+async function tellHomes(miniflare: Miniflare, what: "goAway" | "restart"): Promise<void> {
+  try {
+    const [database, homes] = [await miniflare.getD1Database("DB"), await miniflare.getDurableObjectNamespace("HOME")];
+    const { results } = await database
+      .prepare("SELECT DISTINCT account_id AS id FROM agents WHERE revoked_at IS NULL")
+      .all();
+    const ids = z.array(z.object({ id: z.string() })).parse(results);
+    // Their classes are the Worker's: this process knows no more of them than the two names above.
+    await Promise.all(ids.map(async ({ id }) => await (homes.getByName(id) as unknown as HomeCalls)[what]()));
+  } catch (error) {
+    console.error("The machines could not be told that the edge goes away:", error);
+  }
 }
 
 /** Cron triggers never fire by themselves here. What fails is said and tried again with the next one. */

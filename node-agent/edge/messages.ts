@@ -17,9 +17,12 @@ export const toEdgeSchema = z.discriminatedUnion("type", [
       publicOrigin: z.string().optional(),
     }),
   }),
+  /** It is to stop soon: machines get nothing new. */
+  z.object({ type: z.literal("goAway") }),
   z.object({ type: z.literal("stop") }),
 ]);
-export type EmbeddedEdgeOptions = Extract<z.infer<typeof toEdgeSchema>, { type: "start" }>["options"];
+export type ToEdge = z.infer<typeof toEdgeSchema>;
+export type EmbeddedEdgeOptions = Extract<ToEdge, { type: "start" }>["options"];
 
 /** From the edge's process to its supervisor. */
 export const fromEdgeSchema = z.discriminatedUnion("type", [

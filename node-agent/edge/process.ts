@@ -1,7 +1,7 @@
 import { CommandError } from "../commands/command-error.ts";
 import { endChild } from "../end-process.ts";
 import { type EmbeddedEdge, startEmbeddedEdge } from "./embedded.ts";
-import { type EmbeddedEdgeOptions, type FromEdge, toEdgeSchema } from "./messages.ts";
+import { type EmbeddedEdgeOptions, type FromEdge, type ToEdge, toEdgeSchema } from "./messages.ts";
 import { watchHealth } from "./watch-health.ts";
 import { onWorkerdExit } from "./workerd-exit.ts";
 
@@ -10,8 +10,7 @@ import { onWorkerdExit } from "./workerd-exit.ts";
 process.title = "porchlight-edge";
 process.once("disconnect", () => void exit());
 process.on("message", (raw) => {
-  const message = toEdgeSchema.parse(raw);
-  void (message.type === "start" ? start(message.options) : exit());
+  void take(toEdgeSchema.parse(raw));
 });
 
 let edge: Promise<EmbeddedEdge> | undefined;
@@ -19,6 +18,17 @@ let ended = false;
 // Miniflare would start workerd again at once and for ever, and tell nobody. The supervisor waits, counts and says so.
 onWorkerdExit((how) => crash(`workerd ended: ${how}`));
 tell({ type: "up" });
+
+async function take(message: ToEdge): Promise<void> {
+  switch (message.type) {
+    case "start":
+      return await start(message.options);
+    case "goAway":
+      return await edge?.then((running) => running.goAway()).catch(() => undefined); // one that did not start has no machines
+    case "stop":
+      return await exit();
+  }
+}
 
 async function start(options: EmbeddedEdgeOptions): Promise<void> {
   try {

@@ -11,17 +11,23 @@ export interface BackoffTiming {
 const JITTER = 0.25;
 /** After a restart the edge is back at once; the first try is spread over this. */
 const RESTART_SPREAD_MS = 250;
+/** An edge on a machine of one's own takes seconds to come back: it is tried this often, for so long. */
+const RESTART_EVERY_MS = 500;
+const RESTART_PATIENCE_MS = 60_000;
 
 /** How long to wait before dialling again: doubling, with jitter, from the start again after a time of health. */
 export class Backoff {
   readonly #timing: BackoffTiming;
   readonly #random: () => number;
+  readonly #now: () => number;
   #failures = 0;
-  #hurried = false;
+  /** When the edge said that it restarts; until a time of health it is believed once. */
+  #restartedAtMs: number | undefined;
 
-  constructor(timing: BackoffTiming, random: () => number = Math.random) {
+  constructor(timing: BackoffTiming, random: () => number = Math.random, now: () => number = () => performance.now()) {
     this.#timing = timing;
     this.#random = random;
+    this.#now = now;
   }
 
   /**
@@ -32,12 +38,14 @@ export class Backoff {
     const { reconnectMinMs, reconnectMaxMs, reconnectHealthyMs, reconnectRunningMs } = this.#timing;
     if (healthyMs >= reconnectHealthyMs) {
       this.#failures = 0;
-      this.#hurried = false;
+      this.#restartedAtMs = undefined;
     }
-    if (closeCode === CLOSE_CODES.restart && !this.#hurried) {
-      this.#hurried = true;
+    if (closeCode === CLOSE_CODES.restart && this.#restartedAtMs === undefined) {
+      this.#restartedAtMs = this.#now();
       return this.#random() * RESTART_SPREAD_MS;
     }
+    const sinceMs = this.#restartedAtMs === undefined ? Number.POSITIVE_INFINITY : this.#now() - this.#restartedAtMs;
+    if (sinceMs < RESTART_PATIENCE_MS) return RESTART_EVERY_MS * (1 - JITTER * this.#random());
     const longestMs = isRunning ? reconnectRunningMs : reconnectMaxMs;
     const waitMs = Math.min(longestMs, reconnectMinMs * 2 ** this.#failures);
     this.#failures += 1;

@@ -1,7 +1,7 @@
 import { type RawData, WebSocket } from "ws";
 import { ERRORS, type WireError } from "../../shared/errors.ts";
 import { type AgentClaims, type AgentHandshake, agentHandshakeStep } from "../../shared/protocol/agent-handshake.ts";
-import { CLOSE_CODES } from "../../shared/protocol/close-codes.ts";
+import { CLOSE_CODES, isRetriedClose } from "../../shared/protocol/close-codes.ts";
 import type { Welcome } from "../../shared/protocol/handshake.ts";
 import { PROTOCOL_LIMITS } from "../../shared/protocol/limits.ts";
 import type { ControlMessage } from "../../shared/protocol/messages.ts";
@@ -47,6 +47,9 @@ const SENTENCES: Record<number, string> = {
   [BROKEN]: "The connection to the edge broke.",
 };
 
+/** How a connection ends whose edge had said that it goes away. */
+const RESTARTS = { code: CLOSE_CODES.restart, reason: "The edge restarts." };
+
 /** One socket's life: dial, handshake, session, heartbeat, end. */
 export class Connection {
   /** Resolves once, when the socket is closed and its session lost; never rejects. */
@@ -63,6 +66,8 @@ export class Connection {
   #stepping = false;
   #session: Session | undefined;
   #welcomedAtMs: number | undefined;
+  /** The edge has said that it goes away: however the socket ends then, it restarts. */
+  #edgeLeaves = false;
   /** Why this side ended it, or what the edge said before it did: the socket's own close event knows less. */
   #cause: { code: number; reason: string } | undefined;
 
@@ -116,6 +121,7 @@ export class Connection {
     this.#session?.lost();
     const healthyMs = this.#welcomedAtMs === undefined ? 0 : performance.now() - this.#welcomedAtMs;
     const ending = this.#cause ?? { code, reason: SENTENCES[code] ?? `The edge closed the connection (${code}).` };
+    if (this.#edgeLeaves && isRetriedClose(ending.code)) return { ...RESTARTS, healthyMs };
     return { ...ending, healthyMs };
   }
 
@@ -185,6 +191,9 @@ export class Connection {
       limits: welcome.limits,
       onStream: (stream) => this.#options.onStream(stream, welcome),
       onControl: (message) => this.#options.onControl(message),
+      onGoAway: () => {
+        this.#edgeLeaves = true;
+      },
     });
     this.#options.onWelcome(this.#session, welcome);
   }

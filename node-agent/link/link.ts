@@ -39,8 +39,18 @@ export interface LinkOptions {
 
 /** What the agent's features are beyond the protocol's first version. */
 const FEATURES: readonly string[] = [RUNS_FEATURE];
-/** What a stop leaves to answers that are nearly done. */
+/** What a stop leaves to answers that are nearly done, where nobody says otherwise. */
 const DRAIN_MS = 250;
+/** What the edge is told then. */
+const LEAVING = "The agent stops.";
+
+/** How a link, or what has one, is stopped. */
+export interface StopOptions {
+  /** How long answers may go on that are under way. */
+  drainMs?: number;
+  /** Ends that wait. */
+  hurry?: AbortSignal;
+}
 
 export function createLink(options: LinkOptions): Link {
   return new Link(options);
@@ -54,6 +64,7 @@ export class Link {
   readonly #stopping = new AbortController();
   readonly #serving = new Set<Promise<void>>();
   readonly #runs: Runs;
+  #leaving = false;
   #connection: Connection | undefined;
   #session: Session | undefined;
   #running: Promise<void> | undefined;
@@ -70,11 +81,15 @@ export class Link {
     this.#running ??= this.#run();
   }
 
-  /** Lets answers that are nearly done finish, closes with 1000, and resolves when nothing of the link is left. */
-  async stop(): Promise<void> {
+  /**
+   * Tells the edge to send nothing new, lets answers finish for a while, closes with 1000, and resolves when nothing of the link is left.
+   */
+  async stop({ drainMs = DRAIN_MS, hurry }: StopOptions = {}): Promise<void> {
     if (!this.#stopping.signal.aborted) {
-      this.#session?.goAway("The agent stops.");
-      await Promise.race([Promise.all(this.#serving), sleep(DRAIN_MS, undefined, { ref: false })]);
+      this.#leaving = true;
+      this.#session?.goAway(LEAVING);
+      // Offline nobody takes what they say. What is cut off goes on once this machine is back.
+      if (this.#session !== undefined) await Promise.race([this.#idle(), waited(drainMs, hurry)]);
       this.#stopping.abort();
       this.#runs.stop();
       this.#connection?.close();
@@ -133,6 +148,7 @@ export class Link {
       },
       onWelcome: (session, welcome) => {
         this.#session = session;
+        if (this.#leaving) session.goAway(LEAVING);
         this.announce();
         if (keepsRuns(welcome)) session.control(this.#runs.announcement());
         this.#options.onState({ state: "online", reason: `Connected to ${origin}.` });
@@ -140,11 +156,21 @@ export class Link {
     });
   }
 
+  /** Resolves when nothing is being answered, whatever came meanwhile. */
+  async #idle(): Promise<void> {
+    while (this.#serving.size > 0) await Promise.all(this.#serving);
+  }
+
   #serve(stream: ProtocolStream, keeps: boolean): void {
     const options = { backend: this.#options.backend, runs: this.#runs, keeps };
     const served = serve(stream, options).finally(() => this.#serving.delete(served));
     this.#serving.add(served);
   }
+}
+
+/** Resolves after this time, or when somebody is in a hurry. */
+async function waited(ms: number, hurry: AbortSignal | undefined): Promise<void> {
+  await sleep(ms, undefined, { ref: false, ...(hurry ? { signal: hurry } : {}) }).catch(() => undefined);
 }
 
 function keepsRuns(welcome: Welcome): boolean {

@@ -37,7 +37,7 @@ RestartSec=${restartSec}
 KillSignal=SIGTERM
 KillMode=mixed
 SuccessExitStatus=${INTERRUPTED}
-TimeoutStopSec=15
+TimeoutStopSec=30
 NoNewPrivileges=yes
 SyslogIdentifier=${SYSLOG_IDENTIFIERS[role]}
 

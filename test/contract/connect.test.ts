@@ -58,6 +58,38 @@ describe("porchlight connect", () => {
     expect(said).not.toMatch(/ at .*\.ts:/);
   });
 
+  it("gets nothing new when it is told to stop, and lets its answer end", async () => {
+    const known = await agents();
+    const isKnown = (id: string) => known.some((one) => one.id === id);
+    const agent = start(connect(await stack.stack.owner.pairingUrl()));
+    await output(agent, /Online\./);
+    for (const { id } of known) await call("POST", `/api/agents/${id}/drain`);
+    const ask = async (more: object) =>
+      await fetch(`${stack.origin}/v1/chat/completions`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${stack.apiKey}`, "content-type": "application/json" },
+        body: JSON.stringify({ model: "starter", messages: [{ role: "user", content: "Tell me a story." }], ...more }),
+      });
+    try {
+      const answer = await ask({ stream: true, max_tokens: 400, repetition_penalty: 10, temperature: 0 });
+      const pieces = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
+      let said = (await pieces?.read())?.value ?? "";
+      const told = output(agent, /Stopping; under way: 1/);
+      agent.kill("SIGTERM");
+      await told;
+      await expect.poll(async () => (await agents()).some(({ online, id }) => online && !isKnown(id))).toBe(false);
+      const late = await ask({});
+      expect(late.status).toBe(503);
+      expect(await late.json()).toMatchObject({ error: { code: "agent_offline" } });
+      for (let piece = await pieces?.read(); piece?.done === false; piece = await pieces?.read()) said += piece.value;
+      expect(said).toMatch(/"finish_reason":"(?:length|stop)"[^]*data: \[DONE\]\n\n$/);
+      expect(said).not.toContain('"error"');
+      expect(await exitOf(agent)).toBe(0);
+    } finally {
+      for (const { id } of known) await call("DELETE", `/api/agents/${id}/drain`);
+    }
+  });
+
   it("says what to do without a pairing, and with a link that leads nowhere", async () => {
     const unpaired = await run(connect());
     expect(unpaired.code).toBe(1);

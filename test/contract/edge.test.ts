@@ -49,11 +49,12 @@ describe("a self-hosted edge", { timeout: 90_000 }, () => {
     await tlsFetch(origin + path, { ca, headers });
   const post = async (path: string, body: object, headers: Record<string, string> = {}) =>
     await tlsFetch(origin + path, { ca, body, headers: { authorization: `Bearer ${apiKey}`, ...headers } });
-  async function count(words: number): Promise<string> {
+  async function count(words: number | string): Promise<string> {
     const messages = [{ role: "user", content: String(words) }];
     const { text } = await post("/v1/chat/completions", { model: "words", messages });
     return (JSON.parse(text) as { choices?: [{ message: { content: string } }] }).choices?.[0].message.content ?? text;
   }
+  const agents = async () => (JSON.parse((await get("/api/agents")).text) as { agents: { running: number }[] }).agents; // as above
   async function makeJob(words: number): Promise<string> {
     const request = { model: "words", messages: [{ role: "user", content: String(words) }] };
     return (JSON.parse((await post("/api/jobs", { request })).text) as { id: string }).id; // as above
@@ -114,6 +115,22 @@ describe("a self-hosted edge", { timeout: 90_000 }, () => {
     );
     await expect.poll(() => count(2), { timeout: 10_000 }).toBe(" 0 1");
     expect(await statusOf()).toMatch(/serving[\s\S]*restarts: 1, the last at .*SIGKILL/);
+  });
+
+  it("lets answers end when it is told to stop, sends others away, and has its machine back at once", async () => {
+    const working = count("40/25");
+    await expect.poll(async () => (await agents())[0]?.running).toBe(1);
+    const told = output(edge, /Stopping; under way: 1/);
+    edge.kill("SIGTERM");
+    await told;
+    const late = await post("/v1/chat/completions", { model: "words", messages: [{ role: "user", content: "1" }] });
+    expect(late).toMatchObject({ status: 503, headers: { "retry-after": "5" } });
+    expect(await working).toMatch(/^ 0 1 .* 39$/);
+    expect(await exitOf(edge)).toBe(0);
+    expect(agent?.reasons.filter((reason) => reason === "The edge restarts.")).toHaveLength(1);
+    await startEdge();
+    await expect.poll(() => agent?.states.at(-1), { timeout: 2_000, interval: 20 }).toBe("online");
+    expect(await count(2)).toBe(" 0 1");
   });
 
   it("is backed up while it works, wiped, and restored: keys, sessions, jobs and machines are back without pairing again", async () => {

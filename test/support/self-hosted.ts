@@ -4,6 +4,7 @@ import type { IncomingMessage } from "node:http";
 import { request } from "node:https";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import type { LinkState } from "../../node-agent/link/link.ts";
 
 export interface TlsAnswer {
   status: number;
@@ -29,13 +30,17 @@ export async function tlsFetch(
 /** A machine without a model (words-agent.ts) that trusts the certificates in a file; the states of its link as they come. */
 export class WordsAgent {
   readonly states: string[] = [];
+  readonly reasons: string[] = [];
   readonly #child: ChildProcess;
 
   constructor(options: { identityFile: string; enrolUrl?: string }, caFile: string) {
     const entry = fileURLToPath(new URL("words-agent.ts", import.meta.url));
     const env = { ...process.env, NODE_EXTRA_CA_CERTS: caFile };
     this.#child = fork(entry, [JSON.stringify(options)], { env });
-    this.#child.on("message", ({ state }: { state: string }) => this.states.push(state));
+    this.#child.on("message", ({ state, reason }: LinkState) => {
+      this.states.push(state);
+      this.reasons.push(reason);
+    });
   }
 
   async stop(): Promise<void> {

@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { endChild } from "../../node-agent/end-process.ts";
 import { enrol } from "../../node-agent/link/enrol.ts";
@@ -8,7 +8,8 @@ import type { InferenceBackend } from "../../shared/inference/backend.ts";
 import { noEmbeddings } from "./no-embeddings.ts";
 
 /**
- * The entry of a process: a machine with the real link and identity, but no model. It says as many words as it is asked for. Pairs only
+ * The entry of a process: a machine with the real link and identity, but no model. It says as many words as it is asked for, and waits so many
+ * milliseconds after each where it is asked for `WORDS/MS`. Pairs only
  * when it is given a link; tells its parent how its own link stands. A process, so that it can be started to trust a certificate.
  */
 
@@ -27,10 +28,10 @@ const words: InferenceBackend = {
   listModels: async () => [{ ...MODEL, online: true }],
   embed: noEmbeddings,
   async *generate(request, signal) {
-    const count = Number(request.messages.at(-1)?.content);
+    const [count = 0, pauseMs = 0] = (request.messages.at(-1)?.content ?? "").split("/").map(Number);
     for (let i = 0; i < count && !signal.aborted; i++) {
       yield { type: "text", text: ` ${i}` };
-      await nextTurn();
+      await (pauseMs > 0 ? sleep(pauseMs) : nextTurn());
     }
     yield { type: "usage", promptTokens: 1, completionTokens: count };
     yield { type: "finish", reason: "stop" };

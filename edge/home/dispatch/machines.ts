@@ -65,7 +65,7 @@ export class Machines {
   }
 
   views(): AgentView[] {
-    const online = new Set(this.#tunnels().map(({ agentId }) => agentId));
+    const online = new Set(this.#tunnels().flatMap(({ agentId, leaving }) => (leaving ? [] : [agentId])));
     return [...this.#agents.all()].map(({ id, status, wantsDrain }) => ({
       id,
       status,

@@ -21,6 +21,7 @@ export const FRONT_LIMITS = {
   waiting: 1_024,
   /** Within this a dead workerd is noticed; then a request that died with it, and changes nothing, is asked again. */
   noticeMs: 300,
-  /** How long answers may go on when the front stops. */
-  drainMs: 3_000,
+  /** When to come again: while workerd starts again, and while all of the edge does. */
+  againSeconds: 2,
+  restartSeconds: 5,
 } as const;

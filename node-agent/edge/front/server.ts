@@ -56,6 +56,7 @@ export class Front {
   readonly #answers = new Set<ServerResponse>();
   readonly #retried = new WeakSet<IncomingMessage>();
   #target: string | undefined;
+  #draining = false;
   #pointed = Promise.withResolvers<void>();
   #waiting = 0;
 
@@ -94,7 +95,7 @@ export class Front {
     this.#proxy.on("error", (_error, request, to) => {
       if (!to || this.#tunnels.has(to)) to?.destroy();
       else if (request && to instanceof ServerResponse && this.#mayRetry(request, to)) void this.#retry(request, to);
-      else refuse(to);
+      else this.#refuse(to);
     });
     this.#proxy.on("proxyReqWs", (upstream, _request, socket) => {
       upstream.once("upgrade", (_answer, other) => {
@@ -130,12 +131,28 @@ export class Front {
     this.#server.setSecureContext?.({ cert, key });
   }
 
-  /** Takes no more connections, gives answers a while to end (tunnels stay for them), then closes everything. */
+  /** Answers that are on their way. */
+  get answering(): number {
+    return this.#answers.size;
+  }
+
+  /**
+   * From now on whoever comes is told to come later, machines too. Resolves once the answers on their way have ended (their tunnels stay
+   * for them), after `graceMs`, or when `hurry` aborts.
+   */
+  async drain(graceMs: number, hurry?: AbortSignal): Promise<void> {
+    this.#draining = true;
+    this.#pointed.resolve(); // Who waits for workerd waits in vain.
+    const enough = sleep(graceMs, undefined, { ref: false, ...(hurry ? { signal: hurry } : {}) });
+    const drained = async (): Promise<void> => {
+      while (this.#answers.size > 0) await Promise.all([...this.#answers].map((response) => once(response, "close")));
+    };
+    await Promise.race([drained(), enough.catch(() => undefined)]);
+  }
+
+  /** Closes everything. */
   async stop(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    this.#server.closeIdleConnections();
-    const drained = Promise.all([...this.#answers].map((response) => once(response, "close")));
-    await Promise.race([drained, sleep(FRONT_LIMITS.drainMs, undefined, { ref: false })]);
     for (const socket of this.#sockets.keys()) socket.destroy();
     this.#agent.destroy();
     await closed;
@@ -164,7 +181,7 @@ export class Front {
   async #forward(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const target = await this.#upstream();
     if (response.destroyed) return;
-    if (target === undefined) return refuse(response);
+    if (target === undefined) return this.#refuse(response);
     // What goes wrong is told to the error listener; the promise repeats it.
     await this.#proxy.web(request, response, { target }).catch(() => undefined);
   }
@@ -186,17 +203,22 @@ export class Front {
     socket.on("error", () => socket.destroy());
     const target = await this.#upstream();
     if (socket.destroyed) return;
-    if (target === undefined) return refuse(socket);
+    if (target === undefined) return this.#refuse(socket);
     await this.#proxy.ws(request, socket as Socket, { target, agent: false }, head).catch(() => undefined); // as above
   }
 
   /** Where workerd is; waits for it a while if it is not there. */
   async #upstream(): Promise<string | undefined> {
+    if (this.#draining) return undefined;
     if (this.#target !== undefined || this.#waiting >= FRONT_LIMITS.waiting) return this.#target;
     this.#waiting++;
     await Promise.race([this.#pointed.promise, sleep(FRONT_LIMITS.patienceMs, undefined, { ref: false })]);
     this.#waiting--;
-    return this.#target;
+    return this.#draining ? undefined : this.#target;
+  }
+
+  #refuse(to: ServerResponse | Duplex): void {
+    refuse(to, this.#draining ? FRONT_LIMITS.restartSeconds : FRONT_LIMITS.againSeconds);
   }
 }
 
@@ -210,14 +232,14 @@ function joinEnds(one: Duplex, other: Duplex): void {
 }
 
 /** Says that the edge starts again; where an answer has begun already, breaks it off, so that nobody takes it for whole. */
-function refuse(to: ServerResponse | Duplex): void {
+function refuse(to: ServerResponse | Duplex, retryAfterSeconds: number): void {
   const { status, code, message } = new PorchlightError("edge_restarting");
   // The same as the Worker's own answers have: see `errorBody`, which needs more than this process has loaded.
   const body = JSON.stringify({ error: { message, type: "server_error", param: null, code } } satisfies ErrorBody);
   const headers = {
     "content-type": "application/json",
     "content-length": Buffer.byteLength(body),
-    "retry-after": "2",
+    "retry-after": String(retryAfterSeconds),
     connection: "close",
   };
   if (to instanceof ServerResponse) {

@@ -7,7 +7,7 @@ import { encodeFrame, FRAME } from "../../../shared/protocol/frames.ts";
 import { PROTOCOL_LIMITS } from "../../../shared/protocol/limits.ts";
 import { dial, type Identity, pair, RawSocket, saying, STARTER, statusOf, TestAgent } from "../support/agent.ts";
 import { chat, modelOnline } from "../support/chat.ts";
-import { bearer, type Owner, request, setUp } from "../support/edge.ts";
+import { bearer, errorOf, type Owner, request, setUp } from "../support/edge.ts";
 
 let owner: Owner | undefined;
 let identity: Identity;
@@ -52,6 +52,44 @@ it("answers after an eviction over the socket that hibernated", async () => {
   // Ids go on where they were: a stream of before can never be mistaken for one of after.
   expect(agent.streams.map(({ id }) => id)).toEqual([2, 4, 6]);
   agent.close();
+});
+
+it("gives a machine that goes away nothing new, and lets its answer end", async () => {
+  const model = modelOf(identity);
+  const go = Promise.withResolvers<void>();
+  const agent = await TestAgent.connect(
+    identity,
+    async (body, stream, signal) => {
+      await go.promise;
+      await saying("to the end")(body, stream, signal);
+    },
+    [model],
+  );
+  await modelOnline(apiKey(), model.name);
+  const answer = chat(apiKey(), { model: model.name });
+  await expect.poll(() => agent.streams.length).toBe(1);
+  agent.session.goAway("The agent stops.");
+  await modelOnline(apiKey(), model.name, false);
+  const late = await chat(apiKey(), { model: model.name });
+  expect(late.status).toBe(503);
+  expect(late.headers.get("retry-after")).toBe("5");
+  expect(await errorOf(late)).toMatchObject({ code: "agent_offline" });
+  go.resolve();
+  expect(await (await answer).json()).toMatchObject({ choices: [{ message: { content: "to the end" } }] });
+  expect(agent.streams).toHaveLength(1);
+  agent.close();
+});
+
+it("tells machines that it restarts: at first nothing new comes, then they are to dial again", async () => {
+  const model = modelOf(identity);
+  const agent = await TestAgent.connect(identity, saying("x"), [model]);
+  await modelOnline(apiKey(), model.name);
+  const goesAway = new Promise<string>((resolve) => (agent.onGoAway = resolve));
+  await home().goAway();
+  expect(await goesAway).toBe("The edge restarts.");
+  expect((await chat(apiKey(), { model: model.name })).status).toBe(503);
+  await home().restart();
+  expect(await agent.closed).toMatchObject({ code: 1012 });
 });
 
 it("knows machines and models after an eviction that took the sockets", async () => {

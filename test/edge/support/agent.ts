@@ -95,6 +95,7 @@ export class TestAgent {
   readonly streams: ProtocolStream[] = [];
   /** What the edge asked of the machine. */
   readonly control: ControlMessage[] = [];
+  onGoAway: (reason: string) => void = () => undefined;
 
   private constructor(raw: RawSocket, welcome: Welcome, answer: Answer, embed: EmbedAnswer | undefined) {
     this.socket = raw.socket;
@@ -110,6 +111,7 @@ export class TestAgent {
         serve(stream, answer, embed).catch(() => undefined);
       },
       onControl: (message) => this.control.push(message),
+      onGoAway: (reason) => this.onGoAway(reason),
     });
   }
 

@@ -166,12 +166,42 @@ describe("the front of a self-hosted edge", () => {
     expect(error.message).toMatch(/503/);
   });
 
-  it("stops when the answers that are on their way have ended, and takes no new ones meanwhile", async () => {
+  it("drains: answers that are on their way end, who comes is told to come again, and it listens until the end", async () => {
     const answer = await send("/slow");
-    const stopped = front.stop();
-    await expect(send("/echo")).rejects.toThrow(/ECONNREFUSED/);
+    const socket = new WebSocket(`wss://localhost:${port}/tunnel`, { ca });
+    await once(socket, "open");
+    const drained = front.drain(60_000);
+    const late = await send("/echo");
+    expect(late.statusCode).toBe(503);
+    expect(late.headers).toMatchObject({ "retry-after": "5", connection: "close" });
+    expect(JSON.parse(await text(late))).toMatchObject({ error: { code: "edge_restarting" } });
+    const dial = new WebSocket(`wss://localhost:${port}/tunnel`, { ca });
+    expect(((await once(dial, "error")) as [Error])[0].message).toMatch(/503/);
+    socket.send("tunnels stay");
+    expect(String(((await once(socket, "message")) as [Buffer])[0])).toBe("tunnels stay");
     expect(await text(answer)).toBe("begun, ended");
-    await stopped;
+    await drained;
+    await front.stop();
+    await expect(send("/echo")).rejects.toThrow(/ECONNREFUSED/);
+  });
+
+  it("drains no longer than it was told, and than somebody has patience", async () => {
+    const answer = await send("/stream");
+    await once(answer, "data");
+    await front.drain(20);
+    const hurry = new AbortController();
+    const drained = front.drain(60_000, hurry.signal);
+    hurry.abort();
+    await drained;
+    answer.destroy();
+  });
+
+  it("lets nobody wait for workerd once it drains", async () => {
+    front.pointAt(undefined);
+    const waiting = send("/echo");
+    await sleep(50);
+    await front.drain(60_000);
+    expect((await waiting).statusCode).toBe(503);
   });
 
   it("takes a new certificate for new connections while the old ones go on", async () => {

@@ -24,9 +24,17 @@ test("chance shortens a wait by up to a quarter", () => {
   expect(new Backoff(PROTOCOL_LIMITS, () => 0.999).nextMs(BROKEN, 0)).toBeCloseTo(750, 0);
 });
 
-test("tries at once after a restart, but only once until the edge is healthy again", () => {
-  const backoff = new Backoff(PROTOCOL_LIMITS, () => 0.5);
+test("tries at once after a restart, then twice a second for a minute, and only once until the edge is healthy again", () => {
+  let now = 0;
+  const backoff = new Backoff(
+    PROTOCOL_LIMITS,
+    () => 0.5,
+    () => now,
+  );
   expect(backoff.nextMs(RESTART, 0)).toBe(125);
+  for (now = 125; now < 60_000; now += 500) expect(backoff.nextMs(BROKEN, 0)).toBe(437.5);
+  // An edge that says so again and again is not believed.
   expect(backoff.nextMs(RESTART, 0)).toBe(875);
+  expect(backoff.nextMs(RESTART, 0)).toBe(1750);
   expect(backoff.nextMs(RESTART, 70_000)).toBe(125);
 });
