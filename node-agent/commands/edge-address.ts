@@ -1,6 +1,7 @@
 import { type BlockList, isIP } from "node:net";
 import type { CertificateFiles } from "../edge/front/certificate.ts";
 import { isTrusted, parseTrusted } from "../edge/front/visitor.ts";
+import { isLoopbackHost } from "../link/addresses.ts";
 import { CommandError } from "./command-error.ts";
 
 export interface EdgeAddressFlags {
@@ -10,6 +11,7 @@ export interface EdgeAddressFlags {
   cert?: string;
   key?: string;
   trustedProxy?: string;
+  httpPort?: number;
 }
 
 /** Where an edge listens, and where it is reached. */
@@ -18,6 +20,10 @@ export interface EdgeAddress {
   port: number;
   origin: string;
   files?: CertificateFiles;
+  /** Where plain http is sent on to https. */
+  httpPort?: number;
+  /** Whether browsers are told to come by https alone. */
+  hsts: boolean;
   trusted?: BlockList;
   onlyTrusted: boolean;
   /** What may not be as it was meant, for people. */
@@ -43,6 +49,11 @@ export function edgeAddress(flags: EdgeAddressFlags): EdgeAddress {
         "that has the certificate, --trusted-proxy with its address: then nobody else may connect.",
     );
   }
+  if (flags.httpPort !== undefined && (!files || flags.httpPort === flags.port)) {
+    throw usage(
+      "--http-port is where plain http is sent on to https: it needs --cert and --key, and a port beside --port.",
+    );
+  }
   const behindProxy = !files && origin.startsWith("https:");
   const warnings =
     behindProxy && !trusted
@@ -54,7 +65,10 @@ export function edgeAddress(flags: EdgeAddressFlags): EdgeAddress {
     origin,
     onlyTrusted: open,
     warnings,
+    // On localhost it would bind every other server of this machine.
+    hsts: files !== undefined && !isLoopbackHost(new URL(origin).hostname),
     ...(files ? { files } : {}),
+    ...(flags.httpPort === undefined ? {} : { httpPort: flags.httpPort }),
     ...(trusted ? { trusted } : {}),
   };
 }

@@ -6,6 +6,7 @@ import { buildEdgeIfNeeded } from "../edge/build.ts";
 import { EdgeRunningFile } from "../edge/edge-running.ts";
 import { type Certificate, loadCertificate } from "../edge/front/certificate.ts";
 import { Front } from "../edge/front/server.ts";
+import { Redirect } from "../edge/front/redirect.ts";
 import { newVisitorHeader } from "../edge/front/visitor.ts";
 import { watchCertificate } from "../edge/front/watch-certificate.ts";
 import { CommandError } from "./command-error.ts";
@@ -83,10 +84,14 @@ async function run(
       },
     },
   );
+  const { host, httpPort } = address;
+  const redirect = httpPort === undefined ? undefined : new Redirect({ host, port: httpPort, origin: address.origin });
   const unwatch = address.files && watchCertificate(address.files, hostname, certificateNews(front, file));
   let kept = false;
   try {
     await front.listen().catch((error: unknown) => Promise.reject(listenError(error, address)));
+    const otherPort = { ...address, port: httpPort ?? 0 };
+    await redirect?.listen().catch((error: unknown) => Promise.reject(listenError(error, otherPort, "--http-port")));
     status.show("Starting the edge");
     const ready = await Promise.race([edge.start(), interrupted]);
     status.clear();
@@ -103,6 +108,7 @@ async function run(
     status.clear();
     unwatch?.();
     await leave(front, edge);
+    await redirect?.stop();
     await (kept ? file.flush() : file.remove());
   }
 }
@@ -175,14 +181,14 @@ function banner(address: EdgeAddress, folder: DataFolder, setupUrl?: string, cer
 }
 
 /** Why the front cannot listen, with the way out. */
-function listenError(error: unknown, { host, port }: EdgeAddress): unknown {
+function listenError(error: unknown, { host, port }: EdgeAddress, flag = "--port"): unknown {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   if (code === "EADDRINUSE") {
-    return new CommandError("port_taken", `Port ${port} is taken by another program. Choose another with --port.`);
+    return new CommandError("port_taken", `Port ${port} is taken by another program. Choose another with ${flag}.`);
   }
   if (code === "EACCES") {
     const way = `sudo sysctl net.ipv4.ip_unprivileged_port_start=${port}`;
-    const message = `Port ${port} may not be used by this user. Choose one above 1023 with --port, or allow it (Linux): ${way}`;
+    const message = `Port ${port} may not be used by this user. Choose one above 1023 with ${flag}, or allow it (Linux): ${way}`;
     return new CommandError("port_taken", message);
   }
   if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND" || code === "EAFNOSUPPORT") {

@@ -28,6 +28,7 @@ const FLAG_HELP: Record<keyof typeof FLAGS, [form: string, meaning: string]> = {
   origin: ["--origin URL", "edge: where people come to, such as https://home.example"],
   cert: ["--cert FILE", "edge: certificate with its chain, PEM; renewed ones are taken up"],
   key: ["--key FILE", "edge: the certificate's private key, PEM"],
+  "http-port": ["--http-port PORT", "edge: a port where plain http is sent on to https"],
   "trusted-proxy": ["--trusted-proxy A", "edge: whose X-Forwarded-For is believed: 127.0.0.1,10.0.0.0/8"],
   "give-up-after": ["--give-up-after N", "edge: end with code 1 after N failures in a row (20)"],
   "passphrase-file": ["--passphrase-file F", "edge backup, restore: encryption by the passphrase in it"],

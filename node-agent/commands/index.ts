@@ -37,6 +37,7 @@ export const FLAGS = {
   cert: { type: "string" },
   key: { type: "string" },
   "trusted-proxy": { type: "string" },
+  "http-port": { type: "string" },
   "give-up-after": { type: "string" },
   "passphrase-file": { type: "string" },
   "dry-run": { type: "boolean" },
@@ -73,7 +74,7 @@ const AGENT = [
   "canary-every",
 ] as const;
 /** Flags of `edge`, which a service of it has, too. */
-const EDGE = ["port", "host", "origin", "cert", "key", "trusted-proxy", "give-up-after"] as const;
+const EDGE = ["port", "host", "origin", "cert", "key", "trusted-proxy", "http-port", "give-up-after"] as const;
 /** Flags of `models quantize` and `models eval`. */
 const TUNING = ["weights", "block", "embedding", "output-layer", "method", "recipe", "calibration", "text"] as const;
 
@@ -118,7 +119,7 @@ export const COMMANDS = {
   edge: {
     summary: "run the public door on a machine of one's own; back it up, restore it, deploy it",
     usage:
-      "porchlight edge [--origin https://HOST] [--cert FILE --key FILE] [--trusted-proxy ADDRESS]\n" +
+      "porchlight edge [--origin https://HOST] [--cert FILE --key FILE [--http-port 80]] [--trusted-proxy ADDRESS]\n" +
       "porchlight edge backup FILE | restore FILE [--force] [--passphrase-file FILE]\n" +
       "porchlight edge deploy [--origin https://HOST] [--dry-run]",
     flags: ["data", ...EDGE, "unattended", "force", "passphrase-file", "dry-run"],
@@ -283,6 +284,7 @@ function edgeFlags(flags: Flags) {
     ...optional("origin", nonEmpty(flags.origin, "--origin")),
     ...optional("cert", nonEmpty(flags.cert, "--cert")),
     ...optional("key", nonEmpty(flags.key, "--key")),
+    ...(flags["http-port"] === undefined ? {} : { httpPort: port(flags, "http-port", 80) }),
     ...optional("trustedProxy", nonEmpty(flags["trusted-proxy"], "--trusted-proxy")),
     ...optional("passphraseFile", nonEmpty(flags["passphrase-file"], "--passphrase-file")),
   };
@@ -339,7 +341,7 @@ function wantedModel(flags: Flags): string | undefined {
   return nonEmpty(flags.model, "--model") ?? (process.env.PORCHLIGHT_MODEL || undefined);
 }
 
-function port(flags: Flags, name: "port" | "local-port", otherwise: number): number {
+function port(flags: Flags, name: "port" | "local-port" | "http-port", otherwise: number): number {
   const text = flags[name];
   if (text === undefined) return otherwise;
   const value = Number(text);

@@ -15,6 +15,8 @@ export const toEdgeSchema = z.discriminatedUnion("type", [
       visitorHeader: z.string().optional(),
       /** The origin people and machines reach it at, where that is not this machine's loopback. */
       publicOrigin: z.string().optional(),
+      /** When a workerd that does not answer counts as stuck; see watch-health.ts. */
+      health: z.object({ everyMs: z.number().positive(), patienceMs: z.number().positive() }).optional(),
     }),
   }),
   /** It is to stop soon: machines get nothing new. */

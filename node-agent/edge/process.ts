@@ -35,7 +35,7 @@ async function start(options: EmbeddedEdgeOptions): Promise<void> {
     edge ??= startEmbeddedEdge(options);
     const { origin, hasOwner } = await edge;
     tell({ type: "ready", origin, hasOwner });
-    watchHealth(origin, crash);
+    watchHealth(origin, crash, options.health);
   } catch (error) {
     const known = error instanceof CommandError && error.code === "port_taken";
     const message = error instanceof Error ? error.message : String(error);

@@ -179,6 +179,7 @@ describe("a self-hosted edge", { timeout: 90_000 }, () => {
     [["--cert", "C", "--key", "K", "--origin", "http://localhost"], /--origin starts with https/],
     [["--origin", "https://a.example/path"], /without a path/],
     [["--host", "0.0.0.0"], /Over plain http on 0\.0\.0\.0 everybody/],
+    [["--http-port", "8080"], /--http-port is where.*needs --cert/],
     [["--trusted-proxy", "example.com"], /takes addresses or networks/],
     [["--trusted-proxy", "0.0.0.0/0"], /may not be the whole internet/],
     [["backup"], /takes one file/],

@@ -51,14 +51,16 @@ export class WordsAgent {
   }
 }
 
+/** Numbers of the processes that one has started. */
+export async function childrenOf(pid: number): Promise<number[]> {
+  const { stdout } = await promisify(execFile)("pgrep", ["-P", String(pid)]).catch(() => ({ stdout: "" })); // none
+  return stdout.split("\n").filter(Boolean).map(Number);
+}
+
 /** The workerd of a `porchlight edge`; undefined while it has none. */
 export async function workerdOf(command: ChildProcess): Promise<number | undefined> {
-  const children = async (pid: number) => {
-    const { stdout } = await promisify(execFile)("pgrep", ["-P", String(pid)]).catch(() => ({ stdout: "" })); // none
-    return stdout.split("\n").filter(Boolean).map(Number);
-  };
-  for (const child of command.pid === undefined ? [] : await children(command.pid)) {
-    const [workerd] = await children(child);
+  for (const child of command.pid === undefined ? [] : await childrenOf(command.pid)) {
+    const [workerd] = await childrenOf(child);
     if (workerd !== undefined) return workerd;
   }
   return undefined;

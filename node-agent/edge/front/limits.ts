@@ -21,6 +21,10 @@ export const FRONT_LIMITS = {
   waiting: 1_024,
   /** Within this a dead workerd is noticed; then a request that died with it, and changes nothing, is asked again. */
   noticeMs: 300,
+  /** Of the listener that only sends on to https: each is closed after its one answer. */
+  redirectConnections: 256,
+  /** How long a browser that was here once comes by https alone (Strict-Transport-Security): half a year. */
+  hstsSeconds: 15_552_000,
   /** When to come again: while workerd starts again, and while all of the edge does. */
   againSeconds: 2,
   restartSeconds: 5,

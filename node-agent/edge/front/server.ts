@@ -1,22 +1,14 @@
 import { once } from "node:events";
-import {
-  Agent,
-  createServer as createHttpServer,
-  type IncomingMessage,
-  type Server,
-  ServerResponse,
-  STATUS_CODES,
-} from "node:http";
+import { Agent, createServer as createHttpServer, type IncomingMessage, type Server, ServerResponse } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo, BlockList, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createProxyServer } from "httpxy";
-import type { ErrorBody } from "../../../shared/api/errors.ts";
 import { networkOf } from "../../../shared/network-of.ts";
-import { PorchlightError } from "../../../shared/errors.ts";
 import type { Certificate } from "./certificate.ts";
 import { FRONT_LIMITS } from "./limits.ts";
+import { refuse } from "./refuse.ts";
 import { isTrusted, markVisitor, plainAddress } from "./visitor.ts";
 
 export interface FrontOptions {
@@ -30,11 +22,15 @@ export interface FrontOptions {
   /** Whether nobody else may connect: over plain http, from other machines. */
   onlyTrusted: boolean;
   visitorHeader: string;
+  /** Whether browsers are told to come by https alone, for this host and none below it. */
+  hsts?: boolean;
   /** In place of the limit's own. */
   connectionsPerVisitor?: number;
 }
 
 const HOP_HEADERS = ["upgrade", "http2-settings", "connection", "expect"];
+
+const HSTS = `max-age=${FRONT_LIMITS.hstsSeconds}`;
 
 /** workerd closes a connection that idles for 5 s; this side has to be the first. */
 const UPSTREAM_IDLE_MS = 3_000;
@@ -84,6 +80,7 @@ export class Front {
       // What is between a client and the server that it talks to ends here: other upgrades than ours, and "Expect", which Node answered.
       for (const name of HOP_HEADERS) delete request.headers[name];
       markVisitor(request, options.visitorHeader, options.trusted);
+      if (options.hsts === true) response.setHeader("strict-transport-security", HSTS);
       this.#answers.add(response);
       response.once("close", () => this.#answers.delete(response));
       void this.#forward(request, response);
@@ -229,24 +226,4 @@ function isWebSocket(request: IncomingMessage): boolean {
 function joinEnds(one: Duplex, other: Duplex): void {
   one.once("close", () => other.destroy());
   other.once("close", () => one.destroy());
-}
-
-/** Says that the edge starts again; where an answer has begun already, breaks it off, so that nobody takes it for whole. */
-function refuse(to: ServerResponse | Duplex, retryAfterSeconds: number): void {
-  const { status, code, message } = new PorchlightError("edge_restarting");
-  // The same as the Worker's own answers have: see `errorBody`, which needs more than this process has loaded.
-  const body = JSON.stringify({ error: { message, type: "server_error", param: null, code } } satisfies ErrorBody);
-  const headers = {
-    "content-type": "application/json",
-    "content-length": Buffer.byteLength(body),
-    "retry-after": String(retryAfterSeconds),
-    connection: "close",
-  };
-  if (to instanceof ServerResponse) {
-    if (to.headersSent) to.destroy();
-    else to.writeHead(status, headers).end(body);
-  } else if (to.writable) {
-    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
-    to.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join("\r\n")}\r\n\r\n${body}`);
-  }
 }

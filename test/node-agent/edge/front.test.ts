@@ -56,7 +56,7 @@ describe("the front of a self-hosted edge", () => {
     await once(upstream, "listening");
     target = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`;
     const certificate = await loadCertificate(files, "localhost");
-    front = new Front({ host: "127.0.0.1", port: 0, certificate, onlyTrusted: false, visitorHeader });
+    front = new Front({ host: "127.0.0.1", port: 0, certificate, onlyTrusted: false, visitorHeader, hsts: true });
     port = await front.listen();
     front.pointAt(target);
   });
@@ -101,6 +101,7 @@ describe("the front of a self-hosted edge", () => {
       "body",
     );
     expect(answer.statusCode).toBe(200);
+    expect(answer.headers["strict-transport-security"]).toBe("max-age=15552000");
     const headers = JSON.parse(await text(answer)) as Record<string, string>;
     expect(headers).toMatchObject({ [visitorHeader]: "127.0.0.1", "x-kept": "yes", host: `localhost:${port}` });
     expect(JSON.stringify(headers)).not.toContain("1.2.3.4");
@@ -160,6 +161,7 @@ describe("the front of a self-hosted edge", () => {
     const answer = await send("/echo");
     expect(answer.statusCode).toBe(503);
     expect(answer.headers["retry-after"]).toBe("2");
+    expect(answer.headers["strict-transport-security"]).toBe("max-age=15552000");
     expect(JSON.parse(await text(answer))).toMatchObject({ error: { code: "edge_restarting", type: "server_error" } });
     const socket = new WebSocket(`wss://localhost:${port}/tunnel`, { ca });
     const [error] = (await once(socket, "error")) as [Error];
