@@ -14,6 +14,12 @@ export interface EdgeBindings {
   PASSWORDS: string;
   /** Hosts of one's own network that webhooks may go to: see shared/net/outbound-url.ts. */
   WEBHOOK_HOSTS?: string;
+  /** Turns of a conversation that a model is sent where nobody set another number: 8 if absent. */
+  SESSION_WINDOW?: string;
+  /** The household's last turns that are kept in memory: 100 if absent. */
+  SESSION_HOT_TURNS?: string;
+  /** Days after which turns go to a home machine: 7 if absent. */
+  SESSION_COLD_DAYS?: string;
   /** Lets its holder make the first account; absent, nobody can. */
   SETUP_TOKEN?: string;
   /** Name of the header that holds the visitor's address, at an edge of one's own; absent on Cloudflare (see credentials/client.ts). */

@@ -29,6 +29,8 @@ import { JobDesk } from "./jobs/desk.ts";
 import { DESK_METHODS, type DeskMethod } from "./jobs/desk-calls.ts";
 import { jobRunner } from "./jobs/home-runner.ts";
 import { MEMORY_METHODS, MemoryDesk, type MemoryMethod } from "./memory/desk.ts";
+import { sessionConfiguration } from "./sessions/configuration.ts";
+import { SESSION_METHODS, SessionDesk, type SessionMethod } from "./sessions/desk.ts";
 import type { UsageRow } from "./quota/ledger.ts";
 import { Quotas, type Ticket } from "./quota/quotas.ts";
 import { type RelayObserver, relayEvents } from "./relay.ts";
@@ -63,6 +65,7 @@ export class Home extends DurableObject<EdgeBindings> {
   readonly #runs: Runs;
   readonly #jobs: JobDesk;
   readonly #memory: MemoryDesk;
+  readonly #sessions: SessionDesk;
   /** When the alarm rings, as far as this object knows. */
   #alarmAtMs: number | undefined;
   readonly #dispatchSettings: DispatchSettingsTable;
@@ -110,6 +113,11 @@ export class Home extends DurableObject<EdgeBindings> {
       },
     });
     this.#memory = new MemoryDesk({ sql: ctx.storage.sql });
+    this.#sessions = new SessionDesk({
+      sql: ctx.storage.sql,
+      transaction: (step) => ctx.storage.transactionSync(step),
+      configuration: sessionConfiguration(env),
+    });
     this.#runs.restore();
   }
 
@@ -121,6 +129,11 @@ export class Home extends DurableObject<EdgeBindings> {
   /** What people asked to have remembered: see `memoryOf`. */
   callMemory(method: MemoryMethod, args: unknown[]): DeskAnswer<MemoryDesk, MemoryMethod> {
     return callDesk(this.#memory, MEMORY_METHODS, method, args);
+  }
+
+  /** Conversations: see `sessionsOf`. */
+  callSessions(method: SessionMethod, args: unknown[]): DeskAnswer<SessionDesk, SessionMethod> {
+    return callDesk(this.#sessions, SESSION_METHODS, method, args);
   }
 
   /**
@@ -268,6 +281,7 @@ export class Home extends DurableObject<EdgeBindings> {
     this.#runs.callerGone(id);
     this.#quotas.revoke(id);
     this.#memory.personGone(id);
+    this.#sessions.personGone(id);
   }
 
   /** Usage by caller, model and UTC day, of the days from `from` to `to`. */

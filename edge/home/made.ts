@@ -18,3 +18,13 @@ export function takeMade<T>(answer: Made<T>): T {
   if ("error" in answer) throw PorchlightError.fromWire(answer.error);
   return answer.made;
 }
+
+/** `made` of what takes its time. */
+export async function madeLater<T>(make: () => Promise<T>): Promise<Made<T>> {
+  try {
+    return { made: await make() };
+  } catch (error) {
+    if (!(error instanceof PorchlightError)) throw error;
+    return { error: error.toWire() };
+  }
+}

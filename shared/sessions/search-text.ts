@@ -8,7 +8,7 @@ const WORD = /[\p{L}\p{N}\p{M}]+/gu;
  */
 export function searchText(text: string): string {
   return text.replace(CJK, (run) => {
-    const characters = [...run];
+    const characters = Array.from(run);
     const pairs = characters.map((character, at) => character + (characters[at + 1] ?? ""));
     return ` ${pairs.join(" ")} `;
   });
@@ -33,7 +33,7 @@ function pieces(word: string): string[] {
   };
   for (const match of word.matchAll(CJK)) {
     plain(word.slice(end, match.index));
-    const characters = [...match[0]];
+    const characters = Array.from(match[0]);
     const pairs = characters.slice(1).map((character, at) => (characters[at] ?? "") + character);
     terms.push(pairs.length === 0 ? `"${match[0]}"*` : `"${pairs.join(" ")}"`);
     end = match.index + match[0].length;

@@ -1,0 +1,123 @@
+import type { Session } from "../../../shared/sessions/session.ts";
+import type { SessionSettings } from "../../../shared/sessions/settings.ts";
+import type { Turn } from "../../../shared/sessions/turn.ts";
+import { type Made, made, madeLater } from "../made.ts";
+import type { ArchivePort } from "./archive-port.ts";
+import type { SessionConfiguration } from "./configuration.ts";
+import { TIER_LIMITS } from "./limits.ts";
+import type { SearchAnswer } from "./search.ts";
+import { type ImportedSession, type NewSession, SessionStore } from "./store.ts";
+import type { ListFilter } from "./table.ts";
+import { sessionTables, type Transaction } from "./tables.ts";
+import { noSuchSession } from "./turn-reader.ts";
+
+/** What the Worker may ask of the desk: see `sessionsOf`. */
+export const SESSION_METHODS = [
+  "create",
+  "get",
+  "list",
+  "change",
+  "remove",
+  "fork",
+  "turns",
+  "search",
+  "importSession",
+  "settingsOf",
+  "setSettingsOf",
+] as const;
+export type SessionMethod = (typeof SESSION_METHODS)[number];
+
+export interface SessionDeskOptions {
+  sql: SqlStorage;
+  transaction: Transaction;
+  configuration: SessionConfiguration;
+  archive?: ArchivePort;
+  /** What is due may be due at another time now: see `nextAtMs`. */
+  onChange?: () => void;
+  now?: () => number;
+}
+
+/** Turns of a session, with how many it has in all. */
+export interface TurnPage {
+  turns: Turn[];
+  turnCount: number;
+}
+
+/** The conversations of a household: the Worker reaches it by `sessionsOf`. Nobody sees another's, the owner included. */
+export class SessionDesk {
+  /** For the parts of Home that write turns. */
+  readonly store: SessionStore;
+
+  constructor({ sql, transaction, configuration, archive, onChange, now }: SessionDeskOptions) {
+    this.store = new SessionStore({
+      tables: sessionTables(sql),
+      transaction,
+      archive,
+      hotTurns: configuration.hotTurns,
+      ...(onChange === undefined ? {} : { onChange }),
+      ...(now === undefined ? {} : { now }),
+    });
+  }
+
+  /** Refused as `too_many_sessions`. */
+  create(wanted: NewSession): Made<Session> {
+    return made(() => this.store.create(wanted));
+  }
+
+  get(id: string, userId: string): Session | undefined {
+    return this.store.get(id, userId);
+  }
+
+  list(filter: ListFilter & { query?: string }): Session[] {
+    return this.store.list(filter);
+  }
+
+  change(id: string, userId: string, change: Partial<Pick<Session, "title" | "settings">>): Session | undefined {
+    return this.store.change(id, userId, change);
+  }
+
+  remove(id: string, userId: string): boolean {
+    return this.store.remove(id, userId);
+  }
+
+  async fork(id: string, userId: string, upTo: number): Promise<Made<Session>> {
+    return await madeLater(async () => await this.store.fork(id, userId, upTo));
+  }
+
+  /** Turns from `from` on: at most `limit`, or what fits into an answer. Refused as `not_found`, `archive_offline`. */
+  async turns(id: string, userId: string, from: number, limit: number): Promise<Made<TurnPage>> {
+    return await madeLater(async () => {
+      const session = this.store.get(id, userId);
+      if (session === undefined) throw noSuchSession();
+      const turns = await this.store.page(id, from, from + limit, TIER_LIMITS.pageBytes);
+      return { turns, turnCount: session.turnCount };
+    });
+  }
+
+  async search(userId: string, query: string, limit: number): Promise<SearchAnswer> {
+    return await this.store.search(userId, query, limit);
+  }
+
+  importSession(imported: ImportedSession): Made<{ session: Session; known: boolean }> {
+    return made(() => this.store.importSession(imported));
+  }
+
+  settingsOf(userId: string): SessionSettings {
+    return this.store.settingsOf(userId);
+  }
+
+  setSettingsOf(userId: string, settings: SessionSettings): SessionSettings {
+    return this.store.setSettingsOf(userId, settings);
+  }
+
+  /** A person left. */
+  personGone(userId: string): void {
+    this.store.personGone(userId);
+  }
+}
+
+/** Refuses a session that is not there. */
+export function requireSession(session: Session | undefined): Session {
+  if (session === undefined) throw noSuchSession();
+  return session;
+}

@@ -1,0 +1,410 @@
+import { parseWith } from "../../../shared/api/validation.ts";
+import { PorchlightError } from "../../../shared/errors.ts";
+import { encodeJson } from "../../../shared/protocol/json.ts";
+import { SESSION_LIMITS } from "../../../shared/sessions/limits.ts";
+import {
+  newSessionId,
+  type Session,
+  type SessionSource,
+  type SessionSummary,
+} from "../../../shared/sessions/session.ts";
+import type { SessionSettings } from "../../../shared/sessions/settings.ts";
+import { type NewTurn, newTurnSchema, type Turn } from "../../../shared/sessions/turn.ts";
+import type { ArchivePort } from "./archive-port.ts";
+import { HotTurns } from "./hot-turns.ts";
+import { type SearchAnswer, searchSessions } from "./search.ts";
+import { type ListFilter, type SessionRow, shownSession } from "./table.ts";
+import type { SessionTables, Transaction } from "./tables.ts";
+import { COMPRESSION, noSuchSession, TurnReader } from "./turn-reader.ts";
+
+export interface SessionStoreOptions {
+  tables: SessionTables;
+  transaction: Transaction;
+  /** Absent: nothing is ever cold. */
+  archive?: ArchivePort | undefined;
+  /** How many turns of the household are kept in memory. */
+  hotTurns: number;
+  /** Something changed that the tiers may have to follow. */
+  onChange?: () => void;
+  now?: () => number;
+}
+
+export interface NewSession {
+  userId: string;
+  title?: string;
+  settings?: SessionSettings;
+  source?: SessionSource;
+  forkedFrom?: Session["forkedFrom"];
+}
+
+/** A conversation from elsewhere. */
+export interface ImportedSession {
+  userId: string;
+  /** Of the same source, a conversation comes in once. */
+  sourceId: string;
+  title: string;
+  createdAtMs: number;
+  turns: NewTurn[];
+}
+
+/** How a turn ends. */
+export type TurnEnd = Pick<NewTurn, "messages" | "usage" | "error" | "trace"> & {
+  state: Exclude<NewTurn["state"], "answering">;
+  /** Of several that answered a turn, only the current one is heard. Absent: whatever answers it. */
+  runId?: string;
+};
+
+/** A fork is read into memory: most of what a Worker has is for that. */
+const FORK_BYTES = 24 * 1024 * 1024;
+
+/**
+ * The conversations of a household. Whose they are is checked where a `userId` is asked for; the other methods are for Home's own parts.
+ * Methods that answer at once are one step, written whole or not at all.
+ */
+export class SessionStore {
+  readonly #tables: SessionTables;
+  readonly #transaction: Transaction;
+  readonly #archive: ArchivePort | undefined;
+  readonly #hot: HotTurns;
+  readonly #reader: TurnReader;
+  readonly #onChange: () => void;
+  readonly #now: () => number;
+
+  constructor({
+    tables,
+    transaction,
+    archive,
+    hotTurns,
+    onChange = () => undefined,
+    now = Date.now,
+  }: SessionStoreOptions) {
+    this.#tables = tables;
+    this.#transaction = transaction;
+    this.#archive = archive;
+    this.#hot = new HotTurns(hotTurns);
+    this.#reader = new TurnReader({ tables, archive, hot: this.#hot });
+    this.#onChange = onChange;
+    this.#now = now;
+  }
+
+  /** Throws `too_many_sessions`. */
+  create(wanted: NewSession): Session {
+    return this.#step(() => shownSession(this.#add(this.#newSession(wanted))));
+  }
+
+  /** Undefined where the person has none of this id. */
+  get(id: string, userId: string): Session | undefined {
+    const row = this.#tables.sessions.find(id);
+    return row?.userId === userId ? shownSession(row) : undefined;
+  }
+
+  /** Whosever it is. */
+  find(id: string): Session | undefined {
+    const row = this.#tables.sessions.find(id);
+    return row && shownSession(row);
+  }
+
+  /** The one that changed last first; with a query, those whose titles have its words. */
+  list({ query, ...filter }: ListFilter & { query?: string }): Session[] {
+    if (query === undefined) return this.#tables.sessions.list(filter).map(shownSession);
+    return this.#tables.index
+      .titles(filter.userId, query, filter.limit)
+      .flatMap(({ seq }) => this.#tables.sessions.bySeq(seq) ?? [])
+      .map(shownSession)
+      .toSorted((a, b) => b.updatedAtMs - a.updatedAtMs);
+  }
+
+  /** Renames a session, or sets its settings (all of them). Undefined where the person has none of this id. */
+  change(id: string, userId: string, change: Partial<Pick<Session, "title" | "settings">>): Session | undefined {
+    return this.#step(() => {
+      const row = this.#tables.sessions.find(id);
+      if (row?.userId !== userId) return undefined;
+      this.#tables.sessions.change(id, change);
+      if (change.title !== undefined) this.#tables.index.setTitle(row.seq, change.title);
+      return this.find(id);
+    });
+  }
+
+  /** What left the window, in short. Nothing happens where the session is gone. */
+  setSummary(id: string, summary: SessionSummary): void {
+    this.#step(() => this.#tables.sessions.change(id, { summary }));
+  }
+
+  /** A new session that begins with the turns before `upTo`. Rejects with `not_found`, `archive_offline`, `body_too_large`, `session_busy`. */
+  async fork(id: string, userId: string, upTo: number): Promise<Session> {
+    const from = this.#require(id, userId);
+    if (upTo < 1 || upTo > from.turnCount) throw noSuchTurn(from);
+    this.#requireForkable(id, upTo);
+    const turns = await this.#reader.turns(id, 0, upTo);
+    if (turns.some(({ state }) => state === "answering")) throw new PorchlightError("session_busy");
+    return this.#step(() => {
+      const { title, settings } = this.#require(id, userId);
+      const forked = this.#newSession({ userId, title, settings, forkedFrom: { sessionId: id, upTo } });
+      const summary = from.summary !== undefined && from.summary.upTo <= upTo ? { summary: from.summary } : {};
+      const row = this.#add({ ...forked, ...summary, turnCount: turns.length });
+      for (const { runId: _run, ...turn } of turns) this.#insert(row, turn, this.#now());
+      return shownSession(row);
+    });
+  }
+
+  /** Deletes a session everywhere: here at once, elsewhere as soon as it can be told. Returns whether the person had one of this id. */
+  remove(id: string, userId: string): boolean {
+    return this.#step(() => {
+      const row = this.#tables.sessions.find(id);
+      if (row?.userId !== userId) return false;
+      this.#remove(row);
+      return true;
+    });
+  }
+
+  /** A person left: nothing of theirs stays. */
+  personGone(userId: string): void {
+    for (const id of this.#tables.sessions.idsOf(userId)) this.remove(id, userId);
+    this.#tables.sessions.forgetPerson(userId);
+  }
+
+  /** Puts a turn at the end. Throws `not_found`, `session_busy` while the one before is answered, `session_full`, `body_too_large`. */
+  addTurn(sessionId: string, turn: NewTurn): Turn {
+    return this.#step(() => {
+      const row = this.#require(sessionId);
+      this.#requireIdle(row);
+      if (row.turnCount >= SESSION_LIMITS.turnsPerSession) throw new PorchlightError("session_full");
+      const added = checkTurn({ ...parseWith(newTurnSchema, turn), index: row.turnCount });
+      this.#insert(row, added, this.#now());
+      this.#tables.sessions.change(sessionId, { turnCount: row.turnCount + 1, updatedAtMs: this.#now() });
+      return added;
+    });
+  }
+
+  /** Ends a turn that is answered, once. Undefined where it ended before, or is gone. An end that is too large ends it as failed. */
+  finishTurn(sessionId: string, index: number, { runId, ...end }: TurnEnd): Turn | undefined {
+    return this.#step(() => {
+      const row = this.#tables.sessions.find(sessionId);
+      const [turn] = row === undefined ? [] : this.#tables.turns.turns(sessionId, index, index + 1);
+      if (row === undefined || turn?.state !== "answering") return undefined;
+      if (runId !== undefined && turn.runId !== runId) return undefined;
+      const ended = endOf(turn, end);
+      this.#cut(sessionId, index, index + 1);
+      this.#insert(row, ended, this.#now());
+      this.#tables.sessions.change(sessionId, { updatedAtMs: this.#now() });
+      return ended;
+    });
+  }
+
+  /** Where the turn is that a generation answers, or answered. */
+  turnOfRun(runId: string): { sessionId: string; index: number } | undefined {
+    return this.#tables.turns.byRun(runId);
+  }
+
+  /** Turns whose end is yet to come. */
+  answering(): { sessionId: string; index: number }[] {
+    return this.#tables.turns.answering();
+  }
+
+  /**
+   * Turns `from` to before `to`, as far as there are any, wherever they are. Rejects with `not_found` where there is no such session,
+   * `archive_offline` where the machine that keeps some of them is not there.
+   */
+  async turns(sessionId: string, from: number, to: number): Promise<Turn[]> {
+    return await this.#reader.turns(sessionId, Math.max(0, from), to);
+  }
+
+  /** Turns `from` to before `to` or a little less: about `bytes` together, but one at least. Rejects as `turns` does. */
+  async page(sessionId: string, from: number, to: number, bytes: number): Promise<Turn[]> {
+    return await this.turns(sessionId, from, this.#reader.pageEnd(sessionId, from, to, bytes));
+  }
+
+  /** Another turn in the place of the last, which comes back here first if it is cold. Rejects as `addTurn` and `turns` do. */
+  async replaceLast(sessionId: string, turn: NewTurn): Promise<Turn> {
+    const checked = parseWith(newTurnSchema, turn);
+    for (;;) {
+      const { turnCount, coldTo } = this.#require(sessionId);
+      if (turnCount === 0) throw new PorchlightError("not_found", "This conversation has no turn yet.");
+      if (turnCount > coldTo) return this.#step(() => this.#replaceLast(sessionId, checked));
+      await this.#thaw(sessionId);
+    }
+  }
+
+  /** Where words were found, in titles and turns, here and at the machines that are online. */
+  async search(userId: string, query: string, limit: number): Promise<SearchAnswer> {
+    return await searchSessions({
+      tables: this.#tables,
+      reader: this.#reader,
+      archive: this.#archive,
+      userId,
+      query,
+      limit,
+    });
+  }
+
+  /** Takes a conversation in. `known`: it is here already, and stays as it is. Throws as `create` and `addTurn` do. */
+  importSession({ userId, sourceId, title, createdAtMs, turns }: ImportedSession): {
+    session: Session;
+    known: boolean;
+  } {
+    return this.#step(() => {
+      const known = this.#tables.sessions.findSource(userId, sourceId);
+      if (known !== undefined) return { session: shownSession(known), known: true };
+      if (turns.length > SESSION_LIMITS.turnsPerSession) throw new PorchlightError("session_full");
+      const base = this.#newSession({ userId, title, source: "import" });
+      const updatedAtMs = turns.reduce((latest, turn) => Math.max(latest, turn.createdAtMs), createdAtMs);
+      const times = {
+        createdAtMs: Math.min(createdAtMs, this.#now()),
+        updatedAtMs: Math.min(updatedAtMs, this.#now()),
+      };
+      const row = this.#add({ ...base, ...times, turnCount: turns.length }, sourceId);
+      let hotAtMs = 0;
+      for (const [index, turn] of turns.entries()) {
+        // As old as it is: what was said long ago need not wait here for a week.
+        hotAtMs = Math.max(hotAtMs, Math.min(turn.createdAtMs, this.#now()));
+        this.#insert(row, checkTurn({ ...parseWith(newTurnSchema, turn), index }), hotAtMs);
+      }
+      return { session: shownSession(row), known: false };
+    });
+  }
+
+  /** What a person set for all their sessions. */
+  settingsOf(userId: string): SessionSettings {
+    return this.#tables.sessions.settingsOf(userId);
+  }
+
+  setSettingsOf(userId: string, settings: SessionSettings): SessionSettings {
+    this.#tables.sessions.setSettingsOf(userId, settings);
+    return settings;
+  }
+
+  /** Turns are no longer where they were: memory forgets them. */
+  forgetTurns(sessionId: string, from: number, to: number): void {
+    this.#hot.drop(sessionId, from, to);
+  }
+
+  #newSession({ userId, title = "", settings = {}, source, forkedFrom }: NewSession): Session {
+    if (this.#tables.sessions.count(userId) >= SESSION_LIMITS.sessionsPerPerson) {
+      throw new PorchlightError("too_many_sessions");
+    }
+    const now = this.#now();
+    return {
+      id: newSessionId(now),
+      userId,
+      title,
+      createdAtMs: now,
+      updatedAtMs: now,
+      turnCount: 0,
+      settings,
+      ...(source === undefined ? {} : { source }),
+      ...(forkedFrom === undefined ? {} : { forkedFrom }),
+    };
+  }
+
+  #add(session: Session, sourceId?: string): SessionRow {
+    const row = this.#tables.sessions.add(session, sourceId === undefined ? {} : { sourceId });
+    this.#tables.index.setTitle(row.seq, session.title);
+    return row;
+  }
+
+  #insert({ id }: SessionRow, turn: Turn, hotAtMs: number): void {
+    const seq = this.#tables.turns.add(id, turn, hotAtMs);
+    this.#tables.index.addTurn(seq, turn);
+    this.#hot.drop(id, turn.index, turn.index + 1);
+  }
+
+  #cut(sessionId: string, from: number, to: number): void {
+    const heads = this.#tables.turns.heads(sessionId, from, to);
+    this.#tables.index.dropTurns(heads.map(({ seq }) => seq));
+    this.#tables.turns.remove(sessionId, from, to);
+    this.#hot.drop(sessionId, from, to);
+  }
+
+  #replaceLast(sessionId: string, turn: NewTurn): Turn {
+    const row = this.#require(sessionId);
+    this.#requireIdle(row);
+    const index = row.turnCount - 1;
+    // It may be on its way to a machine: what arrives there is not it any more.
+    for (const segment of this.#tables.segments.of(sessionId)) {
+      if (segment.state === "moving" && segment.to > index) {
+        this.#tables.segments.remove(segment.id);
+        this.#tables.drops.addSegment(segment.id, segment.agentId);
+      }
+    }
+    this.#cut(sessionId, index, index + 1);
+    const replaced = checkTurn({ ...turn, index });
+    this.#insert(row, replaced, this.#now());
+    if (row.summary !== undefined && row.summary.upTo > index) this.#tables.sessions.dropSummary(sessionId);
+    this.#tables.sessions.change(sessionId, { updatedAtMs: this.#now() });
+    return replaced;
+  }
+
+  /** Brings the last cold segment back. */
+  async #thaw(sessionId: string): Promise<void> {
+    const segment = this.#tables.segments.of(sessionId).findLast(({ state }) => state === "cold");
+    if (segment === undefined) throw new Error(`session ${sessionId}: its cold turns are in no segment`);
+    const turns = await this.#reader.segment(segment);
+    this.#step(() => {
+      const row = this.#tables.sessions.find(sessionId);
+      const now = this.#tables.segments.find(segment.id);
+      if (row?.coldTo !== segment.to || now?.agentId !== segment.agentId) return; // Another was quicker.
+      for (const turn of turns) this.#insert(row, turn, this.#now());
+      this.#tables.segments.remove(segment.id);
+      this.#tables.drops.addSegment(segment.id, segment.agentId);
+      this.#tables.sessions.setColdTo(sessionId, segment.from);
+    });
+  }
+
+  #remove({ id, seq, turnCount, coldTo, backupBegan }: SessionRow): void {
+    this.#tables.index.dropTitle(seq);
+    this.#cut(id, coldTo, turnCount);
+    this.#hot.drop(id, 0, coldTo);
+    this.#tables.segments.removeOf(id);
+    this.#tables.drops.addSession(id, this.#now(), backupBegan);
+    this.#tables.sessions.remove(id);
+  }
+
+  #requireIdle({ id, turnCount }: SessionRow): void {
+    const [last] = this.#tables.turns.heads(id, turnCount - 1, turnCount);
+    if (last?.state === "answering") throw new PorchlightError("session_busy");
+  }
+
+  #requireForkable(id: string, upTo: number): void {
+    const hot = this.#tables.turns.heads(id, 0, upTo).reduce((sum, { bytes }) => sum + bytes, 0);
+    const cold = this.#tables.segments
+      .of(id)
+      .filter(({ from, state }) => state === "cold" && from < upTo)
+      .reduce((sum, { bytes }) => sum + bytes * COMPRESSION, 0);
+    if (hot + cold <= FORK_BYTES) return;
+    throw new PorchlightError(
+      "body_too_large",
+      "This conversation is too long to be copied. Fork it at an earlier turn.",
+    );
+  }
+
+  #require(id: string, userId?: string): SessionRow {
+    const row = this.#tables.sessions.find(id);
+    if (row === undefined || (userId !== undefined && row.userId !== userId)) throw noSuchSession();
+    return row;
+  }
+
+  #step<T>(step: () => T): T {
+    const answer = this.#transaction(step);
+    this.#onChange();
+    return answer;
+  }
+}
+
+function noSuchTurn({ turnCount }: SessionRow): PorchlightError {
+  const sentence = `This conversation has ${turnCount} turns: 'upTo' is from 1 to that.`;
+  return new PorchlightError("invalid_request", sentence, { param: "upTo" });
+}
+
+/** Throws `body_too_large`. */
+function checkTurn(turn: Turn): Turn {
+  if (encodeJson(turn).length <= SESSION_LIMITS.turnBytes) return turn;
+  throw new PorchlightError("body_too_large", `One turn may have ${SESSION_LIMITS.turnBytes / 2 ** 20} MiB.`);
+}
+
+function endOf(turn: Turn, end: Omit<TurnEnd, "runId">): Turn {
+  const checked = newTurnSchema.safeParse({ ...turn, ...end });
+  const ended = checked.success ? { ...checked.data, index: turn.index } : undefined;
+  if (ended !== undefined && encodeJson(ended).length <= SESSION_LIMITS.turnBytes) return ended;
+  const error = new PorchlightError("body_too_large", "The answer is larger than what a turn may have.").toWire();
+  return { ...turn, state: "failed", error };
+}

@@ -1,0 +1,27 @@
+import { SearchIndex } from "./search-index.ts";
+import { SessionTable } from "./table.ts";
+import { DropTable } from "./tiers/drop-table.ts";
+import { SegmentTable } from "./tiers/segment-table.ts";
+import { TurnTable } from "./turn-table.ts";
+
+/** All that Home has of conversations: what a reader sees is decided by these rows alone. */
+export interface SessionTables {
+  sessions: SessionTable;
+  turns: TurnTable;
+  index: SearchIndex;
+  segments: SegmentTable;
+  drops: DropTable;
+}
+
+export function sessionTables(sql: SqlStorage): SessionTables {
+  return {
+    sessions: new SessionTable(sql),
+    turns: new TurnTable(sql),
+    index: new SearchIndex(sql),
+    segments: new SegmentTable(sql),
+    drops: new DropTable(sql),
+  };
+}
+
+/** Runs a step that is written whole or not at all. */
+export type Transaction = <T>(step: () => T) => T;
