@@ -23,6 +23,6 @@ export interface SchedulingSessions {
   has(userId: string, sessionId: string): boolean;
   /** Makes a session for a schedule's answers. Returns its id. */
   make(userId: string, title: string): string;
-  /** Puts a turn at the end of a session, once for a run. Returns the turn's index. Rejects where it cannot now. */
-  land(landing: Landing): Promise<number>;
+  /** Puts a turn at the end of a session. Returns its index; undefined where it will never fit in. Throws where it cannot now. */
+  land(landing: Landing): number | undefined;
 }

@@ -7,7 +7,7 @@ import { queuedRequest, usualPriority } from "../jobs/queued-request.ts";
 import { answerOf } from "./answer.ts";
 import { SCHEDULE_LIMITS } from "./limits.ts";
 import type { FindPermit, Permit } from "./permit.ts";
-import type { SchedulingJobs, SchedulingSessions } from "./ports.ts";
+import type { Landing, SchedulingJobs, SchedulingSessions } from "./ports.ts";
 import { nextTimesMs, nextTimeMs } from "./recurrence.ts";
 import type { RunTable } from "./run-table.ts";
 import type { RunKind, Schedule, ScheduleRun } from "./schedule.ts";
@@ -81,7 +81,7 @@ export class ScheduleRunner {
     if (run !== undefined && state !== "queued" && state !== "running") this.#settle(run, state, error);
   }
 
-  async #attempt(id: string, work: () => Promise<void>): Promise<void> {
+  async #attempt(id: string, work: () => Promise<void> | void): Promise<void> {
     const { now, onChange } = this.#options;
     if (this.#underWay.has(id) || (this.#retryAtMs.get(id) ?? 0) > now()) return;
     this.#underWay.add(id);
@@ -184,7 +184,8 @@ export class ScheduleRunner {
     if (count >= SCHEDULE_LIMITS.failuresInRow) schedules.pause(id, "failing");
   }
 
-  async #land(runId: string): Promise<void> {
+  /** In one step: the turn, and that it landed. Throws where it cannot land now. */
+  #land(runId: string): void {
     const { schedules, runs, jobs, sessions } = this.#options;
     const run = runs.find(runId);
     if (run === undefined || run.jobId === null) return;
@@ -193,13 +194,19 @@ export class ScheduleRunner {
     if (schedule === undefined || answer === undefined) return runs.landed(runId, null); // Somebody forgot it.
     const { message, usage } = answerOf(answer.events);
     const { userId, title, prompt, model } = schedule;
-    const isThere = schedule.sessionId !== null && sessions.has(userId, schedule.sessionId);
-    const sessionId = isThere && schedule.sessionId !== null ? schedule.sessionId : sessions.make(userId, title);
-    schedules.setSession(schedule.id, sessionId);
     const messages: Message[] = [{ role: "user", content: prompt }, message];
-    const createdAtMs = run.startedAtMs;
-    const index = await sessions.land({ runId, userId, sessionId, model, messages, usage, createdAtMs });
-    runs.landed(runId, { sessionId, index });
+    const landing = { runId, userId, model, messages, usage, createdAtMs: run.startedAtMs };
+    const hasOne = schedule.sessionId !== null && sessions.has(userId, schedule.sessionId);
+    const kept = hasOne && schedule.sessionId !== null ? this.#landIn(schedule.sessionId, landing) : null;
+    if (kept !== null) return runs.landed(runId, kept);
+    const made = sessions.make(userId, title);
+    schedules.setSession(schedule.id, made);
+    runs.landed(runId, this.#landIn(made, landing));
+  }
+
+  #landIn(sessionId: string, landing: Omit<Landing, "sessionId">): ScheduleRun["landed"] {
+    const index = this.#options.sessions.land({ ...landing, sessionId });
+    return index === undefined ? null : { sessionId, index };
   }
 }
 

@@ -12,8 +12,10 @@ import { answer, HandRunner } from "../jobs/bench-runner.ts";
 /** Sessions in memory, which outlive the object as its SQLite does. */
 export class HandSessions implements SchedulingSessions {
   readonly held = new Map<string, { userId: string; title: string; turns: Landing[] }>();
-  /** Rejects landings while it is set; "after": once they are written. */
-  broken: "before" | "after" | undefined;
+  /** Nothing lands while it is set. */
+  broken = false;
+  /** Turns of a session, at most. */
+  room = Infinity;
   #made = 0;
 
   has(userId: string, sessionId: string): boolean {
@@ -26,14 +28,10 @@ export class HandSessions implements SchedulingSessions {
     return id;
   }
 
-  async land(landing: Landing): Promise<number> {
-    await Promise.resolve();
-    if (this.broken === "before") throw new Error("as the test has it");
+  land(landing: Landing): number | undefined {
+    if (this.broken) throw new Error("as the test has it");
     const turns = this.held.get(landing.sessionId)?.turns ?? [];
-    const known = turns.findIndex(({ runId }) => runId === landing.runId);
-    if (known < 0) turns.push(landing);
-    if (this.broken === "after") throw new Error("as the test has it");
-    return known < 0 ? turns.length - 1 : known;
+    return turns.length < this.room ? turns.push(landing) - 1 : undefined;
   }
 
   get answers(): string[] {

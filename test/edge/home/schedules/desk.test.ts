@@ -234,24 +234,44 @@ onBench(
     const errors = vi.spyOn(console, "error").mockImplementation(() => undefined);
     const { id } = bench.add();
     await bench.at(HOUR_MS);
-    bench.sessions.broken = "before";
+    bench.sessions.broken = true;
     await bench.finish("first");
     expect(bench.view(id)?.lastRun).toMatchObject({ state: "completed", landed: null });
-    bench.sessions.broken = "after";
+    expect(bench.desk.nextAtMs()).toBe(bench.nowMs + SCHEDULE_LIMITS.retryMs);
     await bench.at(SCHEDULE_LIMITS.retryMs);
+    expect(errors).toHaveBeenCalledTimes(2);
     bench.restart();
-    bench.sessions.broken = undefined;
-    await bench.tick();
+    bench.sessions.broken = false;
+    for (let life = 0; life < 2; life++) {
+      await bench.tick();
+      bench.restart();
+    }
     expect(bench.sessions.answers).toEqual(["first"]);
     expect(bench.view(id)?.lastRun?.landed).toEqual({ sessionId: "ses_0", index: 0 });
     bench.sessions.held.clear();
     await bench.at(DAY_MS);
     await bench.finish("second");
-    expect(bench.view(id)).toMatchObject({ sessionId: "ses_1" });
+    expect([...bench.sessions.held.keys()]).toEqual(["ses_1"]);
     expect(bench.sessions.answers).toEqual(["second"]);
     errors.mockRestore();
   },
 );
+
+onBench("goes on in another session when one is full, and gives up where an answer fits into none", async (bench) => {
+  const { id } = bench.add();
+  bench.sessions.room = 1;
+  for (const answer of ["first", "second"]) {
+    await bench.at(DAY_MS);
+    await bench.finish(answer);
+  }
+  expect([...bench.sessions.held.values()].map(({ turns }) => turns.length)).toEqual([1, 1]);
+  expect(bench.view(id)?.sessionId).toBe("ses_1");
+  bench.sessions.room = 0;
+  await bench.at(DAY_MS);
+  await bench.finish("third");
+  expect(bench.view(id)?.lastRun).toMatchObject({ state: "completed", landed: null });
+  expect(bench.desk.nextAtMs()).toBe(bench.nowMs + HOUR_MS / 2);
+});
 
 onBench("is its person's alone; a program sees what its key made", async (bench) => {
   const mine = bench.add();
