@@ -17,6 +17,7 @@ export interface DeployFlags {
   dryRun: boolean;
 }
 
+const TOML = join(ROOT, "wrangler.toml");
 /** Beside wrangler.toml, whose paths it has; made anew each time. */
 const GENERATED = "wrangler.deploy.json";
 const chosenSchema = z.object({ origin: z.url().optional() });
@@ -24,12 +25,13 @@ const chosenSchema = z.object({ origin: z.url().optional() });
 /**
  * `porchlight edge deploy`: makes what wrangler.toml names in a Cloudflare account and is not there yet, migrates, deploys, and sets the
  * set-up token the first time. Every step looks before it acts: run it again after a failure, or to update.
+ * @param toml says what is deployed; in the checkout's root
  */
-export async function deployEdge(flags: DeployFlags, run: RunWrangler = runWrangler): Promise<number> {
+export async function deployEdge(flags: DeployFlags, run: RunWrangler = runWrangler, toml = TOML): Promise<number> {
   const chosenFile = join(dataFolder(flags.data).root, "deploy.json");
   const origin = checkedOrigin(flags.origin) ?? (await readChosen(chosenFile));
-  const config = parseConfig(await readToml());
-  if (flags.dryRun) return await dryRun(config, origin, run);
+  const config = parseConfig(await readToml(toml));
+  if (flags.dryRun) return await dryRun(config, origin, run, toml);
 
   const file = join(ROOT, GENERATED);
   const secrets = await mkdtemp(join(tmpdir(), "porchlight-deploy-"));
@@ -83,7 +85,12 @@ async function deploy(
   return target === undefined || URL.canParse(target) ? target : `https://${target.split(" ")[0]}`;
 }
 
-async function dryRun(config: DeployConfig, origin: string | undefined, run: RunWrangler): Promise<number> {
+async function dryRun(
+  config: DeployConfig,
+  origin: string | undefined,
+  run: RunWrangler,
+  toml: string,
+): Promise<number> {
   const { databases, buckets, queues } = resourcesOf(config);
   const lines = [
     ...databases.map((name) => `make the D1 database ${name} if it is missing, and apply migrations to it`),
@@ -95,7 +102,7 @@ async function dryRun(config: DeployConfig, origin: string | undefined, run: Run
   say(["It would:", ...lines.map((line) => `  ${line}`)].join("\n"));
   const folder = await mkdtemp(join(tmpdir(), "porchlight-deploy-"));
   try {
-    await mustRun(run, ["deploy", "--dry-run", "--outdir", folder]);
+    await mustRun(run, ["deploy", "--dry-run", "--outdir", folder, "--config", toml]);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -103,9 +110,9 @@ async function dryRun(config: DeployConfig, origin: string | undefined, run: Run
   return 0;
 }
 
-async function readToml(): Promise<unknown> {
+async function readToml(config: string): Promise<unknown> {
   const { experimental_readRawConfig: readRawConfig } = await import("wrangler");
-  return readRawConfig({ config: join(ROOT, "wrangler.toml") }).rawConfig;
+  return readRawConfig({ config }).rawConfig;
 }
 
 function checkedOrigin(text: string | undefined): string | undefined {

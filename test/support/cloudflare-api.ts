@@ -111,6 +111,12 @@ export class CloudflareApi {
         result: { buckets: [...this.buckets].map((name) => ({ name, creation_date: "2026-01-01T00:00:00Z" })) },
       };
     }
+    const [, bucket] = /^\/r2\/buckets\/([^/]+)$/.exec(path) ?? [];
+    if (bucket !== undefined) {
+      return this.buckets.has(bucket)
+        ? { result: { name: bucket } }
+        : missing(10006, "The specified bucket does not exist.");
+    }
     if (path !== "/queues") return undefined;
     const shown = (name: string) => ({ queue_id: name, queue_name: name, producers: [], consumers: [], settings: {} });
     if (method === "POST") {

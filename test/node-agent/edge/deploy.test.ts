@@ -1,4 +1,9 @@
-import { describe, expect, it } from "vitest";
+import { existsSync } from "node:fs";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, vi } from "vitest";
+import { deployEdge } from "../../../node-agent/commands/edge-deploy.ts";
 import { filledIn, parseConfig, resourcesOf } from "../../../node-agent/edge/deploy/config.ts";
 import { ensureBucket, ensureDatabase, ensureQueue, secretsOf } from "../../../node-agent/edge/deploy/ensure.ts";
 import type { RunWrangler } from "../../../node-agent/edge/deploy/wrangler.ts";
@@ -90,5 +95,82 @@ describe("what has to be there", () => {
     await expect(ensureDatabase(wrangler({ "d1 list": "no list" }).run, "p", () => undefined)).rejects.toThrow(
       /not known here/,
     );
+  });
+});
+
+const TOML = `
+name = "porchlight"
+main = "edge/index.ts"
+d1_databases = [{ binding = "DB", database_name = "porchlight", database_id = "0000" }]
+r2_buckets = [{ binding = "BACKUPS", bucket_name = "porchlight-backups" }]
+[[queues.producers]]
+binding = "WORK"
+queue = "porchlight-work"
+`;
+
+describe("a deployment", () => {
+  /** Remembers what was made, as an account does, and the configuration of each deployment. */
+  function account() {
+    const made = new Set<string>();
+    const configs: { d1_databases: unknown; r2_buckets: unknown; queues: unknown }[] = [];
+    const asked: string[] = [];
+    const run: RunWrangler = async (args) => {
+      const command = args.filter((word) => !word.startsWith("/")).join(" ");
+      asked.push(command);
+      const ok = (stdout: string) => ({ code: 0, stdout, output: stdout });
+      const failed = (output: string) => ({ code: 1, stdout: "", output });
+      const [create] = /^(?:d1|r2 bucket|queues) create (\S+)$/.exec(command)?.slice(1) ?? [];
+      if (create !== undefined) made.add(create);
+      if (command === "d1 list --json")
+        return ok(made.has("porchlight") ? '[{"uuid":"id","name":"porchlight"}]' : "[]");
+      if (command === "r2 bucket list") return ok([...made].map((name) => `name:   ${name}`).join("\n"));
+      if (command.startsWith("queues info") && !made.has(args[2] ?? "")) return failed("Queue does not exist");
+      if (command.startsWith("secret list"))
+        return configs.length === 0 ? failed("[code: 10007]") : ok('[{"name":"SETUP_TOKEN"}]');
+      if (command.startsWith("deploy --config")) configs.push(JSON.parse(await readFile(args[2] ?? "", "utf8")));
+      return ok("");
+    };
+    return { run, asked, configs };
+  }
+
+  it("makes databases, buckets and queues before the Worker that is bound to them, and none twice", async () => {
+    const root = await mkdtemp(join(tmpdir(), "porchlight-deploy-"));
+    const toml = join(root, "wrangler.toml");
+    await writeFile(toml, TOML);
+    const said = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+    try {
+      const { run, asked, configs } = account();
+      expect(await deployEdge({ data: root, dryRun: true }, run, toml)).toBe(0);
+      expect(asked).toEqual(["deploy --dry-run --outdir --config"]);
+      const told = said.mock.calls.join("");
+      expect(told).toMatch(/D1 database porchlight.*\n.*R2 bucket porchlight-backups.*\n.*queue porchlight-work/);
+      asked.length = 0;
+      expect(await deployEdge({ data: root, dryRun: false }, run, toml)).toBe(0);
+      expect(asked).toEqual([
+        "d1 list --json",
+        "d1 create porchlight",
+        "d1 list --json",
+        "r2 bucket list",
+        "r2 bucket create porchlight-backups",
+        "queues info porchlight-work",
+        "queues create porchlight-work",
+        "d1 migrations apply porchlight --remote --config",
+        "secret list --format json --config",
+        "deploy --config --secrets-file",
+      ]);
+      asked.length = 0;
+      expect(await deployEdge({ data: root, dryRun: false }, run, toml)).toBe(0);
+      expect(asked.filter((command) => command.includes("create"))).toEqual([]);
+      expect(asked.at(-1)).toBe("deploy --config");
+      expect(configs[1]).toMatchObject({
+        d1_databases: [{ binding: "DB", database_id: "id" }],
+        r2_buckets: [{ binding: "BACKUPS", bucket_name: "porchlight-backups" }],
+        queues: { producers: [{ binding: "WORK", queue: "porchlight-work" }] },
+      });
+      expect(existsSync(new URL("../../../wrangler.deploy.json", import.meta.url))).toBe(false);
+    } finally {
+      said.mockRestore();
+      await rm(root, { recursive: true, force: true });
+    }
   });
 });
