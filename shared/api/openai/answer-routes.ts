@@ -86,7 +86,8 @@ export function mountAnswers<E extends Env>(app: OpenAPIHono<E>, backend: (c: Co
     const encoder = new ChatChunkEncoder(head, { includeUsage });
     const numbers = new EventNumbers(after);
     const stream = eventStream(begun, {
-      encode: (event) => numbers.number(encoder.encode(event)),
+      // Why an answer came to nothing concerns also who has more of it than could be kept.
+      encode: (event) => (event.type === "error" ? encoder.encode(event) : numbers.number(encoder.encode(event))),
       fail: (error) => encoder.fail(error),
       end: () => encoder.end(),
       keepAliveMs: API_LIMITS.keepAliveMs,

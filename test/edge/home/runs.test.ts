@@ -117,6 +117,19 @@ it("gives a client the rest behind the last event it has, and nobody else", asyn
   expect((await errorOf(await goOn(streamed.id, "?stream=true&starting_after=-1"))).code).toBe("invalid_request");
 });
 
+it("tells also a client that has more of an answer than there is why it failed", async () => {
+  await connect(async (_asked, stream) => {
+    const error = { code: "context_length_exceeded", message: "as the test has it" } as const;
+    await writeEvents(stream, ...words("a"), { type: "error", error });
+    stream.end();
+  });
+  const streamed = await begin(await chat(owner.apiKey, { stream: true }), 1);
+  await streamed.rest();
+  const ahead = await (await goOn(streamed.id, "?stream=true&starting_after=100")).text();
+  expect(ahead).toContain("context_length_exceeded");
+  expect(ahead).not.toContain('"content":"a"');
+});
+
 it("stops a run whose client leaves, keeps one that was asked to be kept, and stops that by its id", async () => {
   const reasons: unknown[] = [];
   await connect(async (_asked, stream, signal) => {
