@@ -10,8 +10,6 @@ import type { EdgeBindings } from "../env.ts";
 import { findAgent, touchAgent } from "../store/agents.ts";
 import { database } from "../store/database.ts";
 import { VERSION } from "../version.ts";
-import { allowedHosts } from "../webhooks/allowed-hosts.ts";
-import { webhookSender } from "../webhooks/send.ts";
 import { AgentTable } from "./agent-table.ts";
 import { readAttachment } from "./attachment.ts";
 import { decodeDial } from "./dial.ts";
@@ -24,13 +22,14 @@ import type { WakeOutcome } from "./dispatch/waker.ts";
 import { canGoOn } from "./dispatch/failover.ts";
 import { decodeJob, encodeRefusal, type GenerateJob, isJob } from "./generate-job.ts";
 import { callDesk, type DeskAnswer } from "./desk-calls.ts";
+import { Desks } from "./desks.ts";
 import { challenge, closeOverdue, handshakeDeadlineMs, takeProof } from "./handshakes.ts";
-import { JobDesk } from "./jobs/desk.ts";
+import type { JobDesk } from "./jobs/desk.ts";
 import { DESK_METHODS, type DeskMethod } from "./jobs/desk-calls.ts";
 import { jobRunner } from "./jobs/home-runner.ts";
-import { MEMORY_METHODS, MemoryDesk, type MemoryMethod } from "./memory/desk.ts";
-import { sessionConfiguration } from "./sessions/configuration.ts";
-import { SESSION_METHODS, SessionDesk, type SessionMethod } from "./sessions/desk.ts";
+import { MEMORY_METHODS, type MemoryDesk, type MemoryMethod } from "./memory/desk.ts";
+import { SCHEDULE_METHODS, type ScheduleDesk, type ScheduleMethod } from "./schedules/desk.ts";
+import { SESSION_METHODS, type SessionDesk, type SessionMethod } from "./sessions/desk.ts";
 import type { UsageRow } from "./quota/ledger.ts";
 import { Quotas, type Ticket } from "./quota/quotas.ts";
 import { type RelayObserver, relayEvents } from "./relay.ts";
@@ -63,9 +62,7 @@ export class Home extends DurableObject<EdgeBindings> {
   readonly #dispatcher: Dispatcher;
   readonly #machines: Machines;
   readonly #runs: Runs;
-  readonly #jobs: JobDesk;
-  readonly #memory: MemoryDesk;
-  readonly #sessions: SessionDesk;
+  readonly #desks: Desks;
   /** When the alarm rings, as far as this object knows. */
   #alarmAtMs: number | undefined;
   readonly #dispatchSettings: DispatchSettingsTable;
@@ -85,7 +82,7 @@ export class Home extends DurableObject<EdgeBindings> {
         if (message.type !== "status") return; // The others are the edge's own to say.
         this.#machines.took(agentId, message);
         this.#runs.statusChanged();
-        this.#jobs.machinesChanged();
+        this.#desks.jobs.machinesChanged();
         this.#noteSeen(agentId, LAST_SEEN_EVERY_MS);
       },
       onClosed: (agentId) => this.#noteSeen(agentId, 0),
@@ -99,41 +96,37 @@ export class Home extends DurableObject<EdgeBindings> {
         tell: (agentId, message) => this.#tell(agentId, message),
         check: (agentId) => this.#machines.check(agentId),
       },
-      onJobEnded: (id, end) => this.#jobs.ended(id, end),
+      onJobEnded: (id, end) => this.#desks.jobs.ended(id, end),
       worstTokens: (demand) => worstCaseTokens(demand, [...this.#agents.all()]),
       onDue: (atMs) => ctx.waitUntil(this.#wakeAt(atMs)),
     });
-    this.#jobs = new JobDesk({
-      sql: ctx.storage.sql,
+    this.#desks = new Desks({
+      storage: ctx.storage,
+      env,
       runner: jobRunner(this.#machines, this.#runs),
-      send: webhookSender(allowedHosts(env)),
-      onChange: () => {
-        const atMs = this.#jobs.nextAtMs();
-        if (atMs !== undefined) ctx.waitUntil(this.#wakeAt(atMs));
-      },
-    });
-    this.#memory = new MemoryDesk({ sql: ctx.storage.sql });
-    this.#sessions = new SessionDesk({
-      sql: ctx.storage.sql,
-      transaction: (step) => ctx.storage.transactionSync(step),
-      configuration: sessionConfiguration(env),
+      wakeAt: (atMs) => ctx.waitUntil(this.#wakeAt(atMs)),
     });
     this.#runs.restore();
   }
 
   /** Jobs and webhooks: see `jobsOf`. */
   callJobs(method: DeskMethod, args: unknown[]): DeskAnswer<JobDesk, DeskMethod> {
-    return callDesk(this.#jobs, DESK_METHODS, method, args);
+    return callDesk(this.#desks.jobs, DESK_METHODS, method, args);
   }
 
   /** What people asked to have remembered: see `memoryOf`. */
   callMemory(method: MemoryMethod, args: unknown[]): DeskAnswer<MemoryDesk, MemoryMethod> {
-    return callDesk(this.#memory, MEMORY_METHODS, method, args);
+    return callDesk(this.#desks.memory, MEMORY_METHODS, method, args);
+  }
+
+  /** Scheduled prompts: see `schedulesOf`. */
+  callSchedules(method: ScheduleMethod, args: unknown[]): DeskAnswer<ScheduleDesk, ScheduleMethod> {
+    return callDesk(this.#desks.schedules, SCHEDULE_METHODS, method, args);
   }
 
   /** Conversations: see `sessionsOf`. */
   callSessions(method: SessionMethod, args: unknown[]): DeskAnswer<SessionDesk, SessionMethod> {
-    return callDesk(this.#sessions, SESSION_METHODS, method, args);
+    return callDesk(this.#desks.sessions, SESSION_METHODS, method, args);
   }
 
   /**
@@ -159,7 +152,7 @@ export class Home extends DurableObject<EdgeBindings> {
     this.#alarmAtMs = undefined;
     const handshakeMs = closeOverdue(this.ctx.getWebSockets(), Date.now());
     this.#runs.tidy();
-    this.#jobs.tick();
+    this.#desks.tick();
     const runsMs = this.#runs.nextAtMs();
     if (handshakeMs !== undefined) await this.#wakeAt(handshakeMs);
     if (runsMs !== undefined) await this.#wakeAt(runsMs);
@@ -272,16 +265,14 @@ export class Home extends DurableObject<EdgeBindings> {
   /** A key's limits are others now, whatever a Worker has cached. */
   keyChanged(caller: Caller): void {
     this.#quotas.change(caller);
-    this.#jobs.callerChanged(caller);
+    this.#desks.jobs.callerChanged(caller);
   }
 
   /** A key is worth nothing any more; what it runs ends. */
   keyRevoked(id: string): void {
-    this.#jobs.callerGone(id);
+    this.#desks.callerGone(id);
     this.#runs.callerGone(id);
     this.#quotas.revoke(id);
-    this.#memory.personGone(id);
-    this.#sessions.personGone(id);
   }
 
   /** Usage by caller, model and UTC day, of the days from `from` to `to`. */
@@ -395,7 +386,7 @@ export class Home extends DurableObject<EdgeBindings> {
       try {
         const stream = this.#tunnels.openStream(tunnel, header);
         this.#noteSeen(tunnel.agentId, LAST_SEEN_EVERY_MS);
-        const placement = this.#dispatcher.place(ranked, demand, () => this.#jobs.machinesChanged());
+        const placement = this.#dispatcher.place(ranked, demand, () => this.#desks.jobs.machinesChanged());
         return { stream, tunnel, placement };
       } catch (error) {
         if (!(error instanceof PorchlightError)) throw error; // Else it is full, or going away: the next one may take it.

@@ -14,6 +14,7 @@ import { machinePages } from "./machines/routes.tsx";
 import { memoryPages } from "./memory/routes.tsx";
 import { ProblemPage } from "./message-pages.tsx";
 import { pageProps } from "./page-props.ts";
+import { schedulePages } from "./schedules/routes.tsx";
 import { detectLocale, switchLanguage } from "./preferences.ts";
 import { renderPage } from "./render.ts";
 
@@ -26,6 +27,7 @@ export const PAGE_PATHS = [
   "/join/:code",
   "/agents",
   "/jobs",
+  "/schedules",
   "/memory",
   "/device",
   "/device/:id",
@@ -49,6 +51,7 @@ pagesApp.route("/", accessPages);
 pagesApp.route("/", machinePages);
 pagesApp.route("/", keyPages);
 pagesApp.route("/", jobPages);
+pagesApp.route("/", schedulePages);
 pagesApp.route("/", memoryPages);
 
 pagesApp.get("/assets/*", async (c) => {

@@ -31,6 +31,7 @@ const PAGES = [
   "/",
   "/agents",
   "/jobs",
+  "/schedules",
   "/memory",
   "/device",
   "/keys",

@@ -3,6 +3,7 @@ import type { AccessPageData } from "../access/page-data.ts";
 import { FLOWS, offerPasskeys } from "./access/flows.ts";
 import { RefusedError, send, sentenceOf } from "./access/request.ts";
 import { watchJobs } from "./jobs/live.ts";
+import { watchSchedules } from "./schedules/live.ts";
 import { watchAgents } from "./machines/live.ts";
 import { onAction, part, partOf } from "./ui/dom.ts";
 import { toast } from "./ui/notify.ts";
@@ -92,6 +93,7 @@ for (const time of document.querySelectorAll("time")) {
 
 if (document.querySelector('[data-part="agents"]')) watchAgents();
 if (document.querySelector('[data-part="jobs"]')) watchJobs();
+if (document.querySelector('[data-part="schedules"]')) watchSchedules();
 
 const signIn = document.querySelector<HTMLFormElement>('[data-flow="sign-in"]');
 if (signIn && !browserSupportsWebAuthn()) toast(strings.unsupported);

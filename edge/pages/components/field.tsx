@@ -4,13 +4,15 @@ type FieldProps = {
   id: string;
   label: string;
   name?: string;
-  type?: "text" | "password" | "email" | "number";
+  type?: "text" | "password" | "email" | "number" | "time";
   maxlength?: number;
   value?: string;
   hint?: string;
   error?: string;
   required?: boolean;
   autocomplete?: string;
+  /** Id of a datalist. */
+  list?: string;
 };
 
 /** One labelled input with its hint and error, tied together for assistive technology. */
@@ -27,6 +29,7 @@ export function Field({ id, label, hint, error, name = id, type = "text", ...res
         maxlength={rest.maxlength}
         required={rest.required}
         autocomplete={rest.autocomplete}
+        list={rest.list}
         aria-invalid={error === undefined ? undefined : "true"}
         aria-describedby={notes === "" ? undefined : notes}
       />

@@ -46,6 +46,7 @@ const PLACES = [
   { name: "chat", href: "/", role: "viewer" },
   { name: "agents", href: "/agents", role: "viewer" },
   { name: "jobs", href: "/jobs", role: "viewer" },
+  { name: "schedules", href: "/schedules", role: "viewer" },
   { name: "memory", href: "/memory", role: "viewer" },
   { name: "keys", href: "/keys", role: "member" },
   { name: "usage", href: "/usage", role: "viewer" },

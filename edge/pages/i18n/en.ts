@@ -3,6 +3,7 @@ import { jobsEn } from "./jobs-en.ts";
 import { keysEn } from "./keys-en.ts";
 import { machinesEn } from "./machines-en.ts";
 import { memoryEn } from "./memory-en.ts";
+import { schedulesEn } from "./schedules-en.ts";
 
 /** Every string of the pages in English. `{name}` in a string is filled by `format`. The other languages have the same keys. */
 export const en = {
@@ -15,6 +16,7 @@ export const en = {
     docs: "API reference",
     agents: "Machines",
     jobs: "Jobs",
+    schedules: "Schedules",
     memory: "Memory",
     keys: "Keys",
     usage: "Usage",
@@ -106,6 +108,7 @@ export const en = {
   ...machinesEn,
   ...jobsEn,
   ...memoryEn,
+  ...schedulesEn,
   ...keysEn,
   problem: {
     notFoundTitle: "Nothing here",

@@ -82,6 +82,10 @@ export const jobsEn = {
       "job.failed": "a job failed",
       "job.cancelled": "a job was cancelled",
       "job.expired": "a job was too late",
+      "schedule.completed": "the answer of a schedule",
+      "schedule.failed": "a schedule's run failed",
+      "schedule.cancelled": "a schedule's run was cancelled",
+      "schedule.expired": "a schedule's run was too late",
       "webhook.test": "test",
     },
     failures: {

@@ -83,6 +83,10 @@ export const jobsZhCn: Pick<Strings, "jobs"> = {
       "job.failed": "任务失败",
       "job.cancelled": "任务已取消",
       "job.expired": "任务已过期",
+      "schedule.completed": "定时任务的回答",
+      "schedule.failed": "定时任务运行失败",
+      "schedule.cancelled": "定时任务的运行被取消",
+      "schedule.expired": "定时任务的运行过期",
       "webhook.test": "测试",
     },
     failures: {

@@ -3,6 +3,7 @@ import { jobsZhCn } from "./jobs-zh-cn.ts";
 import { keysZhCn } from "./keys-zh-cn.ts";
 import { machinesZhCn } from "./machines-zh-cn.ts";
 import { memoryZhCn } from "./memory-zh-cn.ts";
+import { schedulesZhCn } from "./schedules-zh-cn.ts";
 import type { Strings } from "./index.ts";
 
 /** 简体中文. A missing key does not compile. */
@@ -16,6 +17,7 @@ export const zhCn: Strings = {
     docs: "API 文档",
     agents: "机器",
     jobs: "任务",
+    schedules: "定时",
     memory: "记忆",
     keys: "密钥",
     usage: "用量",
@@ -135,6 +137,7 @@ export const zhCn: Strings = {
     rate_limited: "请求太频繁。请稍等片刻再试。",
     internal: "我们这边出了点问题。请重试；如果一直这样，请运行 “porchlight doctor”。",
     engine_crashed: "模型进程在回答时退出了。请重试：它会自动重启。",
+    answer_unreadable: "家里的机器发来的内容不是回答。请在那台机器上更新 Porchlight，然后重试。",
     model_load_failed: "模型无法加载。请在家里的机器上运行 “porchlight doctor”。",
     agent_offline: "家里的机器都不在线。请运行 “porchlight up” 启动后再试。",
     agent_disconnected: "家里的机器在回答时断开了。请重试。",
@@ -146,6 +149,7 @@ export const zhCn: Strings = {
   ...machinesZhCn,
   ...jobsZhCn,
   ...memoryZhCn,
+  ...schedulesZhCn,
   ...keysZhCn,
   problem: {
     notFoundTitle: "没有内容",

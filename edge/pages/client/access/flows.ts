@@ -1,5 +1,6 @@
 import { startAuthentication, startRegistration } from "@simplewebauthn/browser";
 import { makeJob, makeWebhook, rotateWebhook } from "../jobs/flows.ts";
+import { changeSchedule, makeSchedule, pauseSchedule } from "../schedules/flows.ts";
 import { part } from "../ui/dom.ts";
 import { showCodes } from "./codes.ts";
 import { changeKey, makeKey } from "./keys.ts";
@@ -51,6 +52,9 @@ export const FLOWS: Record<string, Flow> = {
   "make-job": makeJob,
   "make-webhook": makeWebhook,
   "rotate-webhook": rotateWebhook,
+  "make-schedule": makeSchedule,
+  "change-schedule": changeSchedule,
+  "pause-schedule": pauseSchedule,
   invite: async ({ role = "" }) => {
     const { url } = (await send("POST /api/invitations", { role })) as { url: string }; // the route's own answer
     const box = part("invitation");

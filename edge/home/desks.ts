@@ -1,0 +1,70 @@
+import type { EdgeBindings } from "../env.ts";
+import { database } from "../store/database.ts";
+import { allowedHosts } from "../webhooks/allowed-hosts.ts";
+import { webhookSender } from "../webhooks/send.ts";
+import { JobDesk } from "./jobs/desk.ts";
+import type { JobRunner } from "./jobs/runner.ts";
+import { MemoryDesk } from "./memory/desk.ts";
+import type { ScheduleDesk } from "./schedules/desk.ts";
+import { homeSchedules } from "./schedules/home-schedules.ts";
+import { sessionConfiguration } from "./sessions/configuration.ts";
+import { SessionDesk } from "./sessions/desk.ts";
+
+export interface DesksOptions {
+  storage: DurableObjectStorage;
+  env: EdgeBindings;
+  runner: JobRunner;
+  /** Has `tick` called at that time at the latest. */
+  wakeAt: (atMs: number) => void;
+}
+
+/** What a household has beside its machines: jobs and webhooks, facts, conversations, schedules. Each is reached by the Worker. */
+export class Desks {
+  readonly jobs: JobDesk;
+  readonly memory: MemoryDesk;
+  readonly sessions: SessionDesk;
+  readonly schedules: ScheduleDesk;
+
+  constructor({ storage, env, runner, wakeAt }: DesksOptions) {
+    const { sql } = storage;
+    const wakeFor = (desk: { nextAtMs: () => number | undefined }): void => {
+      const atMs = desk.nextAtMs();
+      if (atMs !== undefined) wakeAt(atMs);
+    };
+    this.jobs = new JobDesk({
+      sql,
+      runner,
+      send: webhookSender(allowedHosts(env)),
+      onEnded: (job) => this.schedules.jobEnded(job),
+      onChange: () => wakeFor(this.jobs),
+    });
+    this.memory = new MemoryDesk({ sql });
+    this.sessions = new SessionDesk({
+      sql,
+      transaction: (step) => storage.transactionSync(step),
+      configuration: sessionConfiguration(env),
+    });
+    this.schedules = homeSchedules({
+      sql,
+      db: () => database(env.DB),
+      jobs: this.jobs,
+      memory: this.memory,
+      store: this.sessions.store,
+      onChange: () => wakeFor(this.schedules),
+    });
+  }
+
+  /** Does what is due. */
+  tick(): void {
+    this.jobs.tick();
+    this.schedules.tick();
+  }
+
+  /** A key was revoked, or a person left: what they have under way ends; of a person, nothing stays. */
+  callerGone(id: string): void {
+    this.schedules.callerGone(id);
+    this.jobs.callerGone(id);
+    this.memory.personGone(id);
+    this.sessions.personGone(id);
+  }
+}
