@@ -67,6 +67,18 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "POST /api/webhooks/:id/secret": MEMBER,
   "POST /api/webhooks/:id/test": MEMBER,
 
+  // Conversations.
+  "GET /api/sessions": SESSIONS,
+  "POST /api/sessions": SESSIONS,
+  "GET /api/sessions/search": SESSIONS,
+  "GET /api/sessions/:id": SESSIONS,
+  "PATCH /api/sessions/:id": SESSIONS,
+  "DELETE /api/sessions/:id": SESSIONS,
+  "POST /api/sessions/:id/fork": SESSIONS,
+  "GET /api/sessions/:id/turns": SESSIONS,
+  "GET /api/session-settings": SESSIONS,
+  "PUT /api/session-settings": SESSIONS,
+
   // What somebody asked to have remembered.
   "GET /api/memory": SESSIONS,
   "POST /api/memory": SESSIONS,
@@ -131,8 +143,8 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "POST /api/account/recovery-codes": SELF_FRESH,
   "PUT /api/account/password": SELF_FRESH,
   "DELETE /api/account/password": SELF_FRESH,
-  "DELETE /api/sessions/:id": SELF,
-  "DELETE /api/sessions": SELF,
+  "DELETE /api/account/sessions/:id": SELF,
+  "DELETE /api/account/sessions": SELF,
 
   // The household.
   "PATCH /api/members/:id": OWNER_FRESH,

@@ -31,13 +31,13 @@ export function SessionsPage(props: { page: PageProps; sessions: Session[]; curr
               </p>
             </div>
             {session.id === currentId ? null : (
-              <ActionButton request={`DELETE /api/sessions/${session.id}`} kind="quiet" label={text.end} />
+              <ActionButton request={`DELETE /api/account/sessions/${session.id}`} kind="quiet" label={text.end} />
             )}
           </li>
         ))}
       </ul>
       {sessions.length > 1 ? (
-        <ActionButton request="DELETE /api/sessions" label={text.endOthers} />
+        <ActionButton request="DELETE /api/account/sessions" label={text.endOthers} />
       ) : (
         <p class="muted">{text.onlyOne}</p>
       )}

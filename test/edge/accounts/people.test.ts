@@ -147,12 +147,12 @@ describe("sessions", () => {
       .bind(id)
       .all<{ id: string }>();
     const session = rows.results[0]?.id ?? "";
-    expect((await as(member, "DELETE", `/api/sessions/${session}`)).status).toBe(404);
+    expect((await as(member, "DELETE", `/api/account/sessions/${session}`)).status).toBe(404);
     expect((await as(other, "GET", "/sessions")).status).toBe(200);
-    expect((await as(owner, "DELETE", `/api/sessions/${session}`)).status).toBe(204);
+    expect((await as(owner, "DELETE", `/api/account/sessions/${session}`)).status).toBe(204);
     expect((await as(other, "GET", "/sessions")).status).toBe(401);
     const third = { cookie: cookieOf(await signInWith(owner.authenticator)) };
-    expect((await as(owner, "DELETE", "/api/sessions")).status).toBe(204);
+    expect((await as(owner, "DELETE", "/api/account/sessions")).status).toBe(204);
     expect((await as(third, "GET", "/sessions")).status).toBe(401);
     expect((await as(owner, "GET", "/sessions")).status).toBe(200);
     expect((await as(member, "GET", "/sessions")).status).toBe(200);
