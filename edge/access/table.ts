@@ -67,6 +67,16 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "POST /api/webhooks/:id/secret": MEMBER,
   "POST /api/webhooks/:id/test": MEMBER,
 
+  // Prompts that ask themselves. What lands in sessions takes the scope for those as well: see routes/schedules-access.ts.
+  "GET /api/schedules": INFERENCE,
+  "POST /api/schedules": INFERENCE,
+  "GET /api/schedules/:id": INFERENCE,
+  "PATCH /api/schedules/:id": INFERENCE,
+  "DELETE /api/schedules/:id": INFERENCE,
+  "POST /api/schedules/:id/run": INFERENCE,
+  "GET /api/schedules/:id/runs": INFERENCE,
+  "GET /api/schedule-times": INFERENCE,
+
   // Conversations.
   "GET /api/sessions": SESSIONS,
   "POST /api/sessions": SESSIONS,
@@ -159,6 +169,7 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "GET /join/:code": ANYONE,
   "GET /agents": SELF,
   "GET /jobs": SELF,
+  "GET /schedules": SELF,
   "GET /memory": SELF,
   "GET /device": OWNER_HERE,
   "GET /device/:id": OWNER_HERE,
