@@ -35,7 +35,7 @@ export function ScheduleFields({ page, id, of: schedule, models, webhooks }: Fie
         value={schedule?.prompt ?? ""}
         required
       />
-      <div class="field-row">
+      <div class="field-row field-row-top">
         <Field
           id={`title-${id}`}
           name="title"

@@ -80,7 +80,7 @@ function ScheduleRow({ page, schedule, strings: text, models, webhooks }: RowPro
           <p class="row-name">{title}</p>
           <Status {...standing(schedule, text)} part="state" />
         </div>
-        {prompt === title ? null : <p class="schedule-prompt">{prompt}</p>}
+        {prompt.startsWith(title) ? null : <p class="schedule-prompt">{prompt}</p>}
         <p class="row-notes">
           <span>{`${describeRhythm(cron, text, page.locale)} (${timeZone})`}</span>
           {LIVE_PARTS.map((part) => (
