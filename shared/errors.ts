@@ -201,6 +201,11 @@ export const ERRORS = {
     retryable: true,
     message: "The model's process ended while it was answering. Try again: it restarts by itself.",
   },
+  answer_unreadable: {
+    status: 502,
+    retryable: true,
+    message: "The home machine sent something that is no answer. Update Porchlight on it, then try again.",
+  },
   model_load_failed: {
     status: 500,
     retryable: false,

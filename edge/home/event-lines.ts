@@ -22,7 +22,7 @@ const LAST: readonly string[] = ["finish", "done", "error"];
 
 /**
  * Reads the lines of an NDJSON stream. Ends after `finish`, `done` or `error`; throws `agent_disconnected` when the stream ends
- * without one, and a TypeError that quotes nothing for a line that is no event. Leaving early cancels the stream, and so does `signal`.
+ * without one, and `answer_unreadable` for a line that is no event. Leaving early cancels the stream, and so does `signal`.
  */
 async function* readLines<Line extends { type: string }>(
   bytes: Bytes,
@@ -50,7 +50,7 @@ async function* readLines<Line extends { type: string }>(
           return;
         }
       }
-      if (rest.length > MAX_LINE_CHARACTERS) throw new RangeError("An event is longer than 4 MiB.");
+      if (rest.length > MAX_LINE_CHARACTERS) throw new PorchlightError("answer_unreadable");
     }
   } finally {
     signal.removeEventListener("abort", cancel);
@@ -62,8 +62,8 @@ function parseLine<Line>(line: string, schema: z.ZodType<Line>): Line {
   try {
     return schema.parse(JSON.parse(line));
   } catch {
-    // Without the cause, which may quote the conversation: this error is logged.
-    throw new TypeError("The agent sent a line that is no event.");
+    // Without the cause, which may quote the conversation.
+    throw new PorchlightError("answer_unreadable");
   }
 }
 

@@ -37,7 +37,7 @@ export function* embedLines({ vectors, promptTokens }: EmbedResult): Generator<E
 }
 
 /**
- * Puts an answer together. Throws the PorchlightError of an `error` line, and a TypeError for lines that are no answer for `inputs`
+ * Puts an answer together. Throws the PorchlightError of an `error` line, and `answer_unreadable` for lines that are no answer for `inputs`
  * texts.
  */
 export async function collectEmbedLines(lines: AsyncIterable<EmbedLine>, inputs: number): Promise<EmbedResult> {
@@ -48,14 +48,14 @@ export async function collectEmbedLines(lines: AsyncIterable<EmbedLine>, inputs:
     if (line.type === "vectors") {
       const piece = floatsFromBase64(line.values);
       length += piece.length;
-      if (length > EMBED_LIMITS.resultFloats) throw new TypeError("The answer is longer than any may be.");
+      if (length > EMBED_LIMITS.resultFloats) throw new PorchlightError("answer_unreadable");
       pieces.push(piece);
       continue;
     }
-    if (length !== inputs * line.dimensions) throw new TypeError("The answer has not one vector for each text.");
+    if (length !== inputs * line.dimensions) throw new PorchlightError("answer_unreadable");
     return { vectors: split(pieces, line.dimensions, length), promptTokens: line.promptTokens };
   }
-  throw new TypeError("The answer has no end.");
+  throw new PorchlightError("answer_unreadable");
 }
 
 function split(pieces: readonly Float32Array[], dimensions: number, length: number): Float32Array[] {

@@ -1,3 +1,5 @@
+import { PorchlightError } from "../errors.ts";
+
 const NEWLINE = 0x0a;
 const PREFIX = '{"type":"';
 
@@ -23,7 +25,7 @@ export function lineKind(line: Uint8Array): LineKind {
   return (start.startsWith(PREFIX) ? KINDS.get(start.slice(PREFIX.length)) : undefined) ?? "event";
 }
 
-/** Cuts bytes into lines, each with its newline. Holds at most `maxBytes` of a line; throws RangeError for one that is longer. */
+/** Cuts bytes into lines, each with its newline. Holds at most `maxBytes` of a line; throws `answer_unreadable` for one that is longer. */
 export class LineSplitter {
   readonly #maxBytes: number;
   #rest: Uint8Array[] = [];
@@ -60,7 +62,8 @@ export class LineSplitter {
   }
 
   #keep(piece: Uint8Array): void {
-    if (this.#restBytes + piece.length > this.#maxBytes) throw new RangeError("A line of the answer is too long.");
+    if (this.#restBytes + piece.length > this.#maxBytes)
+      throw new PorchlightError("answer_unreadable", "The home machine sent an event that is too long.");
     this.#rest.push(piece);
     this.#restBytes += piece.length;
   }

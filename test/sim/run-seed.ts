@@ -20,6 +20,8 @@ export interface Run {
   answers: number;
   complete: number;
   errors: string[];
+  /** What the product wrote to its log as an error. */
+  logged: string[];
   failure: string | undefined;
 }
 
@@ -40,7 +42,11 @@ export async function runSeed(seed: number, product: Product, onTrace?: (line: s
   const onRejection = (error: unknown): void => kernel.fail(error);
   process.on("unhandledRejection", onRejection);
   const realError = console.error;
-  console.error = (...words: unknown[]) => kernel.trace(`error: ${words.map(String).join(" ")}`);
+  const logged: string[] = [];
+  console.error = (...words: unknown[]) => {
+    logged.push(words.map(String).join(" "));
+    kernel.trace(`error: ${logged.at(-1)}`);
+  };
   let failure: string | undefined;
   try {
     await live(world, random);
@@ -60,6 +66,7 @@ export async function runSeed(seed: number, product: Product, onTrace?: (line: s
     answers: outcomes.length,
     complete: outcomes.filter(({ ended }) => ended === "finish").length,
     errors: outcomes.flatMap(({ errorCode }) => errorCode ?? []),
+    logged,
     failure,
   };
 }

@@ -7,8 +7,8 @@ import { type Run, runSeed } from "./run-seed.ts";
 
 const USAGE = `npm run sim -- [options]
 
-  --seeds N      runs so many seeds (--from N: the first of them), and with --kept those that ever failed
-                 and with --with CODE tells which of them have an answer that ends with this error
+  --seeds N      runs so many seeds (--from N: the first of them; --step 10 --from 9: the hostile ones), with --kept those that
+                 ever failed, too; --with CODE tells which of them have an answer that ends with this error, and what was logged
   --seed N       runs one seed twice: what it did must be the same (--trace: tells all of it)
   --planted      puts each bug of plants.ts into the product's text, one by one: each must be found
   --plant NAME   runs the seeds with that bug in it`;
@@ -24,6 +24,7 @@ export async function simulate(args: string[]): Promise<number> {
       seed: { type: "string" },
       seeds: { type: "string" },
       from: { type: "string", default: "1" },
+      step: { type: "string", default: "1" },
       kept: { type: "boolean", default: false },
       plant: { type: "string" },
       "stop-at-first": { type: "boolean", default: false },
@@ -39,7 +40,7 @@ export async function simulate(args: string[]): Promise<number> {
     return 2;
   }
   const from = Number(values.from);
-  const seeds = Array.from({ length: Number(values.seeds) }, (_, n) => from + n);
+  const seeds = Array.from({ length: Number(values.seeds) }, (_, n) => from + n * Number(values.step));
   if (values.kept) seeds.push(...KEPT_SEEDS.map(({ seed }) => seed).filter((seed) => !seeds.includes(seed)));
   return await runMany(seeds, values["stop-at-first"], values.with);
 }
@@ -68,7 +69,9 @@ async function runMany(seeds: readonly number[], stopAtFirst: boolean, code: str
       console.log(`npm run sim -- --seed ${seed}   # ${run.failure}`);
       if (stopAtFirst) break;
     }
-    if (code !== undefined && run.errors.includes(code)) console.log(`npm run sim -- --seed ${seed}   # has ${code}`);
+    if (code !== undefined && run.errors.includes(code)) {
+      console.log(`npm run sim -- --seed ${seed}   # has ${code}; logged: ${run.logged.join("; ") || "nothing"}`);
+    }
     if (realMs() - toldMs > PROGRESS_EVERY_MS) {
       toldMs = realMs();
       console.log(`  ${tally.sentence()}`);

@@ -14,6 +14,7 @@ const ELSEWHERE: ReadonlySet<ErrorCode> = new Set([
   "timeout",
   "internal",
   "engine_crashed",
+  "answer_unreadable",
   "model_load_failed",
   "model_not_found",
 ]);

@@ -7,7 +7,13 @@ const FAILURES = 3;
 const UNPROVED_MS = 60_000;
 
 /** What an agent says when the fault is its own, not the request's. */
-const OWN_FAULTS: ReadonlySet<ErrorCode> = new Set(["internal", "engine_crashed", "timeout", "model_load_failed"]);
+const OWN_FAULTS: ReadonlySet<ErrorCode> = new Set([
+  "internal",
+  "engine_crashed",
+  "answer_unreadable",
+  "timeout",
+  "model_load_failed",
+]);
 
 interface State {
   failures: number;

@@ -26,7 +26,7 @@ export function parseLine(line: Uint8Array): GenerateEvent | undefined {
   try {
     return generateEventSchema.safeParse(JSON.parse(decoder.decode(line))).data;
   } catch {
-    return undefined; // An agent may say what it likes: its reader refuses it.
+    return undefined; // An agent may say what it likes.
   }
 }
 

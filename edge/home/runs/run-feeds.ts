@@ -9,7 +9,7 @@ import type { Choice, Opened, RunMachines } from "./machines.ts";
 import { recoveryOf } from "./recovery.ts";
 import { type ResumePoint, resumedBody, resumePoint } from "./resume-point.ts";
 import type { Feed, Run } from "./run.ts";
-import { errorOf } from "./run-events.ts";
+import { encodeLine, errorOf, parseLine } from "./run-events.ts";
 import type { RunKeeper } from "./run-keeper.ts";
 import type { RunTable } from "./run-table.ts";
 
@@ -61,9 +61,16 @@ export class RunFeeds {
       for await (const bytes of feed.stream.incoming) {
         if (run.ended || run.feed !== feed) break;
         const lines: Uint8Array[] = [];
-        let end: "finish" | "error" | undefined;
+        let end: "finish" | "error" | "unreadable" | undefined;
         for (const line of splitter.push(bytes)) {
           const kind = lineKind(line);
+          // An error with a code that is not known here is an error all the same.
+          if (kind !== "error" && parseLine(line) === undefined) {
+            failure = new PorchlightError("answer_unreadable");
+            end = "unreadable";
+            run.outcome.read(encodeLine({ type: "error", error: failure.toWire() }));
+            break;
+          }
           if (kind === "progress") run.progress = line.slice();
           else if (kind === "error") {
             end = "error";
@@ -80,10 +87,9 @@ export class RunFeeds {
         }
         this.#append(run, lines);
         if (end === "finish") return this.#owner.end(run, undefined);
-        if (end === "error") {
-          feed.stream.end();
-          break;
-        }
+        if (end === "unreadable") feed.stream.reset(failure.toWire());
+        if (end === "error") feed.stream.end();
+        if (end !== undefined) break;
         run.notify();
         await run.room();
       }
@@ -118,7 +124,7 @@ export class RunFeeds {
     const { attempts, fruitless } = run;
     const { replay } = run.record;
     const recovery = recoveryOf({ code: error.code, keeps, isResumed, begun, replay, attempts, fruitless });
-    if (recovery.kind === "fail") return this.#owner.end(run, error);
+    if (recovery.kind === "fail") return this.#owner.end(run, sayable(error));
     if (recovery.kind === "again") return this.again(run, recovery.afterMs);
     if (recovery.kind === "wait") {
       this.wait(run);
@@ -209,6 +215,11 @@ export class RunFeeds {
     run.outcome = new OutcomeReader();
     if (placement?.end(ending) === true) this.#machines.check(placement.agentId);
   }
+}
+
+/** A machine that cannot go on behind what another has said finds fault with the request: its client knows of no such field. */
+function sayable(error: PorchlightError): PorchlightError {
+  return error.param === "resume" ? new PorchlightError("agent_disconnected") : error;
 }
 
 function demandOf(run: Run): Demand {

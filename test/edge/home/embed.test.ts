@@ -80,8 +80,8 @@ describe("embeddings through the tunnel", () => {
   });
 
   it.each([
-    ["no line", [{ type: "text", text: "hello" }], "internal"],
-    ["too few vectors", embedLines({ vectors: [Float32Array.of(1)], promptTokens: 1 }), "internal"],
+    ["no line", [{ type: "text", text: "hello" }], "answer_unreadable"],
+    ["too few vectors", embedLines({ vectors: [Float32Array.of(1)], promptTokens: 1 }), "answer_unreadable"],
     ["no end", [{ type: "vectors", values: "AAAAAA==" }], "agent_disconnected"],
   ])("fail when the agent sends %s", async (_, lines, code) => {
     await connect(answering(lines));

@@ -232,10 +232,12 @@ describe("an error", () => {
       "engine_crashed",
     ],
     ["a machine that ends without an end", async (_asked, stream) => stream.end(), "agent_disconnected"],
-    ["a machine that does not speak events", sending('{"type":"poem"}\n'), "internal"],
-    ["a machine that does not speak JSON", sending("nonsense\n"), "internal"],
+    ["a machine that does not speak events", sending('{"type":"poem"}\n'), "answer_unreadable"],
+    ["a machine that does not speak JSON", sending("nonsense\n"), "answer_unreadable"],
     ["half a line, then silence", sending('{"type":"te', "end"), "agent_disconnected"],
   ])("comes of %s, at whatever point", async (_name, misbehave, code) => {
+    // One that fails three times would have to prove itself.
+    identity = await pair(owner.apiKey);
     for (const begun of [false, true]) {
       const agent = await connect(async (asked, stream, signal) => {
         if (begun) await writeEvents(stream, { type: "text", text: "half" });

@@ -121,7 +121,7 @@ function makeAnswer(script: Script): Answer {
 /** An engine would go on from anything; what it is given must be what this answer's events told, no more and no less. */
 function checkResume(script: Script, { tokens, skip }: Resume): void {
   const { pieces, tokens: all } = piecesOf(script);
-  if (tokens.some((token, n) => token !== all[n])) throw new Error(`${script.id} is resumed with tokens not its own`);
+  if (tokens.some((token, n) => token !== all[n])) throw impossible(`${script.id} is resumed with tokens not its own`);
   let characters = 0;
   const fits =
     (tokens.length === 0 && skip.characters === 0) ||
@@ -130,6 +130,11 @@ function checkResume(script: Script, { tokens, skip }: Resume): void {
       return toldTokens === tokens.length && characters === skip.characters;
     });
   if (!fits) {
-    throw new Error(`${script.id} is resumed behind ${tokens.length} tokens and ${skip.characters} characters`);
+    throw impossible(`${script.id} is resumed behind ${tokens.length} tokens and ${skip.characters} characters`);
   }
+}
+
+/** As an engine says it that knows a token that it cannot go on from. */
+function impossible(sentence: string): PorchlightError {
+  return new PorchlightError("invalid_request", sentence, { param: "resume" });
 }

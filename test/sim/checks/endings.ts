@@ -14,6 +14,14 @@ const BY_TROUBLE: readonly string[] = ["agent_offline", "agent_disconnected", "o
 /** Every answer came to an end that it may come to. Throws a Violation. */
 export function checkEndings(world: World): void {
   const { plan } = world;
+  // Whatever befalls it, an answer never ends with a code that says nothing.
+  const puzzling = [
+    ...world.outcomes,
+    ...world.embeddings.map(({ requestId, ended }) => ({ requestId, errorCode: ended })),
+  ];
+  for (const { requestId, errorCode } of puzzling) {
+    if (errorCode === "internal") throw new Violation(`${requestId} ended with internal`);
+  }
   if (plan.hostile) return;
   // A machine whose engine fails so often that it is given no more is trouble, too.
   const fails = world.outcomes.some(({ script }) => script.failsAt !== undefined);

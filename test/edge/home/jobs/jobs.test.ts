@@ -181,6 +181,19 @@ describe("a job", () => {
     expect(done.result?.choices[0]?.message.content).toMatch(/whole$/);
   }, 15_000);
 
+  it("is tried again after lines that are no answer, and keeps none of them", async () => {
+    let asked = 0;
+    await connect(async (body, stream, signal) => {
+      if (asked++ > 0) return await saying("an answer")(body, stream, signal);
+      await writeEvents(stream, { type: "text", text: "half" });
+      await stream.write(new TextEncoder().encode('{"type":"poem"}\n'));
+    });
+    const { id } = await makeJob(ask("And now?"));
+    const done = await until(id, "completed");
+    expect(done.attempts).toBe(2);
+    expect(done.result?.choices[0]?.message.content).toBe("an answer");
+  });
+
   it("is tried again after a failure of its machine, and told why it failed in the end", async () => {
     let asked = 0;
     await connect(async (_body, stream) => {
