@@ -34,8 +34,9 @@ const makeRoute = createRoute({
   description:
     "Each job of yours that ends is told to the address by a POST in the form of Standard Webhooks: `webhook-id`, `webhook-timestamp` and " +
     "`webhook-signature`, and `{type, timestamp, data}` as JSON, where `type` is `job.completed`, `job.failed`, `job.cancelled` or `job.expired`, " +
-    "and `data` names the job and holds neither question nor answer. What is not answered by a 2xx within 15 s is sent again, ten times within " +
-    "three days; the same message may come twice. Redirects are not followed, and private addresses not reached.",
+    "and `data` names the job and holds neither question nor answer. A schedule that names this webhook tells it `schedule.completed` with the " +
+    "answer. What is not answered by a 2xx within 15 s is sent again, ten times within three days; the same message may come twice. Redirects " +
+    "are not followed, and private addresses not reached.",
   request: { body: jsonBody(newWebhookSchema) },
   responses: {
     201: { description: "The webhook with its secret, this one time.", content: jsonContent(madeWebhookSchema) },

@@ -229,6 +229,8 @@ describe("every page", () => {
       expiresInDays: 90,
       priority: "low",
     });
+    await api("/api/memory", { text: LONG });
+    await api("/api/memory", { text: "I live in Lyon." });
     for (const role of ["member", "owner", "viewer"])
       invitation = (await api("/api/invitations", { role }))["url"] ?? "";
     const guest = await person();
@@ -252,6 +254,8 @@ describe("every page", () => {
       }).then((response) => response.text());
     };
     for (let i = 0; i < 3; i++) await chat(apiKey);
+    const prompt = `${LONG} ${"words ".repeat(100)}`;
+    await api("/api/schedules", { prompt, model: "words", cron: "0 8 * * 1-5", timeZone: "Europe/Berlin" });
     state = await ada.context().storageState();
   }
 

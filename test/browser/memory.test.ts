@@ -29,6 +29,24 @@ it("takes a fact, rewords it by keyboard and forgets it", async () => {
   await page.getByRole("heading", { name: "Nothing is remembered yet." }).waitFor();
 });
 
+it("keeps standing instructions, and whether facts are told", async () => {
+  const { page } = await visit({ path: "/memory" });
+  await page.getByLabel("Instructions").fill("Answer in one sentence.");
+  await page.getByLabel("Tell the model what is remembered").uncheck();
+  await page.getByRole("button", { name: "Save", exact: true }).click();
+  await page.getByText("Saved.").waitFor();
+  await page.reload();
+  expect(await page.getByLabel("Instructions").inputValue()).toBe("Answer in one sentence.");
+  expect(await page.getByLabel("Tell the model what is remembered").isChecked()).toBe(false);
+  await page.getByLabel("Instructions").fill("");
+  await page.getByLabel("Tell the model what is remembered").check();
+  await page.getByRole("button", { name: "Save", exact: true }).click();
+  await page.getByText("Saved.").waitFor();
+  const { apiKey, origin } = stack();
+  const answer = await fetch(`${origin}/api/session-settings`, { headers: { authorization: `Bearer ${apiKey}` } });
+  expect(await answer.json()).toMatchObject({ settings: {} });
+});
+
 it.each(LOOKS)("fits the screen in %s at %d pixels, %s", async (locale, width, colorScheme) => {
   const { apiKey, origin } = stack();
   const remember = async (text: string) =>

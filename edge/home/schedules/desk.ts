@@ -113,9 +113,10 @@ export class ScheduleDesk {
     return made(() => {
       const schedule = this.#require(id, viewer);
       const plan = { ...schedule, ...change };
-      this.#requirePossible(owner, plan);
-      const now = this.#now();
       const isPaused = paused ?? schedule.paused !== null;
+      // One that cannot run any more can still be paused.
+      if (!isPaused || Object.keys(change).length > 0) this.#requirePossible(owner, plan);
+      const now = this.#now();
       const isSame = plan.cron === schedule.cron && plan.timeZone === schedule.timeZone && schedule.paused === null;
       const nextAtMs = isSame ? schedule.nextAtMs : (nextTimeMs(plan, now) ?? null);
       const standing = isPaused

@@ -71,7 +71,12 @@ export class ScheduleRunner {
     if (runs.active(id) !== undefined) return new PorchlightError("job_active", "The last run has not ended yet.");
     const current = schedules.find(id);
     if (current === undefined) return undefined;
-    if (typeof permit === "string") return new PorchlightError("forbidden");
+    if (typeof permit === "string") {
+      return new PorchlightError(
+        "forbidden",
+        "The key that made it was revoked. Go on with it first: then it runs as you.",
+      );
+    }
     this.#start(current, permit, { kind: "now", dueAtMs: now(), missed: 0 });
     return undefined;
   }

@@ -57,7 +57,7 @@ export const jobsEn = {
     toMachines: "To the machines",
     webhooks: "Webhooks",
     webhooksText:
-      "Each job of yours that ends is told to these addresses, signed as Standard Webhooks has it. Neither question nor answer is sent.",
+      "Each job of yours that ends is told to these addresses, signed as Standard Webhooks has it. Neither question nor answer is sent, but for schedules that are to answer here.",
     url: "Address",
     urlHint: "A public https address. What it does not answer with a 2xx is sent again for three days.",
     add: "Add the webhook",

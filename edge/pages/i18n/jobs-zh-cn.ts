@@ -58,7 +58,8 @@ export const jobsZhCn: Pick<Strings, "jobs"> = {
     noModels: "还没有机器上线过。请先配对一台。",
     toMachines: "前往机器页面",
     webhooks: "Webhook",
-    webhooksText: "你的每个任务结束时都会通知这些地址，并按 Standard Webhooks 签名。不会发送问题和回答。",
+    webhooksText:
+      "你的每个任务结束时都会通知这些地址，并按 Standard Webhooks 签名。不会发送问题和回答，除非定时任务指定发到这里。",
     url: "地址",
     urlHint: "公网 https 地址。没有以 2xx 应答的消息会在三天内重发。",
     add: "添加 webhook",

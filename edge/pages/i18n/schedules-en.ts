@@ -30,6 +30,7 @@ export const schedulesEn = {
     missed: "for {n} more times that passed",
     toSession: "answers land in a conversation",
     toWebhook: "answers go to {host}",
+    webhookGone: "its webhook was removed",
     runs: "Runs",
     noRuns: "It has not run yet.",
     loading: "Loading…",

@@ -32,6 +32,7 @@ export const schedulesZhCn: Pick<Strings, "schedules"> = {
     missed: "另外错过 {n} 次",
     toSession: "回答放入对话",
     toWebhook: "回答发往 {host}",
+    webhookGone: "它的 webhook 已被移除",
     runs: "记录",
     noRuns: "还没有运行过。",
     loading: "正在加载…",

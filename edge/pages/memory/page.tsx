@@ -1,4 +1,6 @@
 import { MEMORY_LIMITS } from "../../home/memory/limits.ts";
+import { SESSION_LIMITS } from "../../../shared/sessions/limits.ts";
+import type { SessionSettings } from "../../../shared/sessions/settings.ts";
 import type { ShownFact } from "../../routes/memory-schema.ts";
 import { AccessShell, ActionButton, FormError, Moment, Section } from "../access/parts.tsx";
 import { Button } from "../components/button.tsx";
@@ -7,8 +9,14 @@ import { TextArea } from "../components/field.tsx";
 import { format } from "../i18n/format.ts";
 import type { PageProps } from "../page-props.ts";
 
-/** What one asked to have remembered, each to be reworded or forgotten, and a form for more. */
-export function MemoryPage({ page, facts }: { page: PageProps; facts: ShownFact[] }) {
+export interface MemoryPageProps {
+  page: PageProps;
+  facts: ShownFact[];
+  settings: SessionSettings;
+}
+
+/** What one asked to have remembered, each to be reworded or forgotten, a form for more, and how one wants to be answered. */
+export function MemoryPage({ page, facts, settings }: MemoryPageProps) {
   const { memory: text } = page.strings;
   return (
     <AccessShell page={page} title={text.title} current="memory" layout="settings">
@@ -39,12 +47,43 @@ export function MemoryPage({ page, facts }: { page: PageProps; facts: ShownFact[
           <FormError />
         </form>
       </Section>
+      <InstructionsSection page={page} settings={settings} />
       {facts.length < 2 ? null : (
         <Section heading={text.all} text={text.allText}>
           <ActionButton request="DELETE /api/memory" label={text.all} ask={text.allAsk} />
         </Section>
       )}
     </AccessShell>
+  );
+}
+
+function InstructionsSection({ page, settings }: { page: PageProps; settings: SessionSettings }) {
+  const { memory: text } = page.strings;
+  return (
+    <Section heading={text.instructions} text={text.instructionsText}>
+      <form class="door-form" data-flow="save-instructions">
+        <TextArea
+          id="instructions"
+          label={text.instructionsLabel}
+          rows={4}
+          maxlength={SESSION_LIMITS.instructionCharacters}
+          value={settings.instructions ?? ""}
+        />
+        <div class="checks">
+          <label>
+            <input type="checkbox" name="usesFacts" checked={settings.memory !== "off"} />
+            <span>{text.usesFacts}</span>
+          </label>
+        </div>
+        <p class="actions">
+          <Button type="submit" label={text.save} />
+        </p>
+        <p class="muted" data-part="saved" role="status" hidden>
+          {text.saved}
+        </p>
+        <FormError />
+      </form>
+    </Section>
   );
 }
 

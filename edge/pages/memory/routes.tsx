@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import type { AppEnv } from "../../env.ts";
 import { memoryOf } from "../../home/memory/remote-desk.ts";
+import { sessionsOf } from "../../home/sessions/remote-desk.ts";
 import { accountOf } from "../../middleware/authenticate.ts";
 import { shownFact } from "../../routes/memory-schema.ts";
 import { pageProps } from "../page-props.ts";
@@ -12,6 +13,9 @@ export const memoryPages = new Hono<AppEnv>();
 
 memoryPages.get("/memory", async (c) => {
   const { id, userId } = accountOf(c);
-  const facts = await memoryOf(c.env, id).list(userId);
-  return await renderPage(c, <MemoryPage page={pageProps(c)} facts={facts.map(shownFact)} />);
+  const [facts, settings] = await Promise.all([
+    memoryOf(c.env, id).list(userId),
+    sessionsOf(c.env, id).settingsOf(userId),
+  ]);
+  return await renderPage(c, <MemoryPage page={pageProps(c)} facts={facts.map(shownFact)} settings={settings} />);
 });

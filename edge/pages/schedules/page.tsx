@@ -90,7 +90,9 @@ function ScheduleRow({ page, schedule, strings: text, models, webhooks }: RowPro
           ))}
           <span>{schedule.model}</span>
           {toSession ? <span>{text.toSession}</span> : null}
-          {host === undefined ? null : <span>{format(text.toWebhook, { host })}</span>}
+          {webhookId === null ? null : (
+            <span>{host === undefined ? text.webhookGone : format(text.toWebhook, { host })}</span>
+          )}
         </p>
       </div>
       <details class="row-edit" data-part="runs">

@@ -1,5 +1,6 @@
 import { startAuthentication, startRegistration } from "@simplewebauthn/browser";
 import { makeJob, makeWebhook, rotateWebhook } from "../jobs/flows.ts";
+import { saveInstructions } from "../memory/flows.ts";
 import { changeSchedule, makeSchedule, pauseSchedule } from "../schedules/flows.ts";
 import { part } from "../ui/dom.ts";
 import { showCodes } from "./codes.ts";
@@ -52,6 +53,7 @@ export const FLOWS: Record<string, Flow> = {
   "make-job": makeJob,
   "make-webhook": makeWebhook,
   "rotate-webhook": rotateWebhook,
+  "save-instructions": saveInstructions,
   "make-schedule": makeSchedule,
   "change-schedule": changeSchedule,
   "pause-schedule": pauseSchedule,

@@ -36,7 +36,7 @@ async function sendOnce(request: string, body: object): Promise<unknown> {
   const response = await fetch(path, {
     method,
     headers: { "content-type": "application/json" },
-    body: method === "DELETE" ? null : JSON.stringify(body),
+    body: method === "DELETE" || method === "GET" ? null : JSON.stringify(body),
   });
   if (response.status === 204) return {};
   const answer: unknown = await response.json();

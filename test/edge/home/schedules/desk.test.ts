@@ -176,6 +176,8 @@ onBench("pauses after one failure behind the other, and goes on when its person 
   for (let hour = 0; hour < SCHEDULE_LIMITS.failuresInRow + 2; hour++) await bench.at(HOUR_MS);
   expect(bench.view(id)).toMatchObject({ paused: "failing", failures: SCHEDULE_LIMITS.failuresInRow });
   expect(bench.desk.change(id, ANNS, ANN, { paused: false })).toMatchObject({ error: { code: "model_not_found" } });
+  expect(bench.desk.change(id, ANNS, ANN, { title: "x" })).toMatchObject({ error: { code: "model_not_found" } });
+  expect(bench.desk.change(id, ANNS, ANN, { paused: true })).toMatchObject({ made: { paused: "failing" } });
   bench.runner.nobody = undefined;
   expect(takeMade(bench.desk.change(id, ANNS, ANN, { paused: false }))).toMatchObject({ paused: null, failures: 0 });
 });
