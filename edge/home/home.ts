@@ -337,12 +337,13 @@ export class Home extends DurableObject<EdgeBindings> {
     return this.#agents.statusOf(agentId)?.models.find((model) => model.name === name);
   }
 
-  #openResume(agentId: string, header: StreamHeader): ProtocolStream | undefined {
+  #openResume(agentId: string, header: StreamHeader): ProtocolStream | "away" | "full" {
     const tunnel = this.#tunnels.all.find((one) => one.agentId === agentId && one.keepsRuns);
+    if (tunnel === undefined) return "away";
     try {
-      return tunnel && this.#tunnels.openStream(tunnel, header);
+      return this.#tunnels.openStream(tunnel, header);
     } catch (error) {
-      if (error instanceof PorchlightError) return undefined; // Full, or going away: it is asked again when it comes back.
+      if (error instanceof PorchlightError) return error.code === "overloaded" ? "full" : "away";
       throw error;
     }
   }

@@ -24,8 +24,8 @@ export interface Choice {
 export interface RunMachines {
   /** Opens a stream on the machine that would be done first. Throws PorchlightError where none takes it. */
   open(demand: Demand, header: StreamHeader, choice: Choice): Opened;
-  /** The same on this machine, for a run that is there. Undefined while it is away. */
-  resume(agentId: string, header: StreamHeader): ProtocolStream | undefined;
+  /** The same on this machine, for a run that is there. `full`: it takes no more streams just now. */
+  resume(agentId: string, header: StreamHeader): ProtocolStream | "away" | "full";
   tell(agentId: string, message: ControlMessage): void;
   /** A machine has failed so often that it must be tried. */
   check(agentId: string): void;

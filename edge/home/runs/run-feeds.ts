@@ -148,7 +148,14 @@ export class RunFeeds {
     const { agentId } = run.record;
     const first = run.log.next;
     const stream = this.#machines.resume(agentId, { kind: "resume", requestId: run.id, from: first });
-    if (stream === undefined) return;
+    if (stream === "away") return;
+    if (stream === "full") {
+      run.timers.again = setTimeout(() => {
+        delete run.timers.again;
+        if (!run.ended && run.feed === undefined) this.resume(run);
+      }, RUN_LIMITS.againMs);
+      return;
+    }
     stream.end();
     this.#take(run, { stream, agentId, first, keeps: true, isResumed: true });
   }

@@ -131,6 +131,8 @@ export class Runs {
   /** Its lines from number `from` on. A reader that leaves ends a run that is not kept. */
   read(run: Run, from: number, signal: AbortSignal): ReadableStream<Uint8Array> {
     clearTimeout(run.timers.orphan ?? null);
+    // One that was taken up after this object started anew waits for somebody who wants it.
+    if (isIdle(run)) this.#feeds.resume(run);
     return readRun(run, {
       from,
       signal,
@@ -188,7 +190,7 @@ export class Runs {
       else if (run.ended && run.durable === run.log.next) this.#keeper.acknowledge(run);
     }
     for (const run of this.#runs.values()) {
-      if (run.ended || run.feed !== undefined || run.timers.again !== undefined) continue;
+      if (!isIdle(run) || !isWanted(run)) continue;
       if (run.record.agentId !== agentId) this.#feeds.tryElsewhere(run);
       else if (has.has(run.id)) this.#feeds.resume(run);
       else this.#feeds.again(run, 0);
@@ -198,8 +200,7 @@ export class Runs {
   /** An agent may have models now that it did not have: runs that wait for one may go on. */
   statusChanged(): void {
     for (const run of this.#runs.values()) {
-      if (!run.ended && run.feed === undefined && run.timers.again === undefined && run.log.next === 0)
-        this.#feeds.tryElsewhere(run);
+      if (isIdle(run) && isWanted(run) && run.log.next === 0) this.#feeds.tryElsewhere(run);
     }
   }
 
@@ -276,7 +277,7 @@ export class Runs {
       run.timers.orphan = setTimeout(orphan, RUN_LIMITS.orphanMs);
     }
     this.#feeds.wait(run);
-    this.#feeds.resume(run);
+    if (run.isKept) this.#feeds.resume(run);
     return run;
   }
 
@@ -328,6 +329,16 @@ export class Runs {
     this.#runs.delete(id);
     this.#stored.delete(id);
   }
+}
+
+/** Nothing comes of it, and nothing is being tried. */
+function isIdle(run: Run): boolean {
+  return !run.ended && run.feed === undefined && run.timers.again === undefined;
+}
+
+/** Machines are not bothered, nor their few streams taken, for what nobody may come back to. */
+function isWanted(run: Run): boolean {
+  return run.isKept || run.readers.size > 0;
 }
 
 function noSuchRun(): PorchlightError {
