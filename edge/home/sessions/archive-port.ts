@@ -69,6 +69,6 @@ export interface ArchivePort {
   /** Seals with the backup key, which the edge does not have. At most 4 MiB of plain bytes at a time. */
   seal(agentId: string, objects: PlainObject[]): Promise<SealedObject[]>;
   open(agentId: string, objects: SealedObject[]): Promise<PlainObject[]>;
-  /** Seals a segment that is there, as `encodeSegment` writes it, under this name: its plain bytes do not cross. */
+  /** Seals a segment that is there, as `encodeTurns` writes its turns, under this name: its plain bytes do not cross. */
   sealStored(agentId: string, sessionId: string, segmentId: string, name: string): Promise<Uint8Array<ArrayBuffer>>;
 }

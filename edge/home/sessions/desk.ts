@@ -1,3 +1,4 @@
+import type { BackupHead } from "../../../shared/sessions/backup.ts";
 import type { Session } from "../../../shared/sessions/session.ts";
 import type { SessionSettings } from "../../../shared/sessions/settings.ts";
 import type { Turn } from "../../../shared/sessions/turn.ts";
@@ -9,6 +10,9 @@ import type { SearchAnswer } from "./search.ts";
 import { type ImportedSession, type NewSession, SessionStore } from "./store.ts";
 import type { ListFilter } from "./table.ts";
 import { sessionTables, type Transaction } from "./tables.ts";
+import { type Adopted, Adoption } from "./tiers/adoption.ts";
+import type { BackupStore } from "./tiers/backup-store.ts";
+import { Tiers } from "./tiers/tiers.ts";
 import { noSuchSession } from "./turn-reader.ts";
 
 /** What the Worker may ask of the desk: see `sessionsOf`. */
@@ -21,9 +25,10 @@ export const SESSION_METHODS = [
   "fork",
   "turns",
   "search",
-  "importSession",
+  "importSessions",
   "settingsOf",
   "setSettingsOf",
+  "adopt",
 ] as const;
 export type SessionMethod = (typeof SESSION_METHODS)[number];
 
@@ -31,7 +36,10 @@ export interface SessionDeskOptions {
   sql: SqlStorage;
   transaction: Transaction;
   configuration: SessionConfiguration;
+  /** Absent: every turn stays here. */
   archive?: ArchivePort;
+  /** Absent: there is no backup. */
+  backup?: BackupStore | undefined;
   /** What is due may be due at another time now: see `nextAtMs`. */
   onChange?: () => void;
   now?: () => number;
@@ -47,16 +55,40 @@ export interface TurnPage {
 export class SessionDesk {
   /** For the parts of Home that write turns. */
   readonly store: SessionStore;
+  readonly #tiers: Tiers | undefined;
+  readonly #adoption: Adoption;
 
-  constructor({ sql, transaction, configuration, archive, onChange, now }: SessionDeskOptions) {
-    this.store = new SessionStore({
-      tables: sessionTables(sql),
-      transaction,
-      archive,
-      hotTurns: configuration.hotTurns,
-      ...(onChange === undefined ? {} : { onChange }),
-      ...(now === undefined ? {} : { now }),
-    });
+  constructor({ sql, transaction, configuration, archive, backup, onChange, now = Date.now }: SessionDeskOptions) {
+    const tables = sessionTables(sql);
+    const { hotTurns, coldAfterMs } = configuration;
+    const changed = onChange ?? ((): void => undefined);
+    this.store = new SessionStore({ tables, transaction, archive, hotTurns, onChange: changed, now });
+    this.#adoption = new Adoption({ tables, transaction, now });
+    this.#tiers = archive && new Tiers({ tables, transaction, archive, backup, coldAfterMs, onChange: changed, now });
+  }
+
+  /** Does what is due between the tiers, some of it. Call it at `nextAtMs`. */
+  async tick(): Promise<void> {
+    await this.#tiers?.tick();
+  }
+
+  nextAtMs(): number | undefined {
+    return this.#tiers?.nextAtMs();
+  }
+
+  /** A machine came or went. */
+  machinesChanged(): void {
+    this.#tiers?.machinesChanged();
+  }
+
+  /** A machine was removed from the household: it will drop nothing any more. */
+  agentGone(agentId: string): void {
+    this.#adoption.agentGone(agentId);
+  }
+
+  /** Takes back what a machine restored from the backup: see `Adoption`. */
+  adopt(agentId: string, head: BackupHead, turns: Turn[]): Made<Adopted> {
+    return made(() => this.#adoption.adopt(agentId, head, turns));
   }
 
   /** Refused as `too_many_sessions`. */
@@ -98,8 +130,9 @@ export class SessionDesk {
     return await this.store.search(userId, query, limit);
   }
 
-  importSession(imported: ImportedSession): Made<{ session: Session; known: boolean }> {
-    return made(() => this.store.importSession(imported));
+  /** Each by itself: one that is refused keeps no other out. */
+  importSessions(imported: ImportedSession[]): Made<{ session: Session; known: boolean }>[] {
+    return imported.map((session) => made(() => this.store.importSession(session)));
   }
 
   settingsOf(userId: string): SessionSettings {

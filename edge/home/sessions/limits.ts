@@ -15,6 +15,10 @@ export const TIER_LIMITS = {
   backupQuietMs: 60_000,
   /** After a failure, and while no machine is there: a machine that comes is heard of sooner. */
   retryMs: 5 * 60_000,
+  /** A session that never is quiet is backed up this often. */
+  backupEveryMs: 10 * 60_000,
+  /** When nothing could be done of what is due. */
+  idleMs: 60_000,
   /** What an earlier life of the object had under way arrives within this: only then is a deletion from the backup certain. */
   lateMs: 10 * 60_000,
   /** Of turns in one answer of the API. */

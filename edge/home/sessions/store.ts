@@ -38,10 +38,13 @@ export interface NewSession {
 }
 
 /** A conversation from elsewhere. */
-export interface ImportedSession {
+export interface ImportedSession
+  extends Partial<Pick<Session, "updatedAtMs" | "settings" | "summary" | "forkedFrom" | "source">> {
   userId: string;
   /** Of the same source, a conversation comes in once. */
   sourceId: string;
+  /** The id it had where it was exported: whoever still has that very session has it already. */
+  formerId?: string;
   title: string;
   createdAtMs: number;
   turns: NewTurn[];
@@ -238,21 +241,30 @@ export class SessionStore {
   }
 
   /** Takes a conversation in. `known`: it is here already, and stays as it is. Throws as `create` and `addTurn` do. */
-  importSession({ userId, sourceId, title, createdAtMs, turns }: ImportedSession): {
-    session: Session;
-    known: boolean;
-  } {
+  importSession(imported: ImportedSession): { session: Session; known: boolean } {
+    const { userId, sourceId, formerId, title, createdAtMs, turns } = imported;
     return this.#step(() => {
+      const former = formerId === undefined ? undefined : this.get(formerId, userId);
+      if (former !== undefined) return { session: former, known: true };
       const known = this.#tables.sessions.findSource(userId, sourceId);
       if (known !== undefined) return { session: shownSession(known), known: true };
       if (turns.length > SESSION_LIMITS.turnsPerSession) throw new PorchlightError("session_full");
-      const base = this.#newSession({ userId, title, source: "import" });
-      const updatedAtMs = turns.reduce((latest, turn) => Math.max(latest, turn.createdAtMs), createdAtMs);
+      const { settings, forkedFrom, summary, source = "import" } = imported;
+      const base = this.#newSession({
+        userId,
+        title,
+        source,
+        ...(settings === undefined ? {} : { settings }),
+        ...(forkedFrom === undefined ? {} : { forkedFrom }),
+      });
+      const lastMs = turns.reduce((latest, turn) => Math.max(latest, turn.createdAtMs), createdAtMs);
+      const updatedAtMs = imported.updatedAtMs ?? lastMs;
       const times = {
         createdAtMs: Math.min(createdAtMs, this.#now()),
         updatedAtMs: Math.min(updatedAtMs, this.#now()),
       };
-      const row = this.#add({ ...base, ...times, turnCount: turns.length }, sourceId);
+      const summarized = summary === undefined || summary.upTo > turns.length ? {} : { summary };
+      const row = this.#add({ ...base, ...times, ...summarized, turnCount: turns.length }, sourceId);
       let hotAtMs = 0;
       for (const [index, turn] of turns.entries()) {
         // As old as it is: what was said long ago need not wait here for a week.

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { TIER_LIMITS } from "./limits.ts";
 import { type Session, sessionSchema } from "../../../shared/sessions/session.ts";
 import { sessionSettingsSchema, type SessionSettings } from "../../../shared/sessions/settings.ts";
 
@@ -79,7 +80,7 @@ export class SessionTable {
          seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, user_id TEXT NOT NULL, title TEXT NOT NULL,
          created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, turn_count INTEGER NOT NULL, cold_to INTEGER NOT NULL,
          settings TEXT NOT NULL, summary TEXT, forked_from TEXT, source TEXT, source_id TEXT,
-         revision INTEGER NOT NULL, backed_up INTEGER NOT NULL, backup_began INTEGER NOT NULL)`,
+         revision INTEGER NOT NULL, backed_up INTEGER NOT NULL, backed_up_at INTEGER NOT NULL, backup_began INTEGER NOT NULL)`,
     );
     sql.exec("CREATE INDEX IF NOT EXISTS sessions_by_user ON sessions (user_id, updated_at DESC, id DESC)");
     sql.exec("CREATE UNIQUE INDEX IF NOT EXISTS sessions_by_source ON sessions (user_id, source_id)");
@@ -93,8 +94,8 @@ export class SessionTable {
   add(session: Session, of: { sourceId?: string; coldTo?: number } = {}): SessionRow {
     const [row] = this.#read(
       `INSERT INTO sessions (id, user_id, title, created_at, updated_at, turn_count, cold_to, settings, summary, forked_from,
-         source, source_id, revision, backed_up, backup_began)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0, 0) RETURNING *`,
+         source, source_id, revision, backed_up, backed_up_at, backup_began)
+       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 1, 0, ?4, 0) RETURNING *`,
       session.id,
       session.userId,
       session.title,
@@ -177,18 +178,45 @@ export class SessionTable {
     this.#sql.exec("DELETE FROM sessions WHERE id = ?", id);
   }
 
-  /** Sessions that the backup does not have as they are, those that have waited longest first. */
-  dirty(limit: number): SessionRow[] {
-    return this.#read("SELECT * FROM sessions WHERE backed_up < revision ORDER BY updated_at LIMIT ?", limit);
+  /** Sessions that the backup does not have as they are, and that are quiet or have waited long: the longest first. */
+  dirty(nowMs: number, limit: number): SessionRow[] {
+    return this.#read(
+      `SELECT * FROM sessions WHERE backed_up < revision AND (updated_at <= ? OR backed_up_at <= ?)
+       ORDER BY updated_at LIMIT ?`,
+      nowMs - TIER_LIMITS.backupQuietMs,
+      nowMs - TIER_LIMITS.backupEveryMs,
+      limit,
+    );
+  }
+
+  /** When the next of them is due, or was. */
+  nextDirtyMs(): number | undefined {
+    const query = `SELECT updated_at, backed_up_at FROM sessions WHERE backed_up < revision ORDER BY updated_at LIMIT 1`;
+    const [row] = this.#sql.exec(query).toArray();
+    if (row === undefined) return undefined;
+    const { updated_at, backed_up_at } = z.object({ updated_at: z.number(), backed_up_at: z.number() }).parse(row);
+    return Math.min(updated_at + TIER_LIMITS.backupQuietMs, backed_up_at + TIER_LIMITS.backupEveryMs);
+  }
+
+  sourceIdOf(id: string): string | undefined {
+    const [row] = this.#sql.exec("SELECT source_id FROM sessions WHERE id = ?", id).toArray();
+    return row === undefined
+      ? undefined
+      : (z.object({ source_id: z.string().nullable() }).parse(row).source_id ?? undefined);
   }
 
   beginBackup(id: string): void {
-    this.#sql.exec("UPDATE sessions SET backup_began = 1 WHERE id = ?", id);
+    this.#sql.exec("UPDATE sessions SET backup_began = 1 WHERE id = ? AND backup_began = 0", id);
   }
 
   /** The backup has that revision: what changed meanwhile stays to be done. */
-  setBackedUp(id: string, revision: number): void {
-    this.#sql.exec("UPDATE sessions SET backed_up = max(backed_up, ?) WHERE id = ?", revision, id);
+  setBackedUp(id: string, revision: number, nowMs: number): void {
+    this.#sql.exec(
+      "UPDATE sessions SET backed_up = max(backed_up, ?), backed_up_at = ? WHERE id = ?",
+      revision,
+      nowMs,
+      id,
+    );
   }
 
   settingsOf(userId: string): SessionSettings {

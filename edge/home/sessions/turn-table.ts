@@ -121,11 +121,10 @@ export class TurnTable {
     return this.#places(query, beforeMs, limit).map(({ sessionId }) => sessionId);
   }
 
-  /** Since when the turn has been hot that will be cold next. */
+  /** Since when the oldest turn has been hot. */
   oldestMs(): number | undefined {
-    const query = `SELECT min(t.hot_at) AS at FROM session_turns t JOIN sessions s ON s.id = t.session_id AND s.cold_to = t.idx
-       WHERE t.state <> 'answering'`;
-    return z.object({ at: z.number().nullable() }).parse(this.#sql.exec(query).one()).at ?? undefined;
+    const row = this.#sql.exec("SELECT min(hot_at) AS at FROM session_turns").one();
+    return z.object({ at: z.number().nullable() }).parse(row).at ?? undefined;
   }
 
   #turn({ seq, bytes, body }: z.infer<typeof rowSchema>): Turn {
