@@ -94,7 +94,9 @@ export class ScheduleRunner {
       await work();
       this.#retryAtMs.delete(id);
     } catch (error) {
-      console.error(`schedules: ${id} has to wait:`, error);
+      // While its person talks in the session, an answer waits: that is nothing to report.
+      const isBusy = error instanceof PorchlightError && error.code === "session_busy";
+      if (!isBusy) console.error(`schedules: ${id} has to wait:`, error);
       this.#retryAtMs.set(id, now() + SCHEDULE_LIMITS.retryMs);
     }
     this.#underWay.delete(id);

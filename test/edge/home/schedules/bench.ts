@@ -5,6 +5,7 @@ import { ScheduleDesk, type ScheduleView } from "../../../../edge/home/schedules
 import type { Permit } from "../../../../edge/home/schedules/permit.ts";
 import type { Landing, SchedulingSessions } from "../../../../edge/home/schedules/ports.ts";
 import type { ScheduleOwner, SchedulePlan } from "../../../../edge/home/schedules/schedule.ts";
+import { PorchlightError } from "../../../../shared/errors.ts";
 import { decodeJson } from "../../../../shared/protocol/json.ts";
 import { generateRequestSchema } from "../../../../shared/inference/request.ts";
 import { answer, HandRunner } from "../jobs/bench-runner.ts";
@@ -100,6 +101,12 @@ export class ScheduleBench {
     this.runner.running.delete(runId);
     this.jobs.ended(runId, { events: answer(text) });
     await settled();
+  }
+
+  fail(code: ConstructorParameters<typeof PorchlightError>[0]): void {
+    const runId = this.runner.last;
+    this.runner.running.delete(runId);
+    this.jobs.ended(runId, { error: new PorchlightError(code).toWire() });
   }
 
   view(id: string): ScheduleView | undefined {
