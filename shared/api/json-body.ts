@@ -10,18 +10,20 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
 /**
  * The request's JSON body as the schema reads it: the only way a body enters. It is read, counted and parsed exactly once, so no
  * two parts of the program can understand it differently. Throws PorchlightError 400, 413 or 415. `optional`: no body is `{}`;
- * `anyType`: whatever the body is called, as where clients that send no type are at home. Cookies are held to their origin elsewhere.
+ * `anyType`: whatever the body is called, as where clients that send no type are at home. `limitBytes`: where another limit than
+ * API_LIMITS' holds. Cookies are held to their origin elsewhere.
  */
 export async function readJsonBody<Schema extends z.ZodType>(
   request: Request,
   schema: Schema,
-  options: { optional?: boolean; anyType?: boolean } = {},
+  options: { optional?: boolean; anyType?: boolean; limitBytes?: number } = {},
 ): Promise<z.output<Schema>> {
+  const { limitBytes = API_LIMITS.bodyBytes } = options;
   if (options.optional === true && request.body === null) return parseWith(schema, {});
   if (options.anyType !== true) requireJsonType(request.headers.get("content-type"));
   const declaredBytes = Number(request.headers.get("content-length") ?? 0);
-  if (declaredBytes > API_LIMITS.drainedBytes) throw tooLarge(API_LIMITS.bodyBytes);
-  const bytes = await readBytes(request, API_LIMITS.bodyBytes);
+  if (declaredBytes > API_LIMITS.drainedBytes) throw tooLarge(limitBytes);
+  const bytes = await readBytes(request, limitBytes);
   if (options.optional === true && bytes.length === 0) return parseWith(schema, {});
   if (isDeeperThan(bytes, API_LIMITS.jsonDepth)) {
     throw new PorchlightError(

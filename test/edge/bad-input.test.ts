@@ -42,6 +42,18 @@ const BODIES: Record<string, Record<string, unknown>> = {
   },
   "patch /api/schedules/{id}": { title: "x", paused: true },
   "post /api/sessions": { title: "x", settings: { window: 8 } },
+  "post /api/sessions/import": {
+    sessions: [
+      {
+        from: { kind: "claude", id: "c1" },
+        title: "x",
+        createdAtMs: 1,
+        updatedAtMs: 1,
+        settings: {},
+        turns: [{ createdAtMs: 1, messages: [{ role: "user", content: "hi" }], model: "", state: "cancelled" }],
+      },
+    ],
+  },
   "patch /api/sessions/{id}": { title: "x", settings: {} },
   "post /api/sessions/{id}/fork": { upTo: 1 },
   "put /api/session-settings": {

@@ -4,6 +4,8 @@ import { type Turn, turnSchema } from "../turn.ts";
 
 export const EXPORT_FORMAT = "porchlight.session";
 export const EXPORT_VERSION = 1;
+/** Of a line that stands for a session which could not be read: `{format, id, title, code, message}`. */
+export const EXPORT_PROBLEM_FORMAT = "porchlight.problem";
 
 /** A session as a file: all that it has, but for whose it is. `format` and `version` come first. */
 export const exportedSessionSchema = z.object({
@@ -14,10 +16,8 @@ export const exportedSessionSchema = z.object({
 });
 export type ExportedSession = z.infer<typeof exportedSessionSchema>;
 
-/** Reads turns `from` to before `to` of the session that is written. */
-export type TurnReader = (from: number, to: number) => Promise<Turn[]>;
-
-const PAGE_TURNS = 50;
+/** Reads turns from `from` on of the session that is written: some of them, or none where it ends. */
+export type TurnReader = (from: number) => Promise<Turn[]>;
 
 /** A session as one line of JSON, in pieces: a long one is never held whole. */
 export async function* sessionJson(session: Session, read: TurnReader): AsyncGenerator<string> {
@@ -25,15 +25,19 @@ export async function* sessionJson(session: Session, read: TurnReader): AsyncGen
   const head = JSON.stringify({ format: EXPORT_FORMAT, version: EXPORT_VERSION, ...shown });
   yield `${head.slice(0, -1)},"turns":[`;
   let isFirst = true;
-  for await (const turn of allTurns(session.turnCount, read)) {
+  for await (const turn of allTurns(session, read)) {
     yield (isFirst ? "" : ",") + JSON.stringify(turn);
     isFirst = false;
   }
   yield "]}\n";
 }
 
-export async function* allTurns(turnCount: number, read: TurnReader): AsyncGenerator<Turn> {
-  for (let from = 0; from < turnCount; from += PAGE_TURNS) {
-    yield* await read(from, Math.min(from + PAGE_TURNS, turnCount));
+/** Its turns as they are read: as many as it had when it was looked up. */
+export async function* allTurns({ turnCount }: Session, read: TurnReader): AsyncGenerator<Turn> {
+  for (let from = 0; from < turnCount; ) {
+    const turns = (await read(from)).slice(0, turnCount - from);
+    if (turns.length === 0) return; // It was changed meanwhile.
+    yield* turns;
+    from += turns.length;
   }
 }

@@ -7,7 +7,7 @@ import { allTurns, type TurnReader } from "./format.ts";
 export async function* sessionMarkdown(session: Session, read: TurnReader): AsyncGenerator<string> {
   yield `# ${session.title === "" ? "Conversation" : escapeLine(session.title)}\n\n`;
   yield `*${new Date(session.createdAtMs).toISOString()}*\n`;
-  for await (const turn of allTurns(session.turnCount, read)) yield turnMarkdown(turn);
+  for await (const turn of allTurns(session, read)) yield turnMarkdown(turn);
 }
 
 function turnMarkdown(turn: Turn): string {

@@ -1,3 +1,4 @@
+import { pullStream } from "../../pull-stream.ts";
 import { IMPORT_LIMITS } from "./limits.ts";
 import { ImportError, type ImportProblem } from "./problem.ts";
 import { dataOffset, type ZipEntry, zipDirectory } from "./zip-directory.ts";
@@ -70,18 +71,7 @@ async function* unpack(file: Blob, entry: ZipEntry): AsyncGenerator<Uint8Array> 
 }
 
 async function* inflated(packed: Blob): AsyncGenerator<Uint8Array> {
-  const slices = slicesOf(packed);
-  const source = new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      const { value, done } = await slices.next();
-      if (done) controller.close();
-      else controller.enqueue(value);
-    },
-    async cancel() {
-      await slices.return(undefined);
-    },
-  });
-  const stream = source.pipeThrough(new DecompressionStream("deflate-raw"));
+  const stream = pullStream(slicesOf(packed)).pipeThrough(new DecompressionStream("deflate-raw"));
   try {
     yield* chunksOf(stream);
   } catch (cause) {

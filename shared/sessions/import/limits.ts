@@ -15,8 +15,8 @@ export const IMPORT_LIMITS = {
   batchBytes: 1024 * 1024,
   /** Conversations of a request: each is a write in the account's object. */
   batchSessions: 50,
-  /** One turn as JSON: with its envelope it must fit into one request (`API_LIMITS.bodyBytes`). */
-  turnBytes: 4 * 1024 * 1024 - 64 * 1024,
+  /** A request with one conversation that is larger: it comes in whole or not at all, and a Worker has 128 MiB for all. */
+  bodyBytes: 16 * 1024 * 1024,
   /** Of the id that a conversation had elsewhere. */
   sourceIdCharacters: 200,
 } as const;

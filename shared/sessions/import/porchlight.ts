@@ -1,12 +1,13 @@
 import { z } from "zod";
-import { EXPORT_FORMAT, EXPORT_VERSION, exportedSessionSchema } from "../export/format.ts";
+import { EXPORT_FORMAT, EXPORT_PROBLEM_FORMAT, EXPORT_VERSION, exportedSessionSchema } from "../export/format.ts";
 import type { Converted } from "./conversation.ts";
 import { ImportError } from "./problem.ts";
-import type { JsonObject } from "./text.ts";
+import { type JsonObject, textOf } from "./text.ts";
 import { checkTurns } from "./turn-builder.ts";
 
 /** A session of Porchlight's own export: nothing of it is changed, but an answer that was still being written never ends there. */
 export function fromPorchlight(entry: JsonObject): Converted {
+  if (entry.format === EXPORT_PROBLEM_FORMAT) throw new ImportError("not_exported", textOf(entry.message));
   if (typeof entry.version === "number" && entry.version > EXPORT_VERSION) throw new ImportError("newer_version");
   const parsed = exportedSessionSchema.safeParse(entry);
   if (!parsed.success) throw new ImportError("bad_turn", z.prettifyError(parsed.error).slice(0, 300));
@@ -26,5 +27,5 @@ export function fromPorchlight(entry: JsonObject): Converted {
 
 /** Whether it says that it is one. */
 export function isPorchlight(entry: JsonObject): boolean {
-  return entry.format === EXPORT_FORMAT;
+  return entry.format === EXPORT_FORMAT || entry.format === EXPORT_PROBLEM_FORMAT;
 }

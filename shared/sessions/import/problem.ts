@@ -30,10 +30,12 @@ export const IMPORT_PROBLEMS = {
   circle: { skipped: true, message: "Its messages answer each other in a circle." },
   no_messages: { skipped: true, message: "Nothing was said in it." },
   duplicate: { skipped: true, message: "The file holds a conversation of this id twice; the first one was taken." },
+  not_exported: { skipped: true, message: "The export could not read it: its machine was offline. Export it again." },
   newer_version: { skipped: true, message: "It was written by a newer Porchlight. Update this one and try again." },
   bad_turn: { skipped: true, message: "One of its turns is damaged." },
   turn_too_large: { skipped: true, message: "One of its turns is larger than a turn may be (4 MiB)." },
   turn_too_long: { skipped: true, message: "One of its turns has more messages than a turn may have (512)." },
+  conversation_too_large: { skipped: true, message: "It is larger than what Porchlight takes in one piece (16 MiB)." },
   too_many_turns: { skipped: true, message: "It has more turns than a conversation may have." },
   refused: { skipped: true, message: "Porchlight did not take it." },
   // Taken, but not as it was.

@@ -6,6 +6,8 @@ import { ImportError } from "./problem.ts";
 
 const TOOL_CALLS_MAX = 128;
 const NAME_CHARACTERS = 128;
+/** For what stands around turns: a title, settings, a summary, brackets. */
+const ENVELOPE_BYTES = 256 * 1024;
 type Assistant = Extract<Message, { role: "assistant" }>;
 
 /** Makes turns of what was said, in its order: each begins with what the person said. */
@@ -144,10 +146,12 @@ function callsOf(message: Message): ToolCall[] {
 export function checkTurns(turns: readonly NewTurn[]): void {
   if (turns.length > SESSION_LIMITS.turnsPerSession) throw new ImportError("too_many_turns");
   const encoder = new TextEncoder();
+  let bytes = 0;
   for (const [index, turn] of turns.entries()) {
     if (turn.messages.length > SESSION_LIMITS.messagesPerTurn) throw new ImportError("turn_too_long", `turn ${index}`);
-    if (encoder.encode(JSON.stringify(turn)).length > IMPORT_LIMITS.turnBytes) {
-      throw new ImportError("turn_too_large", `turn ${index}`);
-    }
+    const turnBytes = encoder.encode(JSON.stringify(turn)).length;
+    if (turnBytes > SESSION_LIMITS.turnBytes - ENVELOPE_BYTES) throw new ImportError("turn_too_large", `turn ${index}`);
+    bytes += turnBytes;
   }
+  if (bytes > IMPORT_LIMITS.bodyBytes - ENVELOPE_BYTES) throw new ImportError("conversation_too_large");
 }
