@@ -35,9 +35,9 @@ export class FactTable {
     return this.#read("SELECT * FROM memory_facts WHERE user_id = ? ORDER BY seq DESC", userId);
   }
 
-  /** A fact of the same words, but for capitals. */
+  /** A fact of the same words, but for capitals (of English letters). */
   like(userId: string, text: string): Fact | undefined {
-    return this.of(userId).find((fact) => fact.text.toLowerCase() === text.toLowerCase());
+    return this.#read("SELECT * FROM memory_facts WHERE user_id = ? AND text = ? COLLATE NOCASE", userId, text)[0];
   }
 
   count(userId: string): number {
