@@ -1,9 +1,7 @@
-import { readFile } from "node:fs/promises";
 import { z } from "zod";
-import { dataFolder } from "../data-folder.ts";
 import { type AppAccess, type AppName, APPS } from "./app-settings.ts";
 import { CommandError } from "./command-error.ts";
-import { findRunning } from "./running.ts";
+import { edgeAccess } from "./edge-access.ts";
 import { say, styled } from "./terminal.ts";
 
 export interface ConnectAppFlags {
@@ -35,37 +33,11 @@ export async function connectApp(flags: ConnectAppFlags): Promise<number> {
   return 0;
 }
 
-async function access({
-  app,
-  data,
-  origin,
-}: ConnectAppFlags): Promise<{ origin: string; apiKey: string; isNew: boolean }> {
-  if (origin !== undefined) {
-    const apiKey = process.env.PORCHLIGHT_API_KEY ?? "";
-    const url = URL.parse(origin);
-    if (url === null || !/^https?:$/.test(url.protocol)) {
-      throw new CommandError(
-        "bad_usage",
-        `--origin is no address: "${origin.slice(0, 200)}". Give one such as https://home.example.`,
-      );
-    }
-    if (apiKey !== "") return { origin: url.origin, apiKey, isNew: false };
-    throw new CommandError(
-      "bad_usage",
-      `Make an API key at ${url.origin}/keys and put it into PORCHLIGHT_API_KEY, then say this again.`,
-    );
-  }
-  const folder = dataFolder(data);
-  const running = await findRunning(folder.running);
-  if (!running) {
-    throw new CommandError(
-      "not_ready",
-      "Nothing runs on this data folder. Start it with 'porchlight up', or name your edge: --origin https://EDGE.",
-    );
-  }
-  const owner = z.object({ apiKey: z.string() }).parse(JSON.parse(await readFile(folder.owner, "utf8")));
-  const body = await ask(`${running.origin}/api/keys`, owner.apiKey, { name: app, scopes: ["inference"] });
-  return { origin: running.origin, apiKey: z.object({ apiKey: z.string() }).parse(body).apiKey, isNew: true };
+async function access(flags: ConnectAppFlags): Promise<{ origin: string; apiKey: string; isNew: boolean }> {
+  const { origin, apiKey, isOwner } = await edgeAccess(flags);
+  if (!isOwner) return { origin, apiKey, isNew: false };
+  const body = await ask(`${origin}/api/keys`, apiKey, { name: flags.app, scopes: ["inference"] });
+  return { origin, apiKey: z.object({ apiKey: z.string() }).parse(body).apiKey, isNew: true };
 }
 
 async function chooseModel(

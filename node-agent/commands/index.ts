@@ -40,6 +40,7 @@ export const FLAGS = {
   "http-port": { type: "string" },
   "give-up-after": { type: "string" },
   "passphrase-file": { type: "string" },
+  out: { type: "string" },
   "dry-run": { type: "boolean" },
   link: { type: "boolean" },
   force: { type: "boolean" },
@@ -192,12 +193,17 @@ export const COMMANDS = {
         throw new CommandError("bad_usage", `Name one app: ${APP_NAMES.join(", ")}.`);
       }
       const { connectApp } = await import("./connect-app.ts");
-      return await connectApp({
-        app,
-        ...optional("data", nonEmpty(flags.data, "--data")),
-        ...optional("origin", nonEmpty(flags.origin, "--origin")),
-        ...optional("model", nonEmpty(flags.model, "--model")),
-      });
+      return await connectApp({ app, ...given(flags, "data", "origin", "model") });
+    },
+  },
+  sessions: {
+    summary: "bring conversations in from export files of OpenAI or Claude; take all of yours out",
+    usage: "porchlight sessions import FILE\nporchlight sessions export [--out FILE]",
+    flags: ["data", "origin", "out", "force", "json"],
+    run: async (flags, rest) => {
+      const { sessions } = await import("./sessions.ts");
+      const { json = false, force = false } = flags;
+      return await sessions({ json, force, ...given(flags, "data", "origin", "out") }, rest);
     },
   },
   disconnect: {
@@ -279,11 +285,7 @@ function edgeFlags(flags: Flags) {
     force,
     dryRun,
     giveUpAfter: count("give-up-after", flags["give-up-after"]) ?? EDGE_GIVES_UP_AFTER,
-    ...optional("data", nonEmpty(flags.data, "--data")),
-    ...optional("host", nonEmpty(flags.host, "--host")),
-    ...optional("origin", nonEmpty(flags.origin, "--origin")),
-    ...optional("cert", nonEmpty(flags.cert, "--cert")),
-    ...optional("key", nonEmpty(flags.key, "--key")),
+    ...given(flags, "data", "host", "origin", "cert", "key"),
     ...(flags["http-port"] === undefined ? {} : { httpPort: port(flags, "http-port", 80) }),
     ...optional("trustedProxy", nonEmpty(flags["trusted-proxy"], "--trusted-proxy")),
     ...optional("passphraseFile", nonEmpty(flags["passphrase-file"], "--passphrase-file")),
@@ -361,6 +363,15 @@ function takesNothing(command: string, rest: string[]): void {
       "bad_usage",
       `'porchlight ${command}' takes no "${rest[0]}". See 'porchlight ${command} --help'.`,
     );
+}
+
+type TextFlag = { [Name in keyof Flags]-?: Flags[Name] extends string | undefined ? Name : never }[keyof Flags];
+
+/** Those of these flags that were given. Throws `bad_usage` for an empty one. */
+function given<Name extends TextFlag>(flags: Flags, ...names: Name[]): { [K in Name]?: string } {
+  const texts: { [K in TextFlag]?: string } = flags;
+  const parts = names.map((name) => optional(name, nonEmpty(texts[name], `--${name}`)));
+  return Object.assign({}, ...parts) as { [K in Name]?: string }; // a part for each name
 }
 
 /** `{[key]: value}`, or nothing for undefined: exact optional properties have no undefined. */
