@@ -196,7 +196,6 @@ function createListener(
       return isOver();
     },
     onPrefill: (done, total) => {
-      if (done >= total) return;
       emit({ type: "progress", stage: "prefill", fraction: done / total, promptTokens: prompt.length });
     },
     onToken: (token) => {

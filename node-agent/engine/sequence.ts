@@ -8,7 +8,7 @@ import type { Sampler } from "./sampler.ts";
 
 /** What a sequence's owner hears. Calls come in the order of the methods here; one of the last two ends them. */
 export interface SequenceListener {
-  /** `done` of `total` prompt tokens are in the cache. */
+  /** `done` of `total` prompt tokens are in the cache, and more are about to be computed. */
   onPrefill(done: number, total: number): void;
   /** A token that is not a stop token. Returning true ends the sequence with reason `stop`. A throw ends it with `onError`. */
   onToken(token: number): boolean;

@@ -57,6 +57,10 @@ export class Steps {
 
   async #prefill(sequence: Sequence, most: number): Promise<void> {
     const total = sequence.tokens.length;
+    // One that was computed again after it had to wait has said all this before.
+    const { prompt, begun = [], listener } = sequence.spec;
+    const isNew = total === prompt.length + begun.length;
+    if (isNew && !guarded(sequence, () => listener.onPrefill(sequence.stored, total))) return;
     const chunk = sequence.tokens.slice(sequence.stored, sequence.stored + most);
     const logits = await this.#decoder.prefill(sequence.slot, chunk, sequence.stored, sequence.stage);
     sequence.stored += chunk.length;
@@ -64,10 +68,6 @@ export class Steps {
     this.counters.prefillTokens += chunk.length;
     this.#charge(sequence, chunk.length / PROMPT_TOKENS_PER_TOKEN);
     if (sequence.isCancelled) return;
-    // One that was computed again after it had to wait has said all this before.
-    const { prompt, begun = [], listener } = sequence.spec;
-    const isNew = total === prompt.length + begun.length;
-    if (isNew && !guarded(sequence, () => listener.onPrefill(sequence.stored, total))) return;
     if (sequence.stored < total) return;
     this.#memory.remember(sequence);
     this.#accept(sequence, logits);

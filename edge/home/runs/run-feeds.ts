@@ -48,6 +48,7 @@ export class RunFeeds {
     // An object that hibernates forgets what its open streams have consumed, and their agent would miss that credit for ever.
     run.timers.awake = setInterval(() => undefined, RUN_LIMITS.awakeMs);
     run.feed = feed;
+    run.progress = undefined;
     void this.#pump(run, feed);
   }
 
@@ -98,7 +99,8 @@ export class RunFeeds {
       isLost = failure.code === "agent_disconnected";
     }
     if (run.ended || run.feed !== feed) return;
-    run.fruitless = run.log.next > before ? 0 : run.fruitless + 1;
+    if (run.log.next > before) run.fruitless = 0;
+    else if (hasStarted(run)) run.fruitless += 1;
     this.#failed(run, { ...feed, keeps: feed.keeps && (isLost || failure.code !== "agent_disconnected") }, failure);
   }
 
@@ -227,6 +229,12 @@ export class RunFeeds {
 /** A machine that cannot go on behind what another has said finds fault with the request: its client knows of no such field. */
 function sayable(error: PorchlightError): PorchlightError {
   return error.param === "resume" ? new PorchlightError("agent_disconnected") : error;
+}
+
+/** Whether the model has worked on it there: one that only stood in line has no part in what befell the machine. */
+function hasStarted({ progress }: Run): boolean {
+  const event = progress === undefined ? undefined : parseLine(progress);
+  return event?.type === "progress" && event.stage === "prefill";
 }
 
 function demandOf(run: Run): Demand {

@@ -130,6 +130,20 @@ it("tells also a client that has more of an answer than there is why it failed",
   expect(ahead).not.toContain('"content":"a"');
 });
 
+it("does not give up a run that only stood in line each time its machine's model died", async () => {
+  let asked = 0;
+  await connect(async (_asked, stream) => {
+    asked += 1;
+    await writeEvents(stream, { type: "progress", stage: "queued", promptTokens: 3 });
+    const error = { code: "engine_crashed", message: "as the test has it" } as const;
+    await writeEvents(stream, ...(asked <= 7 ? [{ type: "error", error } as const] : [...words("a"), ...END]));
+    stream.end();
+  });
+  const answer = await chat(owner.apiKey, { stream: true });
+  expect(textOf(dataOf(await answer.text()))).toBe("a");
+  expect(asked).toBe(8);
+}, 15_000);
+
 it("stops a run whose client leaves, keeps one that was asked to be kept, and stops that by its id", async () => {
   const reasons: unknown[] = [];
   await connect(async (_asked, stream, signal) => {
