@@ -194,7 +194,7 @@ export class Home extends DurableObject<EdgeBindings> {
    */
   async #mayCome(socket: WebSocket, agentId: string): Promise<boolean> {
     const agent = await findAgent(database(this.env.DB), agentId);
-    if (readAttachment(socket).phase !== "handshake") return false; // Closed meanwhile.
+    if (readAttachment(socket).phase !== "handshake" || this.#tunnels.isLost(socket)) return false; // Closed meanwhile.
     if (agent?.revokedAt === null) return true;
     this.#tunnels.close(socket, CLOSE_CODES.revoked, "agent_revoked");
     return false;

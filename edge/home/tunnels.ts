@@ -32,6 +32,8 @@ export interface TunnelEvents {
 export class Tunnels {
   readonly #events: TunnelEvents;
   readonly #open = new Map<WebSocket, Tunnel>();
+  /** Some are lost while it is looked up who they are. */
+  readonly #lost = new WeakSet<WebSocket>();
 
   /** Takes up again every socket that was open before the object hibernated. */
   constructor(sockets: WebSocket[], events: TunnelEvents) {
@@ -63,6 +65,11 @@ export class Tunnels {
     return this.#open.get(socket);
   }
 
+  /** Whether a socket is gone: no event will come of it any more. */
+  isLost(socket: WebSocket): boolean {
+    return this.#lost.has(socket);
+  }
+
   /** Begins the session of a socket that has proved to be the agent, and closes the agent's older ones. */
   open(socket: WebSocket, agentId: string, generation: number, keepsRuns: boolean): void {
     for (const older of this.all) {
@@ -89,6 +96,7 @@ export class Tunnels {
 
   /** The socket is gone. */
   lost(socket: WebSocket): void {
+    this.#lost.add(socket);
     const tunnel = this.#open.get(socket);
     if (!tunnel) return;
     this.#open.delete(socket);

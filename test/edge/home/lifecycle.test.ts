@@ -54,6 +54,22 @@ it("answers after an eviction over the socket that hibernated", async () => {
   agent.close();
 });
 
+it("takes nobody in who left while it was looked up", async () => {
+  // Whatever the moment: some of these leave while the table of machines is read.
+  for (let waitMs = 0; waitMs < 8; waitMs++) {
+    const raw = new RawSocket(await dial(identity.agentId));
+    const claims = { ...identity, features: [], agentVersion: "0.0.0" };
+    const step = await agentHandshakeStep("expect_challenge", await raw.next(), claims);
+    if (step.kind !== "proof") throw new Error(step.kind);
+    raw.socket.send(step.bytes);
+    if (waitMs > 0) await scheduler.wait(waitMs);
+    raw.socket.close(1000, "");
+    await raw.closed;
+    await scheduler.wait(30);
+    expect(await status(identity.agentId), `after ${waitMs} ms`).toMatchObject({ online: false });
+  }
+});
+
 it("gives a machine that goes away nothing new, and lets its answer end", async () => {
   const model = modelOf(identity);
   const go = Promise.withResolvers<void>();
