@@ -165,6 +165,19 @@ describe("a schedule", () => {
     expect(await errorOf(refused)).toMatchObject({ code: "model_not_found" });
   });
 
+  it("keeps to the limits of its key: what is over them waits", async () => {
+    const limits = { requestsPerMinute: 1 };
+    const { apiKey } = await makeKey(owner.apiKey, { name: "y", scopes: ["inference", "sessions"], limits });
+    await connect(saying("Within."));
+    const ids = [(await make({}, apiKey)).id, (await make({}, apiKey)).id];
+    for (const id of ids) expect((await send(apiKey, "POST", `/api/schedules/${id}/run`)).status).toBe(202);
+    await completed(ids[0] ?? "");
+    const { lastRun } = await schedule(ids[1] ?? "");
+    expect(lastRun?.state).toBe("active");
+    const job = await request(`/api/jobs/${lastRun?.jobId}`, { headers: bearer(apiKey) });
+    expect(await job.json()).toMatchObject({ state: "queued", error: { code: "rate_limit_exceeded" } });
+  });
+
   it("ends with its person, also where the object was not told", async () => {
     const ben = await insertUser(owner.accountId, "member");
     const bens = await insertKey(owner.accountId, "admin", ben);
