@@ -72,15 +72,17 @@ interface RowProps {
 function ScheduleRow({ page, schedule, strings: text, models, webhooks }: RowProps) {
   const { id, title, prompt, cron, timeZone, toSession, webhookId, paused } = schedule;
   const words = describeSchedule(schedule, text);
+  /** As it is where nobody gave it another name. */
+  const isBeginning = prompt.startsWith(title);
   const host = webhooks.find((one) => one.id === webhookId)?.host;
   return (
     <li class="row row-wide" data-schedule={id}>
       <div class="row-main">
         <div class="row-title">
-          <p class="row-name">{title}</p>
+          <p class="row-name">{isBeginning && prompt !== title ? `${title}…` : title}</p>
           <Status {...standing(schedule, text)} part="state" />
         </div>
-        {prompt.startsWith(title) ? null : <p class="schedule-prompt">{prompt}</p>}
+        {isBeginning ? null : <p class="schedule-prompt">{prompt}</p>}
         <p class="row-notes">
           <span>{`${describeRhythm(cron, text, page.locale)} (${timeZone})`}</span>
           {LIVE_PARTS.map((part) => (
