@@ -12,6 +12,10 @@ export interface Plan {
   /** Whether each request has one for embeddings beside it. */
   embeds: boolean;
   jobs: number;
+  /** Whether somebody is told of jobs by webhooks. */
+  webhooks: boolean;
+  /** The last machine has a model of its own, and sleeps now and then: the others may wake it. */
+  sleeps: boolean;
   troubleMs: number;
   network: NetworkFaults;
   /** Mean times between troubles of each kind. */
@@ -36,6 +40,7 @@ export const TROUBLES = [
   "twin",
   "revokeKey",
   "drain",
+  "deploy",
 ] as const;
 export type Trouble = (typeof TROUBLES)[number];
 
@@ -52,6 +57,7 @@ const AT_MOST_EVERY_MS: Record<Trouble, number> = {
   twin: 30_000,
   revokeKey: 20_000,
   drain: 8_000,
+  deploy: 15_000,
 };
 
 const DAY_MS = 24 * 3600_000;
@@ -65,13 +71,14 @@ export function drawPlan(seed: number, random: Random): Plan {
   for (const trouble of TROUBLES) {
     every[trouble] = random.chance(share) ? AT_MOST_EVERY_MS[trouble] * random.spread(2, 30) : 0;
   }
+  const agents = random.pick([1, 1, 2, 3]);
   const slowest = random.spread(1, 300);
   return {
     hostile,
     // Every fourth run passes midnight, where a day's limits begin anew.
     epochMs: Date.UTC(2026, 0, 1) + (random.chance(0.25) ? DAY_MS - troubleMs / 2 : random.int(0, DAY_MS)),
     homeSkewMs: random.chance(0.3) ? random.int(-60_000, 60_000) : 0,
-    agents: random.pick([1, 1, 2, 3]),
+    agents,
     requests: random.int(1, 12),
     troubleMs,
     network: {
@@ -89,5 +96,10 @@ export function drawPlan(seed: number, random: Random): Plan {
     jobs: random.chance(0.3) ? random.int(1, 6) : 0,
     embeds: random.chance(0.2),
     longShare: random.pick([0, 0, 0.3]),
+    ...drawMore(random.fork("more"), agents),
   };
+}
+
+function drawMore(random: Random, agents: number): Pick<Plan, "webhooks" | "sleeps"> {
+  return { webhooks: random.chance(0.5), sleeps: agents > 1 && random.chance(0.4) };
 }

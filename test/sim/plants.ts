@@ -57,6 +57,36 @@ export const PLANTS: Record<string, PlantedBug> = {
       },
     ],
   },
+  "told-once": {
+    what: "A webhook that fails is not tried again.",
+    changes: [
+      {
+        file: "edge/webhooks/delivery.ts",
+        find: `ok ? "delivered" : at.nextMs === undefined ? "failed" : "pending"`,
+        replace: `ok ? "delivered" : "failed"`,
+      },
+    ],
+  },
+  "removed-receiver": {
+    what: "A receiver of webhooks that was removed is told all the same.",
+    changes: [
+      {
+        file: "edge/webhooks/receiver.ts",
+        find: "DELETE FROM webhook_receivers WHERE id = ?",
+        replace: "DELETE FROM webhook_receivers WHERE id = ? AND 1 = 0",
+      },
+    ],
+  },
+  "sleeps-on": {
+    what: "A machine that sleeps is woken for nobody.",
+    changes: [
+      {
+        file: "edge/home/dispatch/waker.ts",
+        find: "!agent.online && !agent.draining && agent.status.wake",
+        replace: "agent.online && !agent.draining && agent.status.wake",
+      },
+    ],
+  },
   "second-end": {
     what: "A job that has ended can end again.",
     changes: [

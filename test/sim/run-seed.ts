@@ -1,4 +1,4 @@
-import type { Script } from "./agent/script.ts";
+import { MODEL, OWN_MODEL, type Script } from "./agent/script.ts";
 import { checkAtRest, checkMachines } from "./checks/at-rest.ts";
 import { Always } from "./checks/always.ts";
 import { checkEndings, isSettled } from "./checks/endings.ts";
@@ -27,6 +27,8 @@ export interface Run {
 
 /** After the trouble, everything must have ended by then. */
 const HEALING_MS = 15 * 60_000;
+/** What webhooks may take behind that. */
+const POST_MS = 45 * 60_000;
 /** Idle time in which what is to time out does. */
 const REST_MS = 3 * 60_000;
 
@@ -84,6 +86,8 @@ async function live(world: World, random: Random): Promise<void> {
   kernel.trace(JSON.stringify(plan));
   for (let n = 0; n < plan.agents; n++) world.startAgent(n);
   new Chaos(world).begin();
+  if (plan.webhooks) world.webhooks.begin(plan.troubleMs);
+  if (plan.sleeps) planSleep(world, random.fork("sleep"));
   for (let n = 0; n < plan.requests; n++) planRequest(world, random, n);
   for (let n = 0; n < plan.jobs; n++) planJob(world, random, n);
   await kernel.run(plan.troubleMs);
@@ -97,6 +101,8 @@ async function live(world: World, random: Random): Promise<void> {
     world.jobs.length === plan.jobs &&
     world.jobs.every(isSettled);
   await kernel.run(plan.troubleMs + HEALING_MS, isOver);
+  // A message that failed a few times is tried again half an hour later.
+  if (plan.webhooks) await kernel.run(kernel.nowMs + POST_MS, () => world.webhooks.waiting === 0);
   await kernel.run(kernel.nowMs + REST_MS);
   kernel.become(world.root);
   let machines: MachineState[] | undefined;
@@ -110,6 +116,12 @@ async function live(world: World, random: Random): Promise<void> {
   checkAtRest(world);
   checkLimits(world);
   checkEndings(world);
+  if (plan.webhooks) world.webhooks.check(world.jobs);
+}
+
+function planSleep(world: World, random: Random): void {
+  const { kernel, plan, root } = world;
+  for (let n = 0; n < 2; n++) kernel.plan(root, random.spread(2_000, plan.troubleMs), () => world.sleep());
 }
 
 function planRequest(world: World, random: Random, n: number): void {
@@ -138,9 +150,10 @@ function planJob(world: World, random: Random, n: number): void {
   const script = drawScript(plan, random, `${kernel.seed}-job-${n}`);
   const caller = random.chance(plan.limitedShare) ? random.pick(LIMITED) : UNLIMITED;
   const deadlineMs = random.chance(0.2) ? random.int(10_000, 60_000) : 24 * 3600_000;
+  const model = plan.sleeps && n % 2 === 0 ? OWN_MODEL : MODEL;
   const cancels = random.chance(plan.leavingShare) ? { cancelsAfterMs: random.spread(10, 30_000) } : {};
   kernel.plan(world.root, 3_000 + random.fraction() * plan.troubleMs * 0.8, () => {
-    world.askJob({ script, caller, deadlineMs, ...cancels });
+    world.askJob({ script, model, caller, deadlineMs, ...cancels });
   });
 }
 

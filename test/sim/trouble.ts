@@ -24,6 +24,7 @@ export class Chaos {
       revoke: () => this.#revoke(),
       twin: () => this.#twin(),
       drain: () => this.#drain(),
+      deploy: () => this.#deploy(),
       revokeKey: () => void world.revokeKey(this.#random.pick(LIMITED).id).catch(unlessLost),
     };
   }
@@ -67,6 +68,20 @@ export class Chaos {
     });
   }
 
+  /** As a self-hosted edge restarts: it says so, leaves answers a while, closes, and is away for some seconds. */
+  #deploy(): void {
+    const { door, host, kernel, root } = this.#world;
+    host.call((home) => void home.goAway()).catch(unlessLost);
+    kernel.plan(root, this.#random.spread(50, 10_000), () => {
+      host.call((home) => void home.restart()).catch(unlessLost);
+      door.isDown = true;
+      kernel.plan(root, 300, () => host.restart());
+      kernel.plan(root, this.#random.spread(500, 10_000), () => {
+        door.isDown = false;
+      });
+    });
+  }
+
   #crash(): void {
     const id = this.#anyMachine();
     const agent = this.#world.agents.find(({ machine }) => machine.id === id);
@@ -79,7 +94,7 @@ export class Chaos {
     const id = this.#anyMachine();
     const agent = this.#world.agents.find(({ machine }) => machine.id === id);
     if (!agent) return;
-    agent.stop();
+    agent.stop(this.#random.pick([250, 10_000]));
     const { kernel, root } = this.#world;
     kernel.plan(root, this.#random.spread(500, 5_000), () => {
       if (agent.process.alive) this.#world.killAgent(agent);

@@ -1,13 +1,16 @@
 import { AgentProcess, type Disk, machineOf } from "./agent/agent-process.ts";
-import { CONTEXT_TOKENS, type Script } from "./agent/script.ts";
+import type { Script } from "./agent/script.ts";
 import { connectSocketsTo } from "./agent/ws.ts";
 import { askOnce, type Outcome } from "./client/client.ts";
 import { type EmbedOutcome, embedOnce } from "./client/embed-client.ts";
 import { askJob, type JobClientOptions, type JobOutcome } from "./client/job-client.ts";
 import { RunsOfEdge } from "./client/runs-of-edge.ts";
+import { Webhooks } from "./client/webhooks.ts";
+import { type Admitted, Admissions } from "./edge/admissions.ts";
 import { Door } from "./edge/door.ts";
 import { VirtualDatabase } from "./edge/database.ts";
 import { ObjectHost } from "./edge/object-host.ts";
+import { connectFetchTo } from "./edge/outbound.ts";
 import type { Caller, HomeObject, Product } from "./edge/product.ts";
 import { Kernel, type Process, Violation } from "./kernel/kernel.ts";
 import type { Random } from "./kernel/random.ts";
@@ -16,17 +19,6 @@ import type { Plan } from "./plan.ts";
 
 /** Longest that anything said before is on its way. */
 const HEARD_MS = 10_000;
-
-/** A request that limits let through. */
-export interface Admitted {
-  requestId: string;
-  caller: Caller;
-  atMs: number;
-  /** Most tokens that it can cost. */
-  worstTokens: number;
-  /** What its key had used by then, on that day. */
-  usedTokens: number;
-}
 
 /** One household with its edge, its machines and those who ask them: all that a run has. */
 export class World {
@@ -41,14 +33,16 @@ export class World {
   readonly outcomes: Outcome[] = [];
   readonly embeddings: EmbedOutcome[] = [];
   readonly jobs: JobOutcome[] = [];
-  /** Answers that the Home object began, by caller: what limits count. */
-  readonly admitted: Admitted[] = [];
+  readonly #admissions = new Admissions(() => ({ sql: this.host.sql, nowMs: this.kernel.nowMs }));
   /** Machines that the Home object was told are shut out. */
   readonly shutOut = new Set<string>();
   /** Keys that it was told are revoked, and since when. */
   readonly revokedKeys = new Map<string, number>();
   /** Machines that it was told to send no more work, and since when. */
   readonly drained = new Map<string, number>();
+  /** Machines that somebody has put to sleep. */
+  readonly asleep = new Set<string>();
+  readonly webhooks: Webhooks;
   readonly #disks = new Map<string, Disk>();
   network: NetworkFaults;
   /** The process that makes trouble. */
@@ -73,7 +67,7 @@ export class World {
       tunnelFaults: () => this.network,
       skewMs: plan.homeSkewMs,
       create: (ctx) => new product.Home(ctx, env),
-      onAnswer: (request, bodyBytes, response) => this.#onAnswer(request, bodyBytes, response),
+      onAnswer: (request, bodyBytes, response) => this.#admissions.note(request, bodyBytes, response),
     });
     this.door = new Door({
       kernel: this.kernel,
@@ -83,12 +77,15 @@ export class World {
       product,
       database,
     });
+    this.webhooks = new Webhooks(this.kernel, this.random.fork("webhooks"), this.host);
+    connectFetchTo((request, answer) => this.webhooks.receive(request, answer));
     connectSocketsTo((agentId, end, answer) => this.door.dial(agentId, end, answer));
   }
 
   /** Starts a process of the n-th machine. */
   startAgent(n: number): AgentProcess {
     const machine = machineOf(n);
+    this.asleep.delete(machine.id);
     if (!this.door.knows(machine.id)) this.door.pair(machine);
     const skewMs = this.random.chance(0.3) ? this.random.int(-300_000, 300_000) : 0;
     const life = ++this.#lives;
@@ -101,6 +98,9 @@ export class World {
       disk,
       life,
       skewMs,
+      sleeping: this.plan.sleeps
+        ? { isSleeper: n === this.plan.agents - 1, onWake: (macs) => this.#magicPacket(macs) }
+        : undefined,
       engine: {
         onBegin: (id) => this.#onBegin(machine.id, id),
         onImpossible: (error) => {
@@ -118,6 +118,26 @@ export class World {
     this.kernel.kill(agent.process);
     this.agents.splice(this.agents.indexOf(agent), 1);
     for (const wire of this.door.wiresOf(agent.machine.id)) if (wire.isOf(agent.process)) wire.drop(0);
+  }
+
+  /** The last machine goes to sleep: its process is as good as dead until a packet or a person wakes it. */
+  sleep(): void {
+    const { id } = machineOf(this.plan.agents - 1);
+    // Its card says nothing more: the edge does not hear of it for long.
+    for (const wire of this.door.wiresOf(id)) wire.goDead();
+    for (const agent of this.agents.filter(({ machine }) => machine.id === id)) this.killAgent(agent);
+    this.asleep.add(id);
+  }
+
+  /** A packet goes over the network, and may get lost there. */
+  #magicPacket(macs: string[]): void {
+    this.kernel.trace(`sends a packet to ${macs.join(", ")}`);
+    const n = this.plan.agents - 1;
+    const { id, mac } = machineOf(n);
+    if (!macs.includes(mac) || this.random.chance(0.2)) return;
+    this.kernel.plan(this.root, this.random.spread(2_000, 20_000), () => {
+      if (this.asleep.has(id)) this.startAgent(n);
+    });
   }
 
   ask(options: {
@@ -139,11 +159,16 @@ export class World {
     this.outcomes.push(askOnce({ ...client, runs, ...options }));
   }
 
+  /** Answers that the Home object began: what limits count. */
+  get admitted(): readonly Admitted[] {
+    return this.#admissions.all;
+  }
+
   embed(caller: Caller): void {
     this.embeddings.push(embedOnce({ ...this.#client(`embed-${this.embeddings.length}`), caller }));
   }
 
-  askJob(options: Pick<JobClientOptions, "script" | "caller" | "deadlineMs" | "cancelsAfterMs">): void {
+  askJob(options: Pick<JobClientOptions, "script" | "model" | "caller" | "deadlineMs" | "cancelsAfterMs">): void {
     const { kernel, product } = this;
     const random = this.random.fork(`job ${this.jobs.length}`);
     const { hostile } = this.plan;
@@ -199,6 +224,7 @@ export class World {
   /** No more trouble: who was shut out is let in again, and a while later, when all have heard so, what is down is started. */
   heal(): void {
     this.network = CALM;
+    this.webhooks.isCalm = true;
     this.door.isDown = false;
     for (let n = 0; n < this.plan.agents; n++) {
       const { id } = machineOf(n);
@@ -213,7 +239,10 @@ export class World {
   }
 
   #startIfDown(n: number): void {
-    const mine = this.agents.filter(({ machine }) => machine.id === machineOf(n).id);
+    const { id } = machineOf(n);
+    // Whoever needs it wakes it.
+    if (this.asleep.has(id)) return;
+    const mine = this.agents.filter(({ machine }) => machine.id === id);
     for (const agent of mine) if (agent.state.state === "refused" || agent.stopped) this.killAgent(agent);
     if (!mine.some(({ process }) => process.alive)) this.startAgent(n);
   }
@@ -221,6 +250,7 @@ export class World {
   close(): void {
     this.host.close();
     connectSocketsTo(undefined);
+    connectFetchTo(undefined);
   }
 
   /** A machine out of service finishes what it has, and gets nothing that was asked for later. */
@@ -230,28 +260,5 @@ export class World {
     if (outcome && outcome.startedAtMs > sinceMs) {
       this.kernel.fail(new Violation(`${agentId} is out of service and got ${outcome.requestId}`));
     }
-  }
-
-  #onAnswer({ headers }: Request, bodyBytes: number, response: Response): void {
-    const text = headers.get("porchlight-caller");
-    const requestId = headers.get("porchlight-request-id") ?? "";
-    // One that is asked for again, since its answer was broken off, is the same.
-    if (!response.ok || text === null || this.admitted.some((one) => one.requestId === requestId)) return;
-    const caller = JSON.parse(text) as Caller; // Written by the Worker's code.
-    const maxTokens = Number(headers.get("porchlight-max-tokens") ?? CONTEXT_TOKENS);
-    const used = this.host.sql
-      .exec(
-        "SELECT coalesce(sum(prompt_tokens + completion_tokens), 0) AS n FROM usage WHERE caller = ? AND day = ?",
-        caller.id,
-        new Date(Date.now()).toISOString().slice(0, 10),
-      )
-      .one();
-    this.admitted.push({
-      requestId,
-      caller,
-      atMs: this.kernel.nowMs,
-      worstTokens: Math.min(CONTEXT_TOKENS, bodyBytes + maxTokens),
-      usedTokens: Number(used["n"]),
-    });
   }
 }

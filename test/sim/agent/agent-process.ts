@@ -5,7 +5,7 @@ import type { ModelInfo } from "../../../shared/inference/model.ts";
 import type { StatusMessage } from "../../../shared/protocol/messages.ts";
 import type { Kernel, Process } from "../kernel/kernel.ts";
 import { Random } from "../kernel/random.ts";
-import { CONTEXT_TOKENS, EMBED_MODEL, MODEL } from "./script.ts";
+import { CONTEXT_TOKENS, EMBED_MODEL, MODEL, OWN_MODEL } from "./script.ts";
 import { type Busy, type EngineEvents, scriptedBackend } from "./scripted-backend.ts";
 
 /** Where the world's agents were paired. */
@@ -20,6 +20,8 @@ export interface Machine {
   privateKey: KeyObject;
   /** Base64url of the raw 32 bytes. */
   publicKey: string;
+  /** Of its network card. */
+  mac: string;
 }
 
 const machines = new Map<number, Machine>();
@@ -36,13 +38,22 @@ function makeMachine(n: number): Machine {
   new Random(n, "machine").fillBytes(secret);
   const privateKey = createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, secret]), format: "der", type: "pkcs8" });
   const raw = createPublicKey(privateKey).export({ format: "der", type: "spki" }).subarray(-32);
-  return { id: `agent-${n}`, privateKey, publicKey: raw.toString("base64url") };
+  return { id: `agent-${n}`, privateKey, publicKey: raw.toString("base64url"), mac: `02:00:00:00:00:0${n}` };
 }
 
 /** What a machine keeps on its disk. */
 export interface Disk {
   draining: boolean;
 }
+
+/** What a machine is to others: woken by them, and with a model that only it has. */
+export interface Sleeping {
+  isSleeper: boolean;
+  /** It sends a packet to cards of its network. */
+  onWake(macs: string[]): void;
+}
+
+const NETWORK = "192.168.1.0/24";
 
 /** One life of an agent's process: the real link over the world's network, with a scripted engine behind it. */
 export class AgentProcess {
@@ -55,6 +66,7 @@ export class AgentProcess {
   readonly #kernel: Kernel;
   readonly #disk: Disk;
   readonly #engine: EngineEvents;
+  readonly #sleeping: Sleeping | undefined;
   #link: Link | undefined;
 
   constructor(options: {
@@ -66,25 +78,27 @@ export class AgentProcess {
     life: number;
     skewMs: number;
     engine: EngineEvents;
+    sleeping: Sleeping | undefined;
   }) {
     const { kernel, random, machine } = options;
     this.#kernel = kernel;
     this.#disk = options.disk;
     this.#engine = options.engine;
+    this.#sleeping = options.sleeping;
     this.machine = machine;
     this.process = kernel.spawn(`${machine.id}.${options.life}`, options.skewMs);
     kernel.plan(this.process, random.fraction() * 100, () => this.#start(random));
   }
 
   /** Stops as a person stops it; may run into a kill. */
-  stop(): void {
+  stop(drainMs: number): void {
     this.#kernel.plan(this.process, 0, () => {
-      void this.#stop();
+      void this.#stop(drainMs);
     });
   }
 
-  async #stop(): Promise<void> {
-    await this.#link?.stop();
+  async #stop(drainMs: number): Promise<void> {
+    await this.#link?.stop({ drainMs });
     this.stopped = true;
   }
 
@@ -100,6 +114,7 @@ export class AgentProcess {
         this.#kernel.trace(`link is ${state.state}: ${state.reason}`);
       },
       onControl: (message) => {
+        if (message.type === "wake") return this.#sleeping?.onWake(message.targets.map(({ mac }) => mac));
         if (message.type === "drain") this.#disk.draining = message.draining;
         // A trial takes a moment, and so does writing down.
         setTimeout(() => this.#link?.announce(), random.int(1, 100));
@@ -127,7 +142,12 @@ export class AgentProcess {
       slots: 2,
       draining: this.#disk.draining,
       health: { ok: true, checkedAt: Date.now() },
-      models: [modelInfo(MODEL, "generate"), modelInfo(EMBED_MODEL, "embed")],
+      models: [
+        modelInfo(MODEL, "generate"),
+        modelInfo(EMBED_MODEL, "embed"),
+        ...(this.#sleeping?.isSleeper === true ? [modelInfo(OWN_MODEL, "generate")] : []),
+      ],
+      ...(this.#sleeping === undefined ? {} : { wake: [{ mac: this.machine.mac, network: NETWORK }] }),
     };
   }
 }

@@ -19,6 +19,8 @@ export interface Script {
 
 export const MODEL = "scripted";
 export const EMBED_MODEL = "scripted-embed";
+/** One that a single machine has. */
+export const OWN_MODEL = "scripted-own";
 export const CONTEXT_TOKENS = 100_000;
 export const ENGINE_ERROR = "engine_crashed";
 

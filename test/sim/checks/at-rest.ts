@@ -33,6 +33,7 @@ export function checkAtRest(world: World): void {
 export function checkMachines(world: World, machines: readonly MachineState[]): void {
   for (let n = 0; n < world.plan.agents; n++) {
     const { id } = machineOf(n);
+    if (world.asleep.has(id)) continue;
     const state = machines.find((machine) => machine.id === id);
     if (state?.online !== true) throw new Violation(`${id} did not come back`);
     if (state.draining || world.isDraining(id)) throw new Violation(`${id} stays out of service`);

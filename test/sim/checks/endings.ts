@@ -1,4 +1,4 @@
-import { ENGINE_ERROR } from "../agent/script.ts";
+import { ENGINE_ERROR, OWN_MODEL } from "../agent/script.ts";
 import type { Outcome } from "../client/client.ts";
 import type { JobOutcome } from "../client/job-client.ts";
 import { Violation } from "../kernel/kernel.ts";
@@ -45,10 +45,12 @@ export function isSettled({ state, caller }: JobOutcome): boolean {
   return waits || !["asking", "queued", "running"].includes(state);
 }
 
-function checkJob({ script, state, hasCancelled }: JobOutcome, isCalm: boolean): void {
+function checkJob({ script, state, hasCancelled, model }: JobOutcome, isCalm: boolean): void {
   const isFine =
     state === "completed" ||
     state === "expired" ||
+    // Its one machine has not been here yet, or was shut out.
+    (state === "refused" && model === OWN_MODEL) ||
     (state === "cancelled" && hasCancelled) ||
     (state === "failed" && script.failsAt !== undefined) ||
     (!isCalm && (state === "failed" || state === "cancelled" || state === "unknown"));

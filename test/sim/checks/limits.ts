@@ -1,5 +1,6 @@
 import { Violation } from "../kernel/kernel.ts";
-import type { Admitted, World } from "../world.ts";
+import type { Admitted } from "../edge/admissions.ts";
+import type { World } from "../world.ts";
 
 const MINUTE_MS = 60_000;
 

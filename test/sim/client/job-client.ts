@@ -1,5 +1,6 @@
+import { PorchlightError } from "../../../shared/errors.ts";
 import type { GenerateEvent } from "../../../shared/inference/event.ts";
-import { MODEL, type Script, textOf } from "../agent/script.ts";
+import { type Script, textOf } from "../agent/script.ts";
 import type { Caller, JobState, Product } from "../edge/product.ts";
 import { type Kernel, Violation } from "../kernel/kernel.ts";
 import type { Random } from "../kernel/random.ts";
@@ -13,6 +14,8 @@ export interface JobOutcome {
   /** `asking` until the queue has answered; `refused` where it did not take it. */
   state: JobState | "asking" | "refused" | "unknown";
   hasCancelled: boolean;
+  model: string;
+  askedAtMs: number;
 }
 
 export interface JobClientOptions {
@@ -22,6 +25,7 @@ export interface JobClientOptions {
   /** The Home object as a Worker sees it. */
   home: object;
   script: Script;
+  model: string;
   caller: Caller;
   deadlineMs: number;
   cancelsAfterMs?: number;
@@ -33,8 +37,16 @@ const ENDS: readonly string[] = ["completed", "failed", "cancelled", "expired"];
 
 /** Puts a job into the queue through the Worker's own code, and looks at it now and then until its end, and once more behind that. */
 export function askJob(options: JobClientOptions): JobOutcome {
-  const { kernel, script, caller } = options;
-  const outcome: JobOutcome = { script, caller, id: undefined, state: "asking", hasCancelled: false };
+  const { kernel, script, caller, model } = options;
+  const outcome: JobOutcome = {
+    script,
+    caller,
+    model,
+    id: undefined,
+    state: "asking",
+    hasCancelled: false,
+    askedAtMs: kernel.nowMs,
+  };
   kernel.plan(kernel.spawn(`job ${script.id}`), 0, () => {
     follow(options, outcome).catch((error: unknown) => kernel.fail(error));
   });
@@ -46,12 +58,12 @@ async function follow(options: JobClientOptions, outcome: JobOutcome): Promise<v
   const account = { id: "home", userId: "person", userName: "Person", role: "member", key: { ...KEY, ...caller } };
   const env = { HOME: { getByName: () => home } };
   const desk = product.jobsOf(env, account.id);
-  const body = { model: MODEL, messages: [{ role: "user", content: JSON.stringify(script) }] };
+  const body = { model: outcome.model, messages: [{ role: "user", content: JSON.stringify(script) }] };
   const made = await attempt(() => product.startJob(env, account, body, { deadlineMs }));
-  outcome.id = made?.id;
-  outcome.state = made?.state ?? "unknown";
-  kernel.trace(`is ${made?.id ?? "not known"}: ${outcome.state}`);
-  if (made === undefined) return;
+  outcome.state = made === "refused" ? made : (made?.state ?? "unknown");
+  if (made === undefined || made === "refused") return kernel.trace(`is ${outcome.state}`);
+  outcome.id = made.id;
+  kernel.trace(`is ${made.id}: ${outcome.state}`);
   const { id } = made;
   if (cancelsAfterMs !== undefined) setTimeout(() => void cancel(), cancelsAfterMs);
   const cancel = async (): Promise<void> => {
@@ -61,7 +73,7 @@ async function follow(options: JobClientOptions, outcome: JobOutcome): Promise<v
   for (let looks = 0; looks < 2; looks += ENDS.includes(outcome.state) ? 1 : 0) {
     await new Promise((resolve) => setTimeout(resolve, random.spread(500, 20_000)));
     const seen = await attempt(() => desk.job(id, {}));
-    if (seen === undefined) continue;
+    if (seen === undefined || seen === "refused") continue;
     const before: JobOutcome["state"] = outcome.state;
     outcome.state = seen.job.state;
     const wrong = hostile ? undefined : whatIsWrong(script, before, outcome.state, seen.events);
@@ -85,11 +97,12 @@ function whatIsWrong(
   return ends === 1 ? undefined : `the job ${script.id} has ${ends} ends`;
 }
 
-/** Undefined where the object was lost meanwhile. */
-async function attempt<T>(act: () => Promise<T>): Promise<T | undefined> {
+/** Undefined where the object was lost meanwhile; refused where no machine that is known has the model. */
+async function attempt<T>(act: () => Promise<T>): Promise<T | "refused" | undefined> {
   try {
     return await act();
   } catch (error) {
+    if (error instanceof PorchlightError && error.code === "model_not_found") return "refused";
     if (error instanceof TypeError && error.message === "Network connection lost.") return undefined;
     throw error;
   }

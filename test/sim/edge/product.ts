@@ -23,6 +23,8 @@ export interface HomeObject extends HostedObject {
   revoke(agentId: string): unknown;
   keyChanged(caller: Caller): unknown;
   keyRevoked(id: string): unknown;
+  goAway(): unknown;
+  restart(): unknown;
   cancelRun(id: string, callerId: string): boolean;
   callJobs(method: string, args: unknown[]): unknown;
 }

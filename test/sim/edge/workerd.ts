@@ -1,3 +1,4 @@
+import { virtualFetch } from "./outbound.ts";
 import { VirtualWebSocket, VirtualWebSocketPair } from "./server-socket.ts";
 
 /** `cloudflare:workers`, in place of the runtime's. */
@@ -50,6 +51,7 @@ export function replaceRuntime(): void {
     WebSocketPair: VirtualWebSocketPair,
     WebSocketRequestResponsePair: RequestResponsePair,
     Response: VirtualResponse,
+    fetch: virtualFetch,
   };
   for (const [name, value] of Object.entries(values)) {
     Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
