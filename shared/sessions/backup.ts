@@ -12,8 +12,9 @@ export const segmentPlaceSchema = z.object({
 });
 
 /**
- * What the object `head` of a backed-up session says, as JSON. Written last: what it names is there already. Its turns are those of
- * the segments, then those of the parts 0 to before `parts`, in order.
+ * What a head of a backed-up session says, as JSON. Written last: what it names is there already. Its turns are those of the
+ * segments, then those of the parts 0 to before `parts`, in order. Of several heads, that of the highest revision counts: one that was
+ * on its way when the object died may come late.
  */
 export const backupHeadSchema = z.object({
   version: z.literal(1),
@@ -29,10 +30,24 @@ export type BackupHead = z.infer<typeof backupHeadSchema>;
 /** Names of the sealed objects of a session, below the household's own prefix. */
 export const backupNames = {
   all: (sessionId: string): string => `${sessionId}/`,
-  head: (sessionId: string): string => `${sessionId}/head`,
+  head: (sessionId: string, revision: number): string => `${sessionId}/${revision}.head`,
   segment: (sessionId: string, segmentId: string): string => `${sessionId}/${segmentId}`,
   part: (sessionId: string, revision: number, part: number): string => `${sessionId}/${revision}.${part}`,
 };
+
+const HEAD = /^(ses_[0-9a-z]{26})\/(\d{1,15})\.head$/;
+
+/** Of a backup's names, the head that counts of each session. */
+export function latestHeads(names: Iterable<string>): Map<string, { name: string; revision: number }> {
+  const heads = new Map<string, { name: string; revision: number }>();
+  for (const name of names) {
+    const [, sessionId, digits] = HEAD.exec(name) ?? [];
+    if (sessionId === undefined) continue;
+    const revision = Number(digits);
+    if (revision > (heads.get(sessionId)?.revision ?? -1)) heads.set(sessionId, { name, revision });
+  }
+  return heads;
+}
 
 /** Turns as a segment's or a part's plain bytes: one JSON object a line. */
 export function encodeTurns(turns: readonly Turn[]): Uint8Array<ArrayBuffer> {

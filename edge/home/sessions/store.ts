@@ -317,7 +317,6 @@ export class SessionStore {
   #insert({ id }: SessionRow, turn: Turn, hotAtMs: number): void {
     const seq = this.#tables.turns.add(id, turn, hotAtMs);
     this.#tables.index.addTurn(seq, turn);
-    this.#hot.drop(id, turn.index, turn.index + 1);
   }
 
   #cut(sessionId: string, from: number, to: number): void {

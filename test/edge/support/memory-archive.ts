@@ -8,6 +8,7 @@ import type {
 } from "../../../edge/home/sessions/archive-port.ts";
 import { PorchlightError } from "../../../shared/errors.ts";
 import { encodeJson } from "../../../shared/protocol/json.ts";
+import { encodeTurns } from "../../../shared/sessions/backup.ts";
 import { snippetOf } from "../../../shared/sessions/search-text.ts";
 import { turnText } from "../../../shared/sessions/turn-text.ts";
 import type { Turn } from "../../../shared/sessions/turn.ts";
@@ -90,7 +91,7 @@ export class MemoryArchive implements ArchivePort {
 
   async sealStored(agentId: string, sessionId: string, segmentId: string): Promise<Uint8Array<ArrayBuffer>> {
     return await this.#call("sealStored", agentId, (disk) =>
-      new Uint8Array(encodeJson(segmentOf(disk, sessionId, segmentId))).map(flip),
+      encodeTurns(segmentOf(disk, sessionId, segmentId).turns).map(flip),
     );
   }
 

@@ -102,9 +102,10 @@ export class Backup {
     const head = this.#head(row, segments, parts.length);
     const names = parts.map((_part, at) => backupNames.part(sessionId, row.revision, at));
     for (const [at, part] of parts.entries()) await this.#put(agentId, names[at] ?? "", encodeTurns(part));
-    await this.#put(agentId, backupNames.head(sessionId), new Uint8Array(encodeJson(head)));
+    const headName = backupNames.head(sessionId, row.revision);
+    await this.#put(agentId, headName, new Uint8Array(encodeJson(head)));
     const kept = segments.map(({ id }) => backupNames.segment(sessionId, id));
-    await this.#deleteAll(sessionId, new Set([...names, ...kept, backupNames.head(sessionId)]));
+    await this.#deleteAll(sessionId, new Set([...names, ...kept, headName]));
     this.#transaction(() => this.#tables.sessions.setBackedUp(sessionId, row.revision, this.#now()));
     return true;
   }
