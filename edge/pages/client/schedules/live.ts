@@ -10,8 +10,9 @@ import { part } from "../ui/dom.ts";
 import { itemOf, watchForm } from "./form.ts";
 import { scheduleStrings } from "./strings.ts";
 
-/** How often a visible page asks how the schedules are. */
-const POLL_MS = 3_000;
+/** How often a visible page asks how the schedules are: while one runs, and else. */
+const RUNNING_POLL_MS = 2_000;
+const POLL_MS = 20_000;
 
 /** Keeps the page of schedules up to date while somebody looks at it, and its forms what they say. */
 export function watchSchedules(): void {
@@ -58,14 +59,14 @@ export function watchSchedules(): void {
     setText(part("status-label", row), label);
   }
 
-  const next = () =>
-    setTimeout(
-      () =>
-        void poll()
-          .catch(() => undefined) // offline: the next one may do
-          .finally(next),
-      POLL_MS,
-    );
+  const next = (): void => {
+    const isRunning = document.querySelector('[data-schedule] [data-part="state"][data-state="wait"]') !== null;
+    const again = () =>
+      void poll()
+        .catch(() => undefined) // offline: the next one may do
+        .finally(next);
+    setTimeout(again, isRunning ? RUNNING_POLL_MS : POLL_MS);
+  };
   next();
 }
 
