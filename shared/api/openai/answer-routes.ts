@@ -4,24 +4,36 @@ import { PorchlightError } from "../../errors.ts";
 import type { InferenceBackend, KeptAnswers } from "../../inference/backend.ts";
 import { orAborted } from "../abort.ts";
 import { errorResponses, jsonContent, registerRoute } from "../document.ts";
-import { awaitFirstEvent } from "../first-event.ts";
+import { firstEvents } from "../first-event.ts";
 import { API_LIMITS } from "../limits.ts";
 import { eventStream, SSE_HEADERS } from "../sse.ts";
 import { parseWith } from "../validation.ts";
-import { noteSchema } from "./answer-note.ts";
-import { ChatChunkEncoder, chatChunkSchema, chatCompletionSchema, collectCompletion } from "./chat-response.ts";
-import { EventNumbers } from "./event-numbers.ts";
+import { choiceId, noteSchema } from "./answer-note.ts";
+import {
+  ChatChunkEncoder,
+  chatChunkSchema,
+  chatCompletionSchema,
+  collectCompletion,
+  joinCompletions,
+} from "./chat-response.ts";
+import { mergeChoices } from "./choices.ts";
+import { EVENT_ID, EventNumbers } from "./event-numbers.ts";
+import { MAX_CHOICES } from "./output-schema.ts";
 
-const idSchema = z.string().min(1).max(128);
-const numberSchema = z.coerce.number().int().nonnegative();
+/** Without a dot, which names a choice. */
+const idSchema = z
+  .string()
+  .max(120)
+  .regex(/^[\w-]+$/);
+const eventIdSchema = z.string().regex(EVENT_ID, "expected the `id` of an event");
 
 const querySchema = z.object({
   stream: z
     .enum(["true", "false"])
     .optional()
     .openapi({ description: "Whether the answer comes as server-sent events; otherwise once it is whole." }),
-  starting_after: numberSchema.optional().openapi({
-    description: "Number (`id`) of the last event that the client has; so does the header `Last-Event-ID`.",
+  starting_after: eventIdSchema.optional().openapi({
+    description: "The `id` of the last event that the client has; the header `Last-Event-ID` says the same.",
   }),
 });
 
@@ -73,21 +85,28 @@ export function mountAnswers<E extends Env>(app: OpenAPIHono<E>, backend: (c: Co
     const id = parseWith(idSchema, c.req.param("id"));
     const query = parseWith(querySchema, c.req.query());
     const header = c.req.header("last-event-id");
-    const after = query.starting_after ?? (header === undefined ? -1 : parseWith(numberSchema, header));
+    const after = query.starting_after ?? (header === undefined ? undefined : parseWith(eventIdSchema, header));
     const left = new AbortController();
     const signal = AbortSignal.any([c.req.raw.signal, left.signal]);
-    const { note, events } = await orAborted(answersOf(backend(c)).resume(id, signal), signal);
-    const { created, model, includeUsage } = noteSchema.parse(JSON.parse(note));
+    const { note, choices } = await resumeChoices(answersOf(backend(c)), id, signal).catch((error: unknown) => {
+      left.abort();
+      throw error;
+    });
+    const { created, model, includeUsage } = note;
     const head = { id, created, model };
     if (query.stream !== "true" && header === undefined) {
-      return c.json(await orAborted(collectCompletion(head, events), signal), 200);
+      const collected = Promise.all(choices.map((events) => collectCompletion(head, events)));
+      return c.json(joinCompletions(head, await orAborted(collected, signal)), 200);
     }
-    const begun = await awaitFirstEvent(events, { waitMs: API_LIMITS.headersAfterMs, signal });
-    const encoder = new ChatChunkEncoder(head, { includeUsage });
-    const numbers = new EventNumbers(after);
-    const stream = eventStream(begun, {
-      // Why an answer came to nothing concerns also who has more of it than could be kept.
-      encode: (event) => (event.type === "error" ? encoder.encode(event) : numbers.number(encoder.encode(event))),
+    const numbers = new EventNumbers(note.choices, after);
+    const begun = await firstEvents(choices, signal, left);
+    const encoder = new ChatChunkEncoder(head, { includeUsage, choices: note.choices });
+    const stream = eventStream(mergeChoices(begun), {
+      encode: ({ event, choice }) => {
+        const text = encoder.encode(event, choice);
+        // Why an answer came to nothing concerns also who has more of it than could be kept.
+        return event.type === "error" ? text : numbers.number(text, choice);
+      },
       fail: (error) => encoder.fail(error),
       end: () => encoder.end(),
       keepAliveMs: API_LIMITS.keepAliveMs,
@@ -97,9 +116,31 @@ export function mountAnswers<E extends Env>(app: OpenAPIHono<E>, backend: (c: Co
   });
   app.post("/v1/chat/completions/:id/cancel", async (c) => {
     const id = parseWith(idSchema, c.req.param("id"));
-    await answersOf(backend(c)).cancel(id);
+    await cancelChoices(answersOf(backend(c)), id);
     return c.json({ id, cancelled: true as const }, 200);
   });
+}
+
+/** The generations of an answer's choices, each from its start. Throws as `KeptAnswers.resume` does. */
+async function resumeChoices(answers: KeptAnswers, id: string, signal: AbortSignal) {
+  const first = await orAborted(answers.resume(id, signal), signal);
+  const note = noteSchema.parse(JSON.parse(first.note));
+  const more = Array.from({ length: note.choices - 1 }, (_, n) => answers.resume(choiceId(id, n + 1), signal));
+  const others = await orAborted(Promise.all(more), signal);
+  return { note, choices: [first, ...others].map(({ events }) => events) };
+}
+
+/** Stops as many choices as there are. Throws `not_found` where there is none. */
+async function cancelChoices(answers: KeptAnswers, id: string): Promise<void> {
+  await answers.cancel(id);
+  for (let choice = 1; choice < MAX_CHOICES; choice++) {
+    try {
+      await answers.cancel(choiceId(id, choice));
+    } catch (error) {
+      if (error instanceof PorchlightError && error.code === "not_found") return;
+      throw error;
+    }
+  }
 }
 
 function answersOf({ answers }: InferenceBackend): KeptAnswers {

@@ -8,7 +8,7 @@ import { readJsonBody } from "../json-body.ts";
 import { API_LIMITS } from "../limits.ts";
 import { eventStream, SSE_HEADERS } from "../sse.ts";
 import { parseWith } from "../validation.ts";
-import { handleOf } from "./answer-note.ts";
+import { handlesOf } from "./answer-note.ts";
 import { answerWithJob, type BackgroundJobs } from "./background.ts";
 import { mergeChoices } from "./choices.ts";
 import { chatRequestSchema } from "./chat-request-schema.ts";
@@ -31,7 +31,7 @@ const route = createRoute({
   summary: "Answer a conversation",
   description:
     "OpenAI's chat completions, answered by a model on a home machine. With `stream` the answer comes as server-sent events; " +
-    'an error after the first token comes as a `data: {"error": ...}` event before `data: [DONE]`. Events of one choice have an `id`: ' +
+    'an error after the first token comes as a `data: {"error": ...}` event before `data: [DONE]`. Through the edge, events have an `id`: ' +
     "`GET /v1/chat/completions/{id}` goes on behind it. An answer whose client leaves is stopped; with the header " +
     "`porchlight-keep: yes` it goes on and waits for ten minutes.",
   request: { body: jsonBody(chatRequestSchema) },
@@ -84,10 +84,10 @@ export function mountChat<E extends Env>(
     const includeUsage = body.stream_options?.include_usage === true;
     const head = { ...answerHead(request.model), ...namedBy(c.req.header(ID_HEADER)) };
     const inference = backend(c);
-    // An answer of several choices depends on who was first each time: it cannot be told again.
-    const isNumbered = body.stream === true && choices === 1 && inference.answers !== undefined;
-    const handle = isNumbered ? handleOf(head, includeUsage, c.req.header(KEEP_HEADER) === "yes") : undefined;
-    const generations = toChoices(request, choices).map((one) => inference.generate(one, signal, handle));
+    const isNumbered = body.stream === true && inference.answers !== undefined;
+    const kept = c.req.header(KEEP_HEADER) === "yes";
+    const handles = isNumbered ? handlesOf(head, { includeUsage, choices, kept }) : [];
+    const generations = toChoices(request, choices).map((one, n) => inference.generate(one, signal, handles[n]));
     if (body.stream !== true) {
       const collected = Promise.all(generations.map((generation) => collectCompletion(head, generation)));
       try {
@@ -100,11 +100,11 @@ export function mountChat<E extends Env>(
     }
     const events = await firstEvents(generations, signal, left);
     const encoder = new ChatChunkEncoder(head, { includeUsage, choices });
-    const numbers = isNumbered ? new EventNumbers() : undefined;
+    const numbers = isNumbered ? new EventNumbers(choices) : undefined;
     const stream = eventStream(mergeChoices(events), {
       encode: ({ event, choice }) => {
         const text = encoder.encode(event, choice);
-        return numbers?.number(text) ?? text;
+        return numbers?.number(text, choice) ?? text;
       },
       fail: (error) => encoder.fail(error),
       end: () => encoder.end(),

@@ -6,7 +6,7 @@ import { API_LIMITS } from "../limits.ts";
 import { supported } from "../validation.ts";
 
 /** Choices of one answer: each takes a place in the model's batch. */
-const MAX_CHOICES = 16;
+export const MAX_CHOICES = 16;
 
 const source = z.string().min(1).max(65_536);
 const jsonSchema = z.record(z.string(), z.unknown());

@@ -117,6 +117,50 @@ it("gives a client the rest behind the last event it has, and nobody else", asyn
   expect((await errorOf(await goOn(streamed.id, "?stream=true&starting_after=-1"))).code).toBe("invalid_request");
 });
 
+it("gives a client the rest of each of several choices, and stops them all by the answer's id", async () => {
+  const more = Promise.withResolvers<void>();
+  const stopped: unknown[] = [];
+  let asked = 0;
+  const agent = await connect(async (_asked, stream, signal) => {
+    signal.addEventListener("abort", () => void stopped.push(signal.reason));
+    const mine = ["a", "A", "x", "X"][asked++] ?? "";
+    await writeEvents(stream, ...words(...mine.repeat(3).split("")));
+    if (asked > 2) return;
+    await more.promise;
+    await writeEvents(stream, ...words(mine), ...END);
+    stream.end();
+  });
+  const streamed = await begin(
+    await chat(owner.apiKey, { stream: true, n: 2, stream_options: { include_usage: true } }),
+    6,
+  );
+  more.resolve();
+  const events = (await streamed.rest()).split("\n\n").filter((event) => event.startsWith("id: "));
+  // From every point on, in whatever order the two come: nothing is missing, nothing comes twice.
+  const chunks = (text: string) => [...text.matchAll(/^data: (.*"choices":\[\{.*)$/gm)].map(([, chunk = ""]) => chunk);
+  const whole = chunks(events.join("\n\n")).toSorted();
+  expect(whole).toHaveLength(12);
+  for (let has = 1; has <= events.length; has += 3) {
+    const [, last = ""] = /^id: (\d+\.\d+)$/m.exec(events[has - 1] ?? "") ?? [];
+    const rest = await (await goOn(streamed.id, `?stream=true&starting_after=${last}`)).text();
+    const all = [...chunks(events.slice(0, has).join("\n\n")), ...chunks(rest)];
+    expect(all.toSorted()).toEqual(whole);
+    expect(rest).toMatch(/"choices":\[\],"usage":\{[^]*\[DONE\]/);
+  }
+  expect(await (await goOn(streamed.id, "")).json()).toMatchObject({
+    choices: [{ message: { content: "aaaa" } }, { message: { content: "AAAA" } }],
+    usage: { prompt_tokens: 3, completion_tokens: 8 },
+  });
+  const foreign = await goOn(streamed.id, "?stream=true&starting_after=3");
+  expect(await errorOf(foreign)).toMatchObject({ code: "invalid_request", param: "starting_after" });
+  expect((await goOn(`${streamed.id}.1`)).status).toBe(400);
+  const second = await begin(await chat(owner.apiKey, { stream: true, n: 2 }), 6);
+  const cancel = `/v1/chat/completions/${second.id}/cancel`;
+  expect((await request(cancel, { method: "POST", headers: bearer(owner.apiKey) })).status).toBe(200);
+  await expect.poll(() => stopped).toMatchObject([{ code: "cancelled" }, { code: "cancelled" }]);
+  expect(agent.streams).toHaveLength(4);
+});
+
 it("tells also a client that has more of an answer than there is why it failed", async () => {
   await connect(async (_asked, stream) => {
     const error = { code: "context_length_exceeded", message: "as the test has it" } as const;
