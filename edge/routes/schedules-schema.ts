@@ -18,8 +18,9 @@ const cron = z
   .transform(tidyCron)
   .openapi({
     description:
-      "Minute, hour, day of the month, month, day of the week. Two runs are 15 minutes apart at least. Where clocks are put forward, a time " +
-      "that they leave out comes right after it; where they are put back, a time of day comes once.",
+      "Minute, hour, day of the month, month, day of the week; or words, as “every weekday at 8” or “每周一上午九点”. Two runs are 15 minutes " +
+      "apart at least. Where clocks are put forward, a time that they leave out comes right after it; where they are put back, a time of day " +
+      "comes once.",
     example: "0 8 * * 1-5",
   });
 const timeZone = z.string().min(1).max(64).openapi({ description: "Its IANA name.", example: "Europe/Berlin" });

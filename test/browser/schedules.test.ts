@@ -22,9 +22,10 @@ it("schedules a prompt, shows when it comes, runs it, and pauses, changes and de
   await form.getByLabel("Time", { exact: true }).fill("07:15");
   await expect.poll(async () => (await times.allInnerTexts()).every((time) => /^Sat.*7:15/.test(time))).toBe(true);
   await form.getByLabel("When").selectOption("cron");
-  await form.getByLabel("Cron expression").fill("* * * * *");
+  const words = form.getByLabel("Words, or a cron expression");
+  await words.fill("* * * * *");
   await form.getByText("That is too often. Leave 15 minutes between two runs.").waitFor();
-  await form.getByLabel("When").selectOption("weekdays");
+  await words.fill("every weekday at 7:15");
   await expect.poll(() => times.count()).toBe(5);
   await form.getByRole("button", { name: "Schedule it" }).click();
 

@@ -1,6 +1,7 @@
 import { Cron } from "croner";
 import { PorchlightError } from "../../../shared/errors.ts";
 import { SCHEDULE_LIMITS } from "./limits.ts";
+import { cronOfWords } from "./words.ts";
 
 /** When something is due again and again. */
 export interface Recurrence {
@@ -29,9 +30,9 @@ export function nextTimesMs({ cron, timeZone }: Recurrence, afterMs: number, mos
   return times.map((time) => time.getTime());
 }
 
-/** As somebody typed it: with single spaces. */
+/** What somebody typed, words or an expression, as an expression with single spaces. */
 export function tidyCron(text: string): string {
-  return text.trim().replaceAll(/\s+/g, " ");
+  return cronOfWords(text) ?? text.trim().replaceAll(/\s+/g, " ");
 }
 
 /** Throws `invalid_request` for what is no recurrence, never comes, or comes too often. */
@@ -57,7 +58,7 @@ function firstTimeMs(recurrence: Recurrence, nowMs: number): number | undefined 
   const { cron } = recurrence;
   if (cron.length > SCHEDULE_LIMITS.cronCharacters || !FIVE_FIELDS.test(cron)) {
     throw badCron(
-      "Write five fields: minute, hour, day of the month, month, day of the week. '0 8 * * 1-5' is 8:00 on weekdays.",
+      "Say it in words, as 'every weekday at 8', or in five fields: minute, hour, day of the month, month, day of the week ('0 8 * * 1-5').",
     );
   }
   try {

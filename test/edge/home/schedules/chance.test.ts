@@ -74,7 +74,7 @@ it("runs each time once or counts it as passed, and lands each answer once, what
         expect(bench.desk.nextAtMs()).toBeGreaterThan(bench.nowMs - 1);
         expect(runs.some(({ state }) => state === "active")).toBe(false);
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
   });
-});
+}, 60_000);

@@ -198,6 +198,7 @@ it("says the next times of what is typed, or what is wrong with it", async () =>
     await send(owner.apiKey, "GET", `/api/schedule-times?${new URLSearchParams({ cron, timeZone }).toString()}`);
   const { times } = await (await ask(" 0  8 * * * ", "Europe/Berlin")).json<{ times: string[] }>();
   expect(times).toHaveLength(5);
+  expect(await (await ask("every day at 8", "Europe/Berlin")).json()).toEqual({ times });
   expect(await errorOf(await ask("* * * * *", "UTC"))).toMatchObject({ code: "invalid_request", param: "cron" });
   expect(await errorOf(await ask("0 8 * * *", "Mars/Base"))).toMatchObject({ param: "timeZone" });
   expect((await send(owner.apiKey, "GET", "/api/schedule-times")).status).toBe(400);
