@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { CommandError } from "./commands/command-error.ts";
-import { COMMANDS, type CommandName, FLAGS, type Flags } from "./commands/index.ts";
+import { FLAGS, type Flags } from "./commands/flags.ts";
+import { COMMANDS, type CommandName } from "./commands/index.ts";
 import { help } from "./commands/help.ts";
 import { say, styled } from "./commands/terminal.ts";
 import { endWith } from "./end-process.ts";

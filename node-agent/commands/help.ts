@@ -1,4 +1,5 @@
-import { COMMANDS, type CommandName, type FLAGS } from "./index.ts";
+import type { FLAGS } from "./flags.ts";
+import { COMMANDS, type CommandName } from "./index.ts";
 
 const FLAG_HELP: Record<keyof typeof FLAGS, [form: string, meaning: string]> = {
   ask: ["--ask TEXT", "ask one question over the public API, print the answer, and exit"],
