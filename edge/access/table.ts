@@ -174,6 +174,7 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "GET /jobs": SELF,
   "GET /schedules": SELF,
   "GET /memory": SELF,
+  "GET /import": SELF,
   "GET /device": OWNER_HERE,
   "GET /device/:id": OWNER_HERE,
   "GET /keys": { role: "member", session: true },

@@ -8,6 +8,7 @@ import { DocsPage } from "./docs/page.tsx";
 import type { AppEnv } from "../env.ts";
 import { originOf } from "../origin.ts";
 import { pageHeaders } from "./headers.ts";
+import { importPages } from "./import/routes.tsx";
 import { jobPages } from "./jobs/routes.tsx";
 import { keyPages } from "./keys/routes.tsx";
 import { machinePages } from "./machines/routes.tsx";
@@ -29,6 +30,7 @@ export const PAGE_PATHS = [
   "/jobs",
   "/schedules",
   "/memory",
+  "/import",
   "/device",
   "/device/:id",
   "/keys",
@@ -53,6 +55,7 @@ pagesApp.route("/", keyPages);
 pagesApp.route("/", jobPages);
 pagesApp.route("/", schedulePages);
 pagesApp.route("/", memoryPages);
+pagesApp.route("/", importPages);
 
 pagesApp.get("/assets/*", async (c) => {
   const file = await c.env.ASSETS.fetch(c.req.raw);

@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { type ImportAnswer, importAnswerSchema, type ImportBatch } from "../../shared/sessions/import/batch.ts";
-import { importFile } from "../../shared/sessions/import/import-file.ts";
+import { BatchRefusedError, importFile } from "../../shared/sessions/import/import-file.ts";
 import { IMPORT_PROBLEMS, type ImportProblem } from "../../shared/sessions/import/problem.ts";
 import { CommandError } from "./command-error.ts";
 import { type EdgeAccess, edgeAccess } from "./edge-access.ts";
@@ -79,13 +79,15 @@ async function send({ origin, apiKey }: EdgeAccess, batch: ImportBatch): Promise
       const signal = AbortSignal.timeout(BATCH_TIMEOUT_MS);
       const response = await fetch(`${origin}/api/sessions/import`, { ...init, signal });
       if (response.ok) return importAnswerSchema.parse(await response.json());
+      if (response.status === 400 || response.status === 413) throw new BatchRefusedError(await reasonOf(response));
       const isLater = response.status === 429 || response.status >= 500;
-      if (!isLater || pauseMs === undefined) throw await refusal(response);
+      if (!isLater || pauseMs === undefined) throw new CommandError("request_failed", await reasonOf(response));
       await response.body?.cancel();
       const afterMs = Number(response.headers.get("retry-after") ?? 0) * 1000;
       await sleep(Math.max(pauseMs, Math.min(afterMs, 60_000)));
     } catch (cause) {
-      if (cause instanceof CommandError || cause instanceof z.ZodError) throw cause;
+      if (cause instanceof CommandError || cause instanceof BatchRefusedError || cause instanceof z.ZodError)
+        throw cause;
       if (pauseMs === undefined) {
         const sentence = `The edge at ${origin} does not answer. Say this again later: what is there already stays.`;
         throw new CommandError("edge_unreachable", sentence, { cause });
@@ -95,10 +97,7 @@ async function send({ origin, apiKey }: EdgeAccess, batch: ImportBatch): Promise
   }
 }
 
-async function refusal(response: Response): Promise<CommandError> {
+async function reasonOf(response: Response): Promise<string> {
   const parsed = errorSchema.safeParse(await response.json().catch(() => undefined));
-  return new CommandError(
-    "request_failed",
-    parsed.data?.error.message ?? `The edge answered with status ${response.status}.`,
-  );
+  return parsed.data?.error.message ?? `The edge answered with status ${response.status}.`;
 }

@@ -33,6 +33,7 @@ const PAGES = [
   "/jobs",
   "/schedules",
   "/memory",
+  "/import",
   "/device",
   "/keys",
   "/usage",

@@ -89,7 +89,7 @@ export function openAiEntry(i: number, seed = 1): Record<string, unknown> {
     last = add(last, say("assistant", text(sentence(random, 40)), {}, i % 13 === 5 ? null : atS + 5));
   }
   const id = uuid(random);
-  const title = i % 18 === 0 ? null : `Talk ${i} ${sentence(random, 3)}`;
+  const title = i % 97 === 50 ? null : `Talk ${i} ${sentence(random, 3)}`;
   return {
     title,
     create_time: i % 19 === 7 ? null : start,
@@ -159,7 +159,7 @@ export function claudeEntry(i: number, seed = 1): Record<string, unknown> {
   }
   return {
     uuid: uuid(random),
-    name: i % 18 === 0 ? "" : `Talk ${i} ${sentence(random, 3)}`,
+    name: i % 97 === 50 ? "" : `Talk ${i} ${sentence(random, 3)}`,
     created_at: at(0),
     updated_at: at(600),
     account: { uuid: "00000000-0000-4000-8000-000000000001" },

@@ -1,5 +1,5 @@
 import type { passkeys as passkeysTable } from "../../store/schema.ts";
-import { Button } from "../components/button.tsx";
+import { Button, ButtonLink } from "../components/button.tsx";
 import { Field } from "../components/field.tsx";
 import { SignOut } from "../components/shell.tsx";
 import { format } from "../i18n/format.ts";
@@ -45,6 +45,11 @@ export function AccountPage({ page, account }: { page: PageProps; account: Accou
         </form>
       </Section>
       {account.hasPassword === undefined ? null : <Password page={page} isSet={account.hasPassword} />}
+      <Section heading={page.strings.transfer.title} text={page.strings.transfer.account}>
+        <p class="actions">
+          <ButtonLink href="/import" label={page.strings.transfer.title} />
+        </p>
+      </Section>
       <Appearance page={page} />
     </AccessShell>
   );

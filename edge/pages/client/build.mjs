@@ -12,6 +12,7 @@ await build({
   entryPoints: {
     account: `${pages}client/account.ts`,
     chat: `${pages}client/chat.ts`,
+    import: `${pages}client/import.ts`,
     page: `${pages}client/page.ts`,
     style: `${pages}style/index.css`,
   },

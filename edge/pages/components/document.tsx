@@ -5,7 +5,7 @@ type DocumentProps = {
   page: PageProps;
   title: string;
   /** The page's one script under /assets. */
-  script: "chat.js" | "page.js" | "account.js";
+  script: "chat.js" | "page.js" | "account.js" | "import.js";
   /** Class of the body: the layout. */
   layout: "app" | "reading";
   children?: Child;

@@ -81,7 +81,7 @@ export function ReadingShell(props: {
   page: PageProps;
   title: string;
   current?: Place;
-  script?: "page.js" | "account.js";
+  script?: "page.js" | "account.js" | "import.js";
   children?: Child;
 }) {
   const { page } = props;

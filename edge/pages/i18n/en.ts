@@ -2,6 +2,7 @@ import { accessEn } from "./access-en.ts";
 import { jobsEn } from "./jobs-en.ts";
 import { keysEn } from "./keys-en.ts";
 import { machinesEn } from "./machines-en.ts";
+import { importEn } from "./import-en.ts";
 import { memoryEn } from "./memory-en.ts";
 import { schedulesEn } from "./schedules-en.ts";
 
@@ -108,6 +109,7 @@ export const en = {
   ...machinesEn,
   ...jobsEn,
   ...memoryEn,
+  ...importEn,
   ...schedulesEn,
   ...keysEn,
   problem: {

@@ -2,6 +2,7 @@ import { accessZhCn } from "./access-zh-cn.ts";
 import { jobsZhCn } from "./jobs-zh-cn.ts";
 import { keysZhCn } from "./keys-zh-cn.ts";
 import { machinesZhCn } from "./machines-zh-cn.ts";
+import { importZhCn } from "./import-zh-cn.ts";
 import { memoryZhCn } from "./memory-zh-cn.ts";
 import { schedulesZhCn } from "./schedules-zh-cn.ts";
 import type { Strings } from "./index.ts";
@@ -149,6 +150,7 @@ export const zhCn: Strings = {
   ...machinesZhCn,
   ...jobsZhCn,
   ...memoryZhCn,
+  ...importZhCn,
   ...schedulesZhCn,
   ...keysZhCn,
   problem: {

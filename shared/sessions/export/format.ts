@@ -1,6 +1,5 @@
-import { z } from "zod";
-import { type Session, sessionSchema } from "../session.ts";
-import { type Turn, turnSchema } from "../turn.ts";
+import type { Session } from "../session.ts";
+import type { Turn } from "../turn.ts";
 
 export const EXPORT_FORMAT = "porchlight.session";
 export const EXPORT_VERSION = 1;
@@ -8,13 +7,11 @@ export const EXPORT_VERSION = 1;
 export const EXPORT_PROBLEM_FORMAT = "porchlight.problem";
 
 /** A session as a file: all that it has, but for whose it is. `format` and `version` come first. */
-export const exportedSessionSchema = z.object({
-  format: z.literal(EXPORT_FORMAT),
-  version: z.literal(EXPORT_VERSION),
-  ...sessionSchema.omit({ userId: true }).shape,
-  turns: z.array(turnSchema),
-});
-export type ExportedSession = z.infer<typeof exportedSessionSchema>;
+export type ExportedSession = Omit<Session, "userId"> & {
+  format: typeof EXPORT_FORMAT;
+  version: typeof EXPORT_VERSION;
+  turns: Turn[];
+};
 
 /** Reads turns from `from` on of the session that is written: some of them, or none where it ends. */
 export type TurnReader = (from: number) => Promise<Turn[]>;

@@ -4,6 +4,11 @@ import { IMPORT_LIMITS } from "./limits.ts";
 import { IMPORT_PROBLEMS, type ImportProblem } from "./problem.ts";
 import { readConversations } from "./read-conversations.ts";
 
+/** A batch was refused as such: what is wrong in it, nothing of it was taken. */
+export class BatchRefusedError extends Error {
+  override readonly name = "BatchRefusedError";
+}
+
 /** How an import goes, and in the end how it went. */
 export interface ImportCount {
   added: number;
@@ -16,7 +21,10 @@ export interface ImportCount {
 }
 
 export interface ImportFileOptions {
-  /** Sends a batch to `POST /api/sessions/import`. What it throws ends the import; another one goes on where it ended. */
+  /**
+   * Sends a batch to `POST /api/sessions/import`. Throws BatchRefusedError where that answered with 400 or 413; anything else it throws
+   * ends the import, and another one goes on where it ended.
+   */
   send(batch: ImportBatch): Promise<ImportAnswer>;
   onProgress?(count: ImportCount): void;
   /** Hears of each thing that is wrong, when it is found. */
@@ -40,14 +48,13 @@ export async function importFile(file: Blob, options: ImportFileOptions): Promis
   let waiting: Waiting[] = [];
   let waitingBytes = 0;
   const flush = async (): Promise<void> => {
-    if (waiting.length === 0) return;
     const batch = waiting;
     waiting = [];
     waitingBytes = 0;
-    const { sessions } = await options.send({ sessions: batch.map(({ session }) => session) });
-    for (const [at, { state, error }] of sessions.entries()) {
+    if (batch.length === 0) return;
+    for (const { state, detail, waited } of await sendAll(batch, options)) {
       if (state !== "refused") count[state] += 1;
-      else tell({ code: "refused", ...batch[at]?.place, ...(error === null ? {} : { detail: error.message }) });
+      else tell({ code: "refused", ...waited.place, ...(detail === undefined ? {} : { detail }) });
     }
     options.onProgress?.(count);
   };
@@ -65,4 +72,28 @@ export async function importFile(file: Blob, options: ImportFileOptions): Promis
   await flush();
   options.onProgress?.(count);
   return count;
+}
+
+interface Sent {
+  state: ImportAnswer["sessions"][number]["state"];
+  detail: string | undefined;
+  waited: Waiting;
+}
+
+/** A batch that is refused is cut in half until what is wrong in it stands alone. */
+async function sendAll(batch: readonly Waiting[], options: ImportFileOptions): Promise<Sent[]> {
+  try {
+    const { sessions } = await options.send({ sessions: batch.map(({ session }) => session) });
+    return batch.map((waited, at) => ({
+      state: sessions[at]?.state ?? "refused",
+      detail: sessions[at]?.error?.message,
+      waited,
+    }));
+  } catch (error) {
+    if (!(error instanceof BatchRefusedError)) throw error;
+    const [waited] = batch;
+    if (batch.length === 1 && waited) return [{ state: "refused", detail: error.message, waited }];
+    const half = Math.ceil(batch.length / 2);
+    return [...(await sendAll(batch.slice(0, half), options)), ...(await sendAll(batch.slice(half), options))];
+  }
 }

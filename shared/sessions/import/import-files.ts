@@ -80,7 +80,7 @@ async function* inflated(packed: Blob): AsyncGenerator<Uint8Array> {
   }
 }
 
-async function* slicesOf(file: Blob): AsyncGenerator<Uint8Array> {
+async function* slicesOf(file: Blob): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   for await (const chunk of chunksOf(file.stream())) {
     for (let at = 0; at < chunk.length; at += SLICE_BYTES) yield chunk.slice(at, at + SLICE_BYTES);
   }

@@ -177,12 +177,12 @@ export class JsonSplitter {
     else if (byte === COLON && expected === "colon") this.#expected = "value";
     else if (byte === COMMA && expected === "comma_or_end") {
       this.#expected = this.#kinds[this.#depth - this.#base] === OPEN_OBJECT ? "key" : "value";
-    } else if ((byte === OPEN_OBJECT || byte === OPEN_LIST) && wantsValue) return this.#open(byte, i);
+    } else if ((byte === OPEN_OBJECT || byte === OPEN_LIST) && wantsValue) return this.#open(byte, chunk, i);
     else if (this.#closes(byte)) return this.#close(chunk, i);
     else if (wantsValue && isScalar(byte)) {
       this.#mode = "scalar";
       return i;
-    } else return this.#fail("broken_json", i);
+    } else return this.#fail("broken_json", chunk, i);
     return i + 1;
   }
 
@@ -191,8 +191,8 @@ export class JsonSplitter {
     this.#mode = "key";
   }
 
-  #open(byte: number, i: number): number {
-    if (this.#depth - this.#base >= IMPORT_LIMITS.depth) return this.#fail("too_deep", i);
+  #open(byte: number, chunk: Uint8Array, i: number): number {
+    if (this.#depth - this.#base >= IMPORT_LIMITS.depth) return this.#fail("too_deep", chunk, i);
     const isWrapped =
       this.#base === 0 && this.#depth === 1 && byte === OPEN_LIST && this.#keys.at(-1) === "conversations";
     this.#depth += 1;
@@ -239,7 +239,7 @@ export class JsonSplitter {
         this.#mode = "escape";
         return i + 1;
       }
-      if (byte < 0x20) return this.#fail("broken_json", i);
+      if (byte < 0x20) return this.#fail("broken_json", chunk, i);
     }
     return chunk.length;
   }
@@ -248,7 +248,7 @@ export class JsonSplitter {
     for (let i = start; i < chunk.length; i++) {
       const byte = chunk[i] ?? 0;
       if (byte === QUOTE) return this.#keyEnded(i + 1);
-      if (byte < 0x20) return this.#fail("broken_json", i);
+      if (byte < 0x20) return this.#fail("broken_json", chunk, i);
       if (this.#key.length < KEY_BYTES) this.#key.push(byte);
       if (byte === BACKSLASH) {
         this.#mode = "key_escape";
@@ -325,7 +325,8 @@ export class JsonSplitter {
   }
 
   /** The current entry is broken at `i`: says so, and looks for the next. */
-  #fail(problem: ImportProblemCode, i: number): number {
+  #fail(problem: ImportProblemCode, chunk: Uint8Array, i: number): number {
+    this.#keep(chunk, i);
     if (this.#isCandidate) this.#startSearch();
     else this.#report(problem, this.#entryByte);
     return i;

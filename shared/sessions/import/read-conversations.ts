@@ -33,7 +33,9 @@ export async function* readConversations(file: Blob, options: ReadOptions): Asyn
   }
   for (const problem of found.problems) yield { problems: [problem] };
   const seen = new Set<string>();
-  for (const part of found.files) yield* readFile(part, seen, options);
+  // Of a single file nobody needs to be told which it is.
+  const single = found.files.length === 1 ? { name: "" } : {};
+  for (const part of found.files) yield* readFile({ ...part, ...single }, seen, options);
 }
 
 async function* readFile(file: ImportFile, seen: Set<string>, options: ReadOptions): AsyncGenerator<ReadItem> {

@@ -43,6 +43,7 @@ describe.each([
     const whole = (await read(exported(kind, count))).sessions;
     const told = new Map(problems.map(({ entry, code }) => [(entry ?? 0) - 1, code]));
     for (const [at, { name, code }] of damaged) expect([name, told.get(at)]).toEqual([name, code]);
+    expect(problems.find(({ entry }) => entry === 2)?.label).toMatch(/^Talk 1 /);
     const ids = new Set(sessions.map(({ from }) => from.id));
     const kept = [...damaged].filter(([, damage]) => damage.kept);
     const others = whole.filter((_, at) => !damaged.has(at) || damaged.get(at)?.kept);

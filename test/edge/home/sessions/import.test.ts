@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import type { ExportedSession } from "../../../../shared/sessions/export/format.ts";
 import type { ImportAnswer, ImportBatch } from "../../../../shared/sessions/import/batch.ts";
-import { importFile } from "../../../../shared/sessions/import/import-file.ts";
+import { BatchRefusedError, importFile } from "../../../../shared/sessions/import/import-file.ts";
 import type { ImportProblem } from "../../../../shared/sessions/import/problem.ts";
 import { exportText } from "../../../support/export-files.ts";
 import { bearer, insertKey, insertUser, type Owner, request, setUp } from "../../support/edge.ts";
@@ -24,6 +24,7 @@ async function bringIn(parts: Iterable<string>, key = owner.apiKey) {
   const problems: ImportProblem[] = [];
   const send = async (batch: ImportBatch): Promise<ImportAnswer> => {
     const response = await post(batch, key);
+    if (response.status === 400) throw new BatchRefusedError(await response.text());
     expect(response.status).toBe(200);
     return await response.json();
   };
@@ -127,6 +128,20 @@ describe("an import", () => {
     expect((await bringIn([line], other)).count).toMatchObject({ added: 1 });
     const copied: ExportedSession = JSON.parse(await takeOut("/api/sessions/export", other));
     expect({ ...copied, id: exported.id }).toEqual(exported);
+  });
+
+  it("leaves out of an own file what does not fit, alone", async () => {
+    const key = await newMember();
+    const ids = Array.from({ length: 9 }, (_, n) => `ses_${String(n).repeat(26)}`);
+    const lines = ids.map((id, n) => {
+      const { turns, ...full } = fullSession();
+      return JSON.stringify({ ...full, id, turns, ...(n === 4 ? { settings: { window: "many" } } : {}) });
+    });
+    const { count, problems } = await bringIn(lines, key);
+    expect(count).toMatchObject({ added: 8, skipped: 1 });
+    expect(problems).toMatchObject([
+      { code: "refused", label: "All of it ✓", detail: expect.stringContaining("window") },
+    ]);
   });
 
   it("takes a long conversation whole, and refuses what is larger or damaged", { timeout: 20_000 }, async () => {
