@@ -14,6 +14,8 @@ export interface EdgeBindings {
   PASSWORDS: string;
   /** Hosts of one's own network that webhooks may go to: see shared/net/outbound-url.ts. */
   WEBHOOK_HOSTS?: string;
+  /** Where sealed backups of conversations go; absent: nowhere. */
+  BACKUPS?: R2Bucket;
   /** Turns of a conversation that a model is sent where nobody set another number: 8 if absent. */
   SESSION_WINDOW?: string;
   /** The household's last turns that are kept in memory: 100 if absent. */

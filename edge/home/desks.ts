@@ -4,16 +4,23 @@ import { allowedHosts } from "../webhooks/allowed-hosts.ts";
 import { webhookSender } from "../webhooks/send.ts";
 import { JobDesk } from "./jobs/desk.ts";
 import type { JobRunner } from "./jobs/runner.ts";
+import { KeptDesk } from "./kept/desk.ts";
 import { MemoryDesk } from "./memory/desk.ts";
 import type { ScheduleDesk } from "./schedules/desk.ts";
 import { homeSchedules } from "./schedules/home-schedules.ts";
+import type { ArchivePort } from "./sessions/archive-port.ts";
 import { sessionConfiguration } from "./sessions/configuration.ts";
 import { SessionDesk } from "./sessions/desk.ts";
+import type { BackupStore } from "./sessions/tiers/backup-store.ts";
 
 export interface DesksOptions {
   storage: DurableObjectStorage;
   env: EdgeBindings;
   runner: JobRunner;
+  /** The archives of the household's machines; absent: every turn stays here. */
+  archive?: ArchivePort;
+  /** Absent: there is no backup. */
+  backup?: BackupStore | undefined;
   /** Has `tick` called at that time at the latest. */
   wakeAt: (atMs: number) => void;
 }
@@ -21,11 +28,12 @@ export interface DesksOptions {
 /** What a household has beside its machines: jobs and webhooks, facts, conversations, schedules. Each is reached by the Worker. */
 export class Desks {
   readonly jobs: JobDesk;
+  readonly kept: KeptDesk;
   readonly memory: MemoryDesk;
   readonly sessions: SessionDesk;
   readonly schedules: ScheduleDesk;
 
-  constructor({ storage, env, runner, wakeAt }: DesksOptions) {
+  constructor({ storage, env, runner, archive, backup, wakeAt }: DesksOptions) {
     const { sql } = storage;
     const wakeFor = (desk: { nextAtMs: () => number | undefined }): void => {
       const atMs = desk.nextAtMs();
@@ -38,11 +46,16 @@ export class Desks {
       onEnded: (job) => this.schedules.jobEnded(job),
       onChange: () => wakeFor(this.jobs),
     });
+    const transaction = (step: () => void): void => storage.transactionSync(step);
+    this.kept = new KeptDesk({ sql, transaction, onChange: () => wakeFor(this.kept) });
     this.memory = new MemoryDesk({ sql });
     this.sessions = new SessionDesk({
       sql,
       transaction: (step) => storage.transactionSync(step),
       configuration: sessionConfiguration(env),
+      ...(archive === undefined ? {} : { archive }),
+      backup,
+      onChange: () => wakeFor(this.sessions),
     });
     this.schedules = homeSchedules({
       sql,
@@ -54,16 +67,26 @@ export class Desks {
     });
   }
 
+  /** A machine said how it stands. */
+  machinesChanged(): void {
+    this.jobs.machinesChanged();
+    this.sessions.machinesChanged();
+  }
+
   /** Does what is due. */
   tick(): void {
     this.jobs.tick();
     this.schedules.tick();
+    this.kept.tick();
+    // It goes on behind this: what breaks it off is made good by the next.
+    void this.sessions.tick();
   }
 
   /** A key was revoked, or a person left: what they have under way ends; of a person, nothing stays. */
   callerGone(id: string): void {
     this.schedules.callerGone(id);
     this.jobs.callerGone(id);
+    this.kept.callerGone(id);
     this.memory.personGone(id);
     this.sessions.personGone(id);
   }

@@ -27,9 +27,11 @@ import { challenge, closeOverdue, handshakeDeadlineMs, takeProof } from "./hands
 import type { JobDesk } from "./jobs/desk.ts";
 import { DESK_METHODS, type DeskMethod } from "./jobs/desk-calls.ts";
 import { jobRunner } from "./jobs/home-runner.ts";
+import { KEPT_METHODS, type KeptDesk, type KeptMethod } from "./kept/desk.ts";
 import { MEMORY_METHODS, type MemoryDesk, type MemoryMethod } from "./memory/desk.ts";
 import { SCHEDULE_METHODS, type ScheduleDesk, type ScheduleMethod } from "./schedules/desk.ts";
 import { SESSION_METHODS, type SessionDesk, type SessionMethod } from "./sessions/desk.ts";
+import { bucketBackup } from "./sessions/tiers/backup-store.ts";
 import type { UsageRow } from "./quota/ledger.ts";
 import { Quotas, type Ticket } from "./quota/quotas.ts";
 import { type RelayObserver, relayEvents } from "./relay.ts";
@@ -82,7 +84,7 @@ export class Home extends DurableObject<EdgeBindings> {
         if (message.type !== "status") return; // The others are the edge's own to say.
         this.#machines.took(agentId, message);
         this.#runs.statusChanged();
-        this.#desks.jobs.machinesChanged();
+        this.#desks.machinesChanged();
         this.#noteSeen(agentId, LAST_SEEN_EVERY_MS);
       },
       onClosed: (agentId) => this.#noteSeen(agentId, 0),
@@ -104,6 +106,7 @@ export class Home extends DurableObject<EdgeBindings> {
       storage: ctx.storage,
       env,
       runner: jobRunner(this.#machines, this.#runs),
+      backup: env.BACKUPS && bucketBackup(env.BACKUPS, ctx.id.name ?? ctx.id.toString()),
       wakeAt: (atMs) => ctx.waitUntil(this.#wakeAt(atMs)),
     });
     this.#runs.restore();
@@ -117,6 +120,11 @@ export class Home extends DurableObject<EdgeBindings> {
   /** What people asked to have remembered: see `memoryOf`. */
   callMemory(method: MemoryMethod, args: unknown[]): DeskAnswer<MemoryDesk, MemoryMethod> {
     return callDesk(this.#desks.memory, MEMORY_METHODS, method, args);
+  }
+
+  /** Responses and conversations of OpenAI's clients: see `keptRecordsOf`. */
+  callKept(method: KeptMethod, args: unknown[]): DeskAnswer<KeptDesk, KeptMethod> {
+    return callDesk(this.#desks.kept, KEPT_METHODS, method, args);
   }
 
   /** Scheduled prompts: see `schedulesOf`. */

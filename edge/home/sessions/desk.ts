@@ -81,11 +81,6 @@ export class SessionDesk {
     this.#tiers?.machinesChanged();
   }
 
-  /** A machine was removed from the household: it will drop nothing any more. */
-  agentGone(agentId: string): void {
-    this.#adoption.agentGone(agentId);
-  }
-
   /** Takes back what a machine restored from the backup: see `Adoption`. */
   adopt(agentId: string, head: BackupHead, turns: Turn[]): Made<Adopted> {
     return made(() => this.#adoption.adopt(agentId, head, turns));

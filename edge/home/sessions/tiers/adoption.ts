@@ -48,11 +48,6 @@ export class Adoption {
     });
   }
 
-  /** A machine is no part of the household any more: what is to be deleted there is out of reach. */
-  agentGone(agentId: string): void {
-    this.#transaction(() => this.#tables.drops.agentGone(agentId));
-  }
-
   /** A segment is read at that machine from now on; one that Home does not count on is dropped there. */
   #point(segmentId: string, sessionId: string, agentId: string): void {
     const segment = this.#tables.segments.find(segmentId);
@@ -62,20 +57,21 @@ export class Adoption {
   }
 
   #add(agentId: string, { session, sourceId, segments }: BackupHead, turns: readonly Turn[]): void {
-    let coldTo = 0;
+    const coldTo = segments.at(-1)?.to ?? 0;
+    const isJoined = segments.every(({ from, to }, at) => from === (segments[at - 1]?.to ?? 0) && to > from);
+    const isWhole =
+      coldTo + turns.length === session.turnCount && turns.every(({ index }, at) => index === coldTo + at);
+    if (!isJoined || !isWhole) throw damaged(session.id);
     for (const { id, from, to } of segments) {
-      if (from !== coldTo || to <= from) throw damaged(session.id);
-      coldTo = to;
       const place = { id, sessionId: session.id, from, to, agentId };
       this.#tables.segments.add({ ...place, state: "cold", bytes: 0, backedUp: true });
     }
-    if (turns.some(({ index }, at) => index !== coldTo + at)) throw damaged(session.id);
     // Another conversation may have come in from the same source meanwhile.
     const isTaken = sourceId !== undefined && this.#tables.sessions.findSource(session.userId, sourceId) !== undefined;
-    const row = this.#tables.sessions.add(
-      { ...session, turnCount: coldTo + turns.length },
-      { coldTo, ...(sourceId === undefined || isTaken ? {} : { sourceId }) },
-    );
+    const row = this.#tables.sessions.add(session, {
+      coldTo,
+      ...(sourceId === undefined || isTaken ? {} : { sourceId }),
+    });
     this.#tables.sessions.beginBackup(row.id); // It is where it was read from.
     this.#tables.index.setTitle(row.seq, row.title);
     for (const turn of turns)

@@ -8,7 +8,6 @@ export interface BackupTombstone {
 }
 
 const dropSchema = z.object({ kind: z.enum(["session", "segment"]), id: z.string() });
-const idSchema = z.object({ id: z.string() });
 const tombstoneSchema = z
   .object({ session_id: z.string(), deleted_at: z.number() })
   .transform((row): BackupTombstone => ({ sessionId: row.session_id, deletedAtMs: row.deleted_at }));
@@ -89,17 +88,6 @@ export class DropTable {
       this.#sql.exec(query, agentId, "session", id);
       this.#bury(id);
     }
-  }
-
-  /** A machine that will never come back. */
-  agentGone(agentId: string): void {
-    const rows = this.#sql.exec(
-      "DELETE FROM session_drops WHERE agent_id = ? AND kind = 'session' RETURNING id",
-      agentId,
-    );
-    for (const row of rows.toArray()) this.#bury(idSchema.parse(row).id);
-    this.#sql.exec("DELETE FROM session_drops WHERE agent_id = ?", agentId);
-    this.#sql.exec("DELETE FROM session_holders WHERE agent_id = ?", agentId);
   }
 
   inBackup(limit: number): BackupTombstone[] {

@@ -61,8 +61,11 @@ export class TierWorld {
     this.#fault = { at: this.steps + after, fault };
   }
 
-  unplant(): void {
+  /** Returns whether what was planted has yet to happen. */
+  unplant(): boolean {
+    const isLeft = this.#fault !== undefined;
     this.#fault = undefined;
+    return isLeft;
   }
 
   /** The object dies here and now. */
@@ -174,6 +177,25 @@ function aliveOnly<T extends object>(port: T, isAlive: () => boolean): T {
       };
     },
   });
+}
+
+const TABLES = [
+  "sessions",
+  "session_turns",
+  "session_turn_parts",
+  "session_segments",
+  "session_holders",
+  "session_drops",
+  "session_tombstones",
+  "session_title_index",
+  "session_turn_index",
+];
+
+/** An empty world over the SQLite of an object that was used before: making another object takes longer. */
+export function emptied({ sql }: DurableObjectStorage): SqlStorage {
+  sessionTables(sql);
+  for (const table of TABLES) sql.exec(`DELETE FROM ${table}`);
+  return sql;
 }
 
 /** Everything that waits for nothing outside has gone on. */
