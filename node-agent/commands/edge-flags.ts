@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { count } from "./flag-values.ts";
-import { type Flags, nonEmpty, optional, port } from "./flags.ts";
+import { type Flags, given, nonEmpty, optional, port } from "./flags.ts";
 
 /** Flags of `edge`, which a service of it has, too. */
 export const EDGE = ["port", "host", "origin", "cert", "key", "trusted-proxy", "http-port", "give-up-after"] as const;

@@ -4,7 +4,7 @@ import { APP_NAMES } from "./app-settings.ts";
 import { CommandError } from "./command-error.ts";
 import { EDGE, edgeFlags, edgeWords } from "./edge-flags.ts";
 import { oneOf } from "./flag-values.ts";
-import { type FLAGS, type Flags, nonEmpty, optional, port, takesNothing } from "./flags.ts";
+import { type FLAGS, type Flags, given, nonEmpty, optional, port, takesNothing } from "./flags.ts";
 import { SETTING_NAMES } from "./setting-names.ts";
 
 /** Flags of `models quantize` and `models eval`. */
