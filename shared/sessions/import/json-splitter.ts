@@ -139,7 +139,7 @@ export class JsonSplitter {
       this.#base = this.#depth = 0;
       return i + 1;
     }
-    if (this.#base === 0 && byte !== OPEN_OBJECT && this.#entry === 0) {
+    if (this.#base === 0 && byte !== OPEN_OBJECT && this.#entry === 0 && !this.#sawList) {
       this.#found.push({ entry: 0, byte: this.#offset + i, problem: "not_export" });
       this.#mode = "done";
       return i;
