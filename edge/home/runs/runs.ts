@@ -1,84 +1,50 @@
-import { PorchlightError, type WireError } from "../../../shared/errors.ts";
-import type { GenerateEvent } from "../../../shared/inference/event.ts";
+import { PorchlightError } from "../../../shared/errors.ts";
 import type { KeptRun } from "../../../shared/protocol/messages.ts";
-import { LineSplitter } from "../../../shared/protocol/run-lines.ts";
-import type { Caller } from "../../credentials/key-grant.ts";
 import type { Demand } from "../dispatch/dispatcher.ts";
-import type { PrefixKey } from "../dispatch/prefix-keys.ts";
-import type { Quotas, Ticket } from "../quota/quotas.ts";
+import type { Ticket } from "../quota/quotas.ts";
 import { RUN_LIMITS } from "./limits.ts";
-import type { Opened, RunMachines } from "./machines.ts";
+import type { Opened } from "./machines.ts";
+import type { NewRun, RunsOptions } from "./new-run.ts";
 import { readRun } from "./reader.ts";
 import { Run } from "./run.ts";
 import { encodeLine, endOf, parseLine } from "./run-events.ts";
 import { RunFeeds } from "./run-feeds.ts";
 import { RunKeeper } from "./run-keeper.ts";
-import { RunLog } from "./run-log.ts";
-import { RunTable, type StoredRun } from "./run-table.ts";
-
-export interface RunsOptions {
-  sql: SqlStorage;
-  quotas: Quotas;
-  machines: RunMachines;
-  /** Most tokens that a request can cost. */
-  worstTokens(demand: Demand): number;
-  /** A run of `job` has ended; in the step that writes it down. */
-  onJobEnded?(id: string, end: { events: GenerateEvent[] } | { error: WireError }): void;
-  /** `tidy` is due at that time at the latest. */
-  onDue(atMs: number): void;
-  now?: () => number;
-}
-
-export interface NewRun {
-  id: string;
-  caller: Caller;
-  model: string;
-  maxTokens?: number | undefined;
-  prefix: readonly PrefixKey[];
-  /** The canonical request as JSON. */
-  body: Uint8Array;
-  note?: string;
-  kept?: boolean;
-  job?: boolean;
-  /** Whether another machine may go on with it once it has begun. */
-  replay?: boolean;
-}
+import { RunShelf } from "./run-shelf.ts";
+import { RunTable } from "./run-table.ts";
 
 /**
  * The generations of a household. A run outlives its client, its tunnel, its machine's process and this object: its lines are numbered,
  * kept here and at its agent, and written down by and by; what was lost is asked for again, or made again behind what is there.
  */
 export class Runs {
-  readonly #table: RunTable;
   readonly #options: RunsOptions;
   readonly #now: () => number;
-  readonly #runs = new Map<string, Run>();
-  /** Runs of an object before this one that nobody has asked for yet. */
-  readonly #stored = new Map<string, StoredRun>();
+  readonly #shelf: RunShelf;
   readonly #keeper: RunKeeper;
   readonly #feeds: RunFeeds;
 
   constructor(options: RunsOptions) {
     this.#options = options;
     this.#now = options.now ?? (() => Date.now());
-    this.#table = new RunTable(options.sql);
+    const table = new RunTable(options.sql);
     const { machines } = options;
-    this.#keeper = new RunKeeper(this.#table, {
+    this.#shelf = new RunShelf(table, options.quotas);
+    this.#keeper = new RunKeeper(table, {
       tell: (agentId, message) => machines.tell(agentId, message),
       onDue: (atMs) => options.onDue(atMs),
     });
     this.#feeds = new RunFeeds({
       machines,
-      table: this.#table,
+      table,
       keeper: this.#keeper,
       owner: { end: (run, failure) => this.#end(run, failure), stop: (run, why) => this.#stop(run, why) },
     });
-    for (const run of this.#table.all()) this.#stored.set(run.id, run);
   }
 
   /** Takes up again what nobody else will ask for: call once everything this needs is there. */
   restore(): void {
-    for (const { id, record, endedAtMs } of this.#stored.values()) {
+    for (const { id, record, endedAtMs } of this.#shelf.stored) {
       if (endedAtMs === undefined && (record.kept || record.job)) this.#find(id);
     }
     const atMs = this.nextAtMs();
@@ -108,11 +74,12 @@ export class Runs {
     });
     run.body = body;
     run.prefix = prefix;
-    this.#keep(run);
+    this.#shelf.add(run);
+    this.#hold(run);
     this.#feeds.start(run, opened, body, 0);
     // Behind this turn, in which the request leaves for its machine: what is written holds back whatever is sent after it.
     setTimeout(() => {
-      if (this.#runs.has(id)) this.#keeper.store(run);
+      if (this.#shelf.get(id) === run) this.#keeper.store(run);
     }, 0);
     return run;
   }
@@ -158,10 +125,10 @@ export class Runs {
    * started are forgotten, and their machines told, now or when they announce them.
    */
   callerGone(callerId: string): void {
-    for (const { id, record } of this.#stored.values()) {
+    for (const { id, record } of this.#shelf.stored) {
       if (record.caller.id !== callerId) continue;
       this.#options.machines.tell(record.agentId, { type: "cancel", run: id });
-      this.#remove(id);
+      this.#shelf.remove(id);
     }
   }
 
@@ -172,7 +139,7 @@ export class Runs {
 
   /** How far a run is that is under way. */
   progress(id: string): { stage: "queued" | "loading" | "prefill" | "answering"; pieces: number } | undefined {
-    const run = this.#runs.get(id);
+    const run = this.#shelf.get(id);
     if (run === undefined || run.ended) return undefined;
     if (run.log.next > 0) return { stage: "answering", pieces: run.log.next };
     const event = run.progress === undefined ? undefined : parseLine(run.progress);
@@ -185,11 +152,11 @@ export class Runs {
     for (const { id } of kept) {
       const run = this.#find(id);
       // Nobody wants it, or another machine has taken it over meanwhile.
-      const isWanted = run !== undefined && run.failure === undefined && run.record.agentId === agentId;
-      if (!isWanted) this.#options.machines.tell(agentId, { type: "cancel", run: id });
+      const isIts = run !== undefined && run.failure === undefined && run.record.agentId === agentId;
+      if (!isIts) this.#options.machines.tell(agentId, { type: "cancel", run: id });
       else if (run.ended && run.durable === run.log.next) this.#keeper.acknowledge(run);
     }
-    for (const run of this.#runs.values()) {
+    for (const run of this.#shelf.all) {
       if (!isIdle(run) || !isWanted(run)) continue;
       if (run.record.agentId !== agentId) this.#feeds.tryElsewhere(run);
       else if (has.has(run.id)) this.#feeds.resume(run);
@@ -199,14 +166,14 @@ export class Runs {
 
   /** An agent may have models now that it did not have: runs that wait for one may go on. */
   statusChanged(): void {
-    for (const run of this.#runs.values()) {
+    for (const run of this.#shelf.all) {
       if (isIdle(run) && isWanted(run) && run.log.next === 0) this.#feeds.tryElsewhere(run);
     }
   }
 
   /** A machine was revoked: it does not come back. */
   forget(agentId: string): void {
-    for (const run of this.#runs.values()) {
+    for (const run of this.#shelf.all) {
       if (run.ended || run.feed !== undefined || run.record.agentId !== agentId) continue;
       this.#end(run, new PorchlightError("agent_disconnected"));
     }
@@ -214,21 +181,12 @@ export class Runs {
 
   /** When `tidy` is due, if ever. */
   nextAtMs(): number | undefined {
-    const ends = [...this.#runs.values()].flatMap(({ endedAtMs }) => (endedAtMs === undefined ? [] : [endedAtMs]));
-    const stored = [...this.#stored.values()].map(({ createdAtMs, endedAtMs }) => endedAtMs ?? createdAtMs);
-    const all = [...ends, ...stored];
-    return all.length === 0 ? undefined : Math.min(...all) + RUN_LIMITS.keptMs + 1;
+    return this.#shelf.nextAtMs();
   }
 
   /** Forgets what is too old to be taken up. */
   tidy(): void {
-    const before = this.#now() - RUN_LIMITS.keptMs;
-    for (const { id, createdAtMs, endedAtMs } of this.#stored.values()) {
-      if ((endedAtMs ?? createdAtMs) <= before) this.#remove(id);
-    }
-    for (const { id, endedAtMs } of this.#runs.values()) {
-      if (endedAtMs !== undefined && endedAtMs <= before) this.#remove(id);
-    }
+    this.#shelf.tidy(this.#now());
   }
 
   #open(ticket: Ticket, demand: Demand, id: string): Opened {
@@ -240,8 +198,8 @@ export class Runs {
     }
   }
 
-  #keep(run: Run): void {
-    this.#runs.set(run.id, run);
+  /** It ends when its caller is worth nothing any more. */
+  #hold(run: Run): void {
     run.ticket.onRevoked(() => this.#stop(run, new PorchlightError("invalid_api_key")));
   }
 
@@ -253,23 +211,10 @@ export class Runs {
 
   /** One that runs, has ended, or is taken up from what an object before this one wrote down. */
   #find(id: string): Run | undefined {
-    const stored = this.#stored.get(id);
-    if (stored === undefined) return this.#runs.get(id);
-    this.#stored.delete(id);
-    const { record, createdAtMs, endedAtMs } = stored;
-    const log = new RunLog();
-    for (const { bytes } of this.#table.lines(id)) log.append(new LineSplitter(bytes.length).push(bytes));
-    const bodyBytes = this.#table.body(id).length;
-    const { caller, model } = record;
-    const ticket = this.#options.quotas.takeUp({ caller, model, bodyBytes });
-    const run = new Run({ id, record, ticket, bodyBytes, createdAtMs, log });
-    run.isStored = true;
-    run.endedAtMs = endedAtMs;
-    this.#keep(run);
-    if (endedAtMs !== undefined) {
-      ticket.cancel();
-      return run;
-    }
+    const run = this.#shelf.takeUp(id);
+    if (run === undefined) return this.#shelf.get(id);
+    this.#hold(run);
+    if (run.ended) return run;
     if (!run.isKept) {
       const orphan = (): void => {
         if (run.readers.size === 0) this.#stop(run, new PorchlightError("cancelled"));
@@ -304,30 +249,12 @@ export class Runs {
     }
     this.#feeds.leavePlace(run, failure === undefined ? "ended" : "failed");
     run.ticket.settle(failure?.code === "agent_disconnected" || failure?.code === "cancelled");
-    if (failure?.code === "cancelled") this.#remove(run.id);
+    if (failure?.code === "cancelled") this.#shelf.remove(run.id);
     else if (run.isKept) this.#keeper.storeEnd(run);
     run.notify();
     run.taken();
     if (run.record.job) this.#options.onJobEnded?.(run.id, endOf(run));
-    this.#makeRoom();
-  }
-
-  #makeRoom(): void {
-    const ended = [...this.#runs.values()].filter((run) => run.ended);
-    let bytes = ended.reduce((total, run) => total + run.log.bytes, 0);
-    for (const run of ended) {
-      if (bytes <= RUN_LIMITS.endedBytes) return;
-      if (run.readers.size > 0) continue;
-      bytes -= run.log.bytes;
-      this.#remove(run.id);
-    }
-  }
-
-  #remove(id: string): void {
-    const run = this.#runs.get(id);
-    if (run === undefined || run.isStored) this.#table.remove(id);
-    this.#runs.delete(id);
-    this.#stored.delete(id);
+    this.#shelf.makeRoom();
   }
 }
 
