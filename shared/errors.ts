@@ -189,6 +189,11 @@ export const ERRORS = {
     retryable: false,
     message: "So many facts are kept that no more fit. Forget some first.",
   },
+  records_full: {
+    status: 409,
+    retryable: false,
+    message: "So many conversations and files are kept that no more fit. Delete some first.",
+  },
   too_many_schedules: { status: 409, retryable: false, message: "There are too many schedules. Delete one first." },
   rate_limited: { status: 429, retryable: true, message: "Too many requests. Wait a little and try again." },
   internal: {
