@@ -4,6 +4,7 @@ import { allowedHosts } from "../webhooks/allowed-hosts.ts";
 import { webhookSender } from "../webhooks/send.ts";
 import { JobDesk } from "./jobs/desk.ts";
 import type { JobRunner } from "./jobs/runner.ts";
+import { KeptDesk } from "./kept/desk.ts";
 import { MemoryDesk } from "./memory/desk.ts";
 import type { ScheduleDesk } from "./schedules/desk.ts";
 import { homeSchedules } from "./schedules/home-schedules.ts";
@@ -27,6 +28,7 @@ export interface DesksOptions {
 /** What a household has beside its machines: jobs and webhooks, facts, conversations, schedules. Each is reached by the Worker. */
 export class Desks {
   readonly jobs: JobDesk;
+  readonly kept: KeptDesk;
   readonly memory: MemoryDesk;
   readonly sessions: SessionDesk;
   readonly schedules: ScheduleDesk;
@@ -44,6 +46,8 @@ export class Desks {
       onEnded: (job) => this.schedules.jobEnded(job),
       onChange: () => wakeFor(this.jobs),
     });
+    const transaction = (step: () => void): void => storage.transactionSync(step);
+    this.kept = new KeptDesk({ sql, transaction, onChange: () => wakeFor(this.kept) });
     this.memory = new MemoryDesk({ sql });
     this.sessions = new SessionDesk({
       sql,
@@ -73,6 +77,7 @@ export class Desks {
   tick(): void {
     this.jobs.tick();
     this.schedules.tick();
+    this.kept.tick();
     // It goes on behind this: what breaks it off is made good by the next.
     void this.sessions.tick();
   }
@@ -81,6 +86,7 @@ export class Desks {
   callerGone(id: string): void {
     this.schedules.callerGone(id);
     this.jobs.callerGone(id);
+    this.kept.callerGone(id);
     this.memory.personGone(id);
     this.sessions.personGone(id);
   }

@@ -27,6 +27,7 @@ import { challenge, closeOverdue, handshakeDeadlineMs, takeProof } from "./hands
 import type { JobDesk } from "./jobs/desk.ts";
 import { DESK_METHODS, type DeskMethod } from "./jobs/desk-calls.ts";
 import { jobRunner } from "./jobs/home-runner.ts";
+import { KEPT_METHODS, type KeptDesk, type KeptMethod } from "./kept/desk.ts";
 import { MEMORY_METHODS, type MemoryDesk, type MemoryMethod } from "./memory/desk.ts";
 import { SCHEDULE_METHODS, type ScheduleDesk, type ScheduleMethod } from "./schedules/desk.ts";
 import { SESSION_METHODS, type SessionDesk, type SessionMethod } from "./sessions/desk.ts";
@@ -119,6 +120,11 @@ export class Home extends DurableObject<EdgeBindings> {
   /** What people asked to have remembered: see `memoryOf`. */
   callMemory(method: MemoryMethod, args: unknown[]): DeskAnswer<MemoryDesk, MemoryMethod> {
     return callDesk(this.#desks.memory, MEMORY_METHODS, method, args);
+  }
+
+  /** Responses and conversations of OpenAI's clients: see `keptRecordsOf`. */
+  callKept(method: KeptMethod, args: unknown[]): DeskAnswer<KeptDesk, KeptMethod> {
+    return callDesk(this.#desks.kept, KEPT_METHODS, method, args);
   }
 
   /** Scheduled prompts: see `schedulesOf`. */
