@@ -45,6 +45,10 @@ const BENCHES: Record<string, { summary: string; load(): Promise<Bench> }> = {
     summary: "what edge and tunnel add to a direct call: latency, and events/s with 1, 8 and 64 streams",
     load: async () => (await import("./relay.ts")).relay,
   },
+  sessions: {
+    summary: "conversations: reopening one, listing and searching 100,000, bytes per turn",
+    load: async () => (await import("./sessions.ts")).sessions,
+  },
 };
 
 const { values, positionals } = parseArgs({

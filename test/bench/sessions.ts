@@ -1,0 +1,268 @@
+import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { z } from "zod";
+import { ensureOwner } from "../../node-agent/commands/owner.ts";
+import { dataFolder } from "../../node-agent/data-folder.ts";
+import { buildEdgeIfNeeded } from "../../node-agent/edge/build.ts";
+import { startEmbeddedEdge } from "../../node-agent/edge/embedded.ts";
+import { freePort } from "../support/stack.ts";
+import type { Bench, BenchResult } from "./bench.ts";
+import { quantile } from "./statistics.ts";
+
+const SETUP_TOKEN = "bench";
+const SESSIONS = 100_000;
+const BATCH = 50;
+const TURNS = 2;
+/** Of the conversation that is reopened. */
+const LONG_TURNS = 60;
+/** What a page shows first. */
+const SHOWN_TURNS = 8;
+/** Chance that repeats itself. */
+const SEED = 20_261_123;
+
+/** A word in each of about this many sessions. */
+const RARE_EVERY = 20_000;
+const COMMON_EVERY = 10;
+
+const answerSchema = z.object({ sessions: z.array(z.object({ state: z.string(), id: z.string().nullable() })) });
+const listSchema = z.object({ sessions: z.array(z.object({ id: z.string() })), next: z.string().nullable() });
+const searchSchema = z.object({ hits: z.array(z.object({ sessionId: z.string() })) });
+const turnsSchema = z.object({ turns: z.array(z.object({ index: z.number() })) });
+
+/** Conversations by the real Worker and Durable Object in workerd, asked over HTTP as a page asks. */
+export const sessions: Bench = {
+  name: "sessions",
+  summary: "conversations: reopening one, listing and searching 100,000, bytes per turn",
+  run: async ({ quick }) => {
+    await buildEdgeIfNeeded();
+    const root = await mkdtemp(join(tmpdir(), "porchlight-sessions-"));
+    const folder = dataFolder(root);
+    const port = await freePort();
+    const start = () => startEmbeddedEdge({ stateDir: folder.edge, port, setupToken: SETUP_TOKEN });
+    let edge = await start();
+    try {
+      const { apiKey } = await ensureOwner(edge.origin, SETUP_TOKEN, folder.owner);
+      const site = new Site(edge.origin, apiKey);
+      const count = quick ? SESSIONS / 20 : SESSIONS;
+      const filled = await fill(site, count);
+      // A household that was not asked for a while: its object, and its memory, are gone.
+      await edge.stop();
+      const bytes = await storedBytes(folder.edge);
+      edge = await start();
+      const measured = await measure(new Site(edge.origin, apiKey), filled.long, quick ? 20 : 100);
+      return report(count, filled, bytes, measured);
+    } finally {
+      await edge.stop();
+      await rm(root, { recursive: true, force: true });
+    }
+  },
+};
+
+class Site {
+  readonly #origin: string;
+  readonly #key: string;
+
+  constructor(origin: string, key: string) {
+    this.#origin = origin;
+    this.#key = key;
+  }
+
+  async call<Schema extends z.ZodType>(schema: Schema, path: string, body?: object): Promise<z.infer<Schema>> {
+    const headers = { authorization: `Bearer ${this.#key}`, "content-type": "application/json" };
+    const init = body === undefined ? { headers } : { method: "POST", headers, body: JSON.stringify(body) };
+    const response = await fetch(this.#origin + path, init);
+    if (!response.ok) throw new Error(`${path} answered ${response.status}: ${await response.text()}`);
+    return schema.parse(await response.json());
+  }
+
+  /** Milliseconds of each of so many calls, one after the other. `path` may be another each time. */
+  async time(path: (round: number) => string, schema: z.ZodType, rounds: number): Promise<number[]> {
+    const samples: number[] = [];
+    for (let round = 0; round < rounds; round++) {
+      const start = performance.now();
+      await this.call(schema, path(round));
+      samples.push(performance.now() - start);
+    }
+    return samples;
+  }
+}
+
+interface Filled {
+  /** A conversation of `LONG_TURNS`. */
+  long: string;
+  jsonBytes: number;
+  turns: number;
+  seconds: number;
+}
+
+/** Brings conversations in by the route for that. */
+async function fill(site: Site, count: number): Promise<Filled> {
+  const write = writer(SEED);
+  const began = performance.now();
+  let jsonBytes = 0;
+  const add = async (batch: object[]): Promise<string | null | undefined> => {
+    const answer = await site.call(answerSchema, "/api/sessions/import", { sessions: batch });
+    if (answer.sessions.some(({ state }) => state !== "added")) throw new Error("A conversation was not taken.");
+    return answer.sessions[0]?.id;
+  };
+  const conversation = (at: number, turns: number): object => {
+    const made = Array.from({ length: turns }, (_, turn) => write.turn(at, turn));
+    jsonBytes += JSON.stringify(made).length;
+    const atMs = Date.now() - (count - at) * 1000;
+    const from = { kind: "openai", id: String(at) };
+    return { from, title: write.title(at), createdAtMs: atMs, updatedAtMs: atMs, settings: {}, turns: made };
+  };
+  for (let at = 0; at < count; at += BATCH) {
+    await add(Array.from({ length: BATCH }, (_, one) => conversation(at + one, TURNS)));
+  }
+  const long = await add([conversation(count, LONG_TURNS)]);
+  if (typeof long !== "string") throw new Error("The long conversation has no id.");
+  const seconds = (performance.now() - began) / 1000;
+  return { long, jsonBytes, turns: count * TURNS + LONG_TURNS, seconds };
+}
+
+/** Texts of made-up words, some words far more often than others (Zipf's law). */
+function writer(seed: number) {
+  let state = seed;
+  const random = (): number => {
+    // Mulberry32.
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+  const syllables = [
+    "ka",
+    "lo",
+    "mi",
+    "ren",
+    "sta",
+    "vo",
+    "tel",
+    "un",
+    "bri",
+    "so",
+    "dha",
+    "pel",
+    "qui",
+    "gor",
+    "an",
+    "es",
+  ];
+  const word = (): string => {
+    let rank = Math.floor(20_000 ** random());
+    let text = "";
+    do {
+      text += syllables[rank % syllables.length] ?? "";
+      rank = Math.floor(rank / syllables.length);
+    } while (rank > 0);
+    return text;
+  };
+  const words = (count: number): string => Array.from({ length: count }, word).join(" ");
+  return {
+    title: (at: number): string => `${words(4)}${at % RARE_EVERY === 7 ? " heliotrope" : ""}`,
+    turn: (at: number, turn: number) => {
+      const marks = `${at % RARE_EVERY === 11 ? " 长城 zanzibar" : ""}${at % COMMON_EVERY === 0 ? " lantern" : ""}`;
+      return {
+        createdAtMs: Date.now(),
+        messages: [
+          { role: "user", content: `${words(15)}${marks}` },
+          { role: "assistant", content: `${words(80)} ${at}.${turn}` },
+        ],
+        model: "starter",
+        state: "complete",
+      };
+    },
+  };
+}
+
+async function measure(site: Site, long: string, rounds: number) {
+  const first = `/api/sessions/${long}/turns?from=${LONG_TURNS - SHOWN_TURNS}&limit=${SHOWN_TURNS}`;
+  const pages: string[] = [];
+  const opened = await site.time(() => first, turnsSchema, 1);
+  const samples = {
+    reopen: await site.time(() => first, turnsSchema, rounds),
+    whole: await site.time(
+      (round) => `/api/sessions/${long}/turns?from=${(round % 2) * 10}&limit=50`,
+      turnsSchema,
+      rounds,
+    ),
+    list: await site.time(() => "/api/sessions?limit=50", listSchema, rounds),
+  };
+  for (let before = ""; pages.length < rounds; ) {
+    const start = performance.now();
+    const page = await site.call(listSchema, `/api/sessions?limit=200${before}`);
+    pages.push(String(performance.now() - start));
+    if (page.next === null) break;
+    before = `&before=${page.next}`;
+  }
+  const search = async (q: string): Promise<{ ms: number[]; hits: number }> => {
+    const path = `/api/sessions/search?q=${encodeURIComponent(q)}&limit=20`;
+    const { hits } = await site.call(searchSchema, path);
+    return { ms: await site.time(() => path, searchSchema, rounds), hits: hits.length };
+  };
+  return {
+    opened,
+    samples,
+    pages: pages.map(Number),
+    rare: await search("zanzibar"),
+    chinese: await search("长城"),
+    common: await search("lantern"),
+    title: await search("heliotrope"),
+  };
+}
+
+/** What the objects' SQLite files take, all together. */
+async function storedBytes(folder: string): Promise<number> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter(
+    (entry) => entry.isFile() && entry.name.endsWith(".sqlite") && entry.parentPath.includes("Home"),
+  );
+  const sizes = await Promise.all(files.map(async (file) => (await stat(join(file.parentPath, file.name))).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+function report(
+  count: number,
+  filled: Filled,
+  bytes: number,
+  measured: Awaited<ReturnType<typeof measure>>,
+): BenchResult {
+  const { opened, samples, pages, rare, chinese, common, title } = measured;
+  const rows: [string, string, readonly number[]][] = [
+    ["the first request to a household that slept", "reopen_first", opened],
+    [`a hot session reopened: its last ${SHOWN_TURNS} turns`, "reopen_hot", samples.reopen],
+    ["fifty turns of it", "read_50", samples.whole],
+    [`the newest 50 of ${count} sessions`, "list_first", samples.list],
+    ["each 200 further down the list", "list_page_200", pages],
+    [`search, a word of ${rare.hits} hits`, "search_rare", rare.ms],
+    [`search in Chinese, ${chinese.hits} hits`, "search_chinese", chinese.ms],
+    [`search, a word in every ${COMMON_EVERY}th session`, "search_common", common.ms],
+    [`search, a word of ${title.hits} titles`, "search_title", title.ms],
+  ];
+  const figures = Object.fromEntries(
+    rows.flatMap(([, name, times]) => [
+      [`sessions.${name}.p50_ms`, quantile(times, 0.5)],
+      [`sessions.${name}.p99_ms`, quantile(times, 0.99)],
+    ]),
+  );
+  const hotBytes = bytes / filled.turns;
+  const plainBytes = filled.jsonBytes / filled.turns;
+  return {
+    title: `Conversations: ${count} sessions of ${TURNS} turns, over HTTP`,
+    columns: ["what", "p50 ms", "p99 ms"],
+    rows: rows.map(([what, , times]) => [what, quantile(times, 0.5), quantile(times, 0.99)]),
+    figures: {
+      ...figures,
+      "sessions.import_per_second": (count + 1) / filled.seconds,
+      "sessions.plain_bytes_per_turn": plainBytes,
+      "sessions.hot_bytes_per_turn": hotBytes,
+    },
+    notes: [
+      `Brought in by POST /api/sessions/import, ${BATCH} at a time: ${Math.round(count / filled.seconds)} sessions/s.`,
+      `A turn is ${Math.round(plainBytes)} bytes of JSON, and ${Math.round(hotBytes)} in the object's SQLite with its session and both indexes.`,
+      "The edge was stopped and started in between: nothing was in memory.",
+    ],
+  };
+}
