@@ -1,3 +1,6 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadLocalKey } from "../../node-agent/agent/local-api.ts";
@@ -11,8 +14,11 @@ import { langchainChecks } from "../support/clients/langchain.ts";
 import { ollamaChecks } from "../support/clients/ollama.ts";
 import { type Checks, HELLO, MODEL, type Place } from "../support/clients/place.ts";
 import { run } from "../support/command.ts";
+import { runHere } from "../support/command-here.ts";
 import { referenceFolder } from "../support/embedding-vectors.ts";
 import { engineLoad } from "../support/engine-load.ts";
+import { CLAUDE_DAMAGES } from "../support/export-damages.ts";
+import { exportText } from "../support/export-files.ts";
 import { startStack, type TestStack } from "../support/stack.ts";
 
 /** Client packages as they are published, against real processes with the starter model. */
@@ -119,5 +125,51 @@ describe("porchlight connect-app", () => {
     expect((await connectApp("aider", "--model", "vectors")).code).toBe(1);
     await unmarkRunning(stack.folder.running);
     expect(await connectApp("aider")).toMatchObject({ code: 1, stderr: expect.stringContaining("porchlight up") });
+  });
+});
+
+describe("porchlight sessions", () => {
+  it("brings conversations in, says what is wrong with which, and takes them out", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "porchlight-sessions-"));
+    await markRunning(stack.folder.running, { pid: process.pid, origin: stack.origin });
+    const sessions = async (...words: string[]) => await runHere(["sessions", ...words, "--data", stack.folder.root]);
+    try {
+      const file = join(folder, "conversations.json");
+      const damaged = new Map(CLAUDE_DAMAGES.slice(0, 2).map((damage, at) => [at * 2 + 1, damage]));
+      await writeFile(file, [...exportText("claude", 60, damaged)].join(""));
+      const first = await sessions("import", file);
+      expect(first).toMatchObject({ code: 0, stdout: "58 imported, 0 were here already, 2 could not be taken\n" });
+      expect(first.stderr).toMatch(
+        /left out entry 2 “Talk 1 .*”: Its JSON is broken\.\n.*entry 4 .*: Its JSON is broken\./,
+      );
+      const again = await sessions("import", file, "--json");
+      expect(JSON.parse(again.stdout)).toMatchObject({
+        added: 0,
+        known: 58,
+        skipped: 2,
+        problems: [{ entry: 2 }, { entry: 4 }],
+      });
+      const out = join(folder, "sessions.ndjson");
+      expect(await sessions("export", "--out", out)).toMatchObject({
+        code: 0,
+        stderr: `58 conversations are in ${out}.\n`,
+      });
+      const text = await readFile(out, "utf8");
+      expect(
+        text
+          .trimEnd()
+          .split("\n")
+          .map((line): unknown => JSON.parse(line)),
+      ).toHaveLength(58);
+      expect(await sessions("export")).toMatchObject({ code: 0, stdout: text });
+      expect((await sessions("export", "--out", out)).code).toBe(2);
+      expect((await sessions("import", out)).stdout).toBe("0 imported, 58 were here already, 0 could not be taken\n");
+      await writeFile(file, "no export");
+      expect((await sessions("import", file)).code).toBe(1);
+      expect((await sessions("import", folder)).code).toBe(2);
+    } finally {
+      await unmarkRunning(stack.folder.running);
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 });

@@ -1,4 +1,7 @@
+import { runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
+import { sessionTables } from "../../../../edge/home/sessions/tables.ts";
 import type { ExportedSession } from "../../../../shared/sessions/export/format.ts";
 import type { ImportAnswer, ImportBatch } from "../../../../shared/sessions/import/batch.ts";
 import { BatchRefusedError, importFile } from "../../../../shared/sessions/import/import-file.ts";
@@ -195,6 +198,43 @@ describe("an export", () => {
     expect(text).toContain("````\n```\nfound\n```\n````");
     expect(text).toContain("## Assistant (starter)\n\n> hm");
     expect(text).toContain("*(failed)*");
+  });
+
+  it("says which conversations are at a machine that is offline, and has the others", async () => {
+    const key = await newMember();
+    await bringIn(exportText("claude", 3), key);
+    const lines = (await takeOut("/api/sessions/export", key)).trimEnd().split("\n");
+    const { id, title, turnCount: to }: ExportedSession = JSON.parse(lines[1] ?? "");
+    const home = env.HOME.getByName(owner.accountId);
+    await runInDurableObject(home, (_home, { storage }) => {
+      const { segments, sessions, turns } = sessionTables(storage.sql);
+      segments.add({
+        id: "seg_1",
+        sessionId: id,
+        from: 0,
+        to,
+        agentId: "gone",
+        state: "cold",
+        bytes: 9,
+        backedUp: false,
+      });
+      sessions.setColdTo(id, to);
+      turns.remove(id, 0, to);
+    });
+    // What it has in memory goes with it.
+    await runInDurableObject(home, (_home, state) => state.abort("crash")).catch(() => undefined);
+    const [first, second, third] = (await takeOut("/api/sessions/export", key)).trimEnd().split("\n");
+    expect([first, third]).toEqual([lines[0], lines[2]]);
+    expect(JSON.parse(second ?? "")).toMatchObject({
+      format: "porchlight.problem",
+      id,
+      title,
+      code: "archive_offline",
+    });
+    const alone = await request(`/api/sessions/${id}/export`, { headers: bearer(key) });
+    expect([alone.status, await alone.json()]).toMatchObject([503, { error: { code: "archive_offline" } }]);
+    const { count, problems } = await bringIn([first ?? "", second ?? "", third ?? ""], await newMember());
+    expect([count.added, problems]).toMatchObject([2, [{ code: "not_exported", label: title }]]);
   });
 
   it("gives nobody another's, and no other format", async () => {
