@@ -6,6 +6,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { z } from "zod";
 import { type HomeStack, startHomeStack } from "../../node-agent/commands/home-stack.ts";
 import { dataFolder } from "../../node-agent/data-folder.ts";
+import { buildEdgeIfNeeded } from "../../node-agent/edge/build.ts";
 import { freePort } from "../support/stack.ts";
 
 /**
@@ -26,6 +27,7 @@ const answers = {
   turns: z.object({ turns: z.array(turn) }),
 };
 
+await buildEdgeIfNeeded();
 const root = await mkdtemp(join(tmpdir(), "porchlight-schedules-"));
 const folder = dataFolder(root);
 const port = await freePort();
