@@ -40,6 +40,17 @@ export interface EmbeddedEdge {
   stop(): Promise<void>;
 }
 
+/** What this machine's environment says of conversations, under the Worker's own names. */
+function sessionSettings(env: NodeJS.ProcessEnv): Record<string, string> {
+  const names = ["SESSION_WINDOW", "SESSION_HOT_TURNS", "SESSION_COLD_DAYS"];
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = env[`PORCHLIGHT_${name}`];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+}
+
 /**
  * Starts the built Worker in workerd on this machine's loopback, with its state in a folder, and migrates its database.
  * Throws CommandError `port_taken` with the way out.
@@ -62,6 +73,7 @@ export async function startEmbeddedEdge(options: EmbeddedEdgeOptions): Promise<E
       modulesRoot: dirname(EDGE_BUNDLE),
       bindings: {
         ...worker.bindings,
+        ...sessionSettings(process.env),
         SETUP_TOKEN: options.setupToken,
         WEBHOOK_HOSTS: webhookHosts,
         VISITOR_HEADER: options.visitorHeader ?? newVisitorHeader(),
