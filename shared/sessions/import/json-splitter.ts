@@ -1,29 +1,26 @@
 import { concatBytes } from "../../bytes.ts";
 import {
-  BACKSLASH,
   CLOSE_LIST,
-  CLOSE_OBJECT,
-  COLON,
   COMMA,
   isScalar,
   isSpace,
+  type ObjectBeginning,
   ObjectSeeker,
   OPEN_LIST,
   OPEN_OBJECT,
   QUOTE,
 } from "./json-bytes.ts";
+import { JsonScanner, KEY_BYTES } from "./json-scanner.ts";
 import { IMPORT_LIMITS } from "./limits.ts";
 import type { ImportProblemCode } from "./problem.ts";
 
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 /** How much of an entry is kept to name it by, should it be damaged. */
 const HEAD_BYTES = 512;
-const KEY_BYTES = 40;
+/** The list's name, where it stands in an object. */
+const LIST_KEY = "conversations";
 
-/**
- * The first two keys of a conversation in each format: where something is broken, the next of these is where reading goes on. An
- * unescaped `{"` cannot stand inside of a string.
- */
+/** The first two keys of a conversation in each format: where something is broken, the next of these is where reading goes on. */
 const BEGINNINGS: readonly (readonly [string, string])[] = [
   ["title", "create_time"],
   ["uuid", "name"],
@@ -35,22 +32,20 @@ export type SplitEntry =
   | { entry: number; byte: number; value: unknown }
   | { entry: number; byte: number; problem: ImportProblemCode; label?: string };
 
-type Expected = "value" | "value_or_end" | "key" | "key_or_end" | "colon" | "comma_or_end";
-
 /**
  * Cuts a large JSON text into the elements of its list without holding more than one of them: `[{...}, {...}]`, `{"conversations":
  * [...]}`, or objects in a row (as in NDJSON). What is damaged is told and left out, and the rest goes on.
  */
 export class JsonSplitter {
   #found: SplitEntry[] = [];
-  #mode: "between" | "structure" | "key" | "string" | "escape" | "key_escape" | "scalar" | "search" | "done" =
-    "between";
-  #expected: Expected = "value";
-  /** What each open bracket is. */
-  readonly #kinds = new Uint8Array(IMPORT_LIMITS.depth + 1);
-  #depth = 0;
-  /** The depth at which entries stand: 0 for objects in a row. */
-  #base = 0;
+  #mode: "between" | "entry" | "search" | "done" = "between";
+  /** Where entries stand: in a list, in a list within an object, or in a row. */
+  #place: "row" | "list" | "inner list" = "row";
+  #sawList = false;
+  readonly #scanner = new JsonScanner();
+  readonly #seeker = new ObjectSeeker(KEY_BYTES);
+  #beginnings = BEGINNINGS;
+  /** Bytes before this chunk. */
   #offset = 0;
   #entry = 0;
   #entryByte = 0;
@@ -60,31 +55,26 @@ export class JsonSplitter {
   #from = 0;
   #isTooLarge = false;
   #head: Uint8Array = new Uint8Array();
-  #key: number[] = [];
-  #keys: string[] = [];
-  /** This may be an entry: it is if its second key says so. */
-  #isCandidate = false;
-  readonly #seeker = new ObjectSeeker(KEY_BYTES);
-  #sawList = false;
-  #beginnings: readonly (readonly [string, string])[] = BEGINNINGS;
+  /** This may be an entry: it is if behind this key its second one says so. */
+  #candidate: string | undefined;
 
   /** Takes the next bytes; returns what ended in them. Chunks must not be changed afterwards. */
   push(chunk: Uint8Array): SplitEntry[] {
     let i = this.#offset === 0 && BYTE_ORDER_MARK.every((byte, at) => chunk[at] === byte) ? 3 : 0;
     this.#from = i;
     while (i < chunk.length) i = this.#step(chunk, i);
-    if (this.#isInEntry()) this.#keep(chunk, chunk.length);
+    if (this.#mode === "entry") this.#keep(chunk, chunk.length);
     this.#offset += chunk.length;
     return this.#take();
   }
 
   /** The file has ended. */
   end(): SplitEntry[] {
-    if (this.#mode === "scalar" && this.#depth === this.#base) this.#complete(new Uint8Array(), 0);
-    if (this.#isInEntry() && !this.#isCandidate) this.#report("truncated", this.#entryByte);
-    else if (this.#base > 0 && this.#mode === "between") {
+    if (this.#mode === "entry" && this.#scanner.end()) this.#complete(new Uint8Array(), 0);
+    if (this.#mode === "entry" && this.#candidate === undefined) this.#report("truncated", this.#entryByte);
+    else if (this.#mode === "between" && this.#place !== "row") {
       this.#found.push({ entry: this.#entry + 1, byte: this.#offset, problem: "unfinished" });
-    } else if (this.#entry === 0 && this.#mode === "between" && !this.#sawList) {
+    } else if (this.#mode === "between" && this.#entry === 0 && !this.#sawList) {
       this.#found.push({ entry: 0, byte: 0, problem: "empty" });
     }
     this.#mode = "done";
@@ -97,55 +87,33 @@ export class JsonSplitter {
     return found;
   }
 
-  #isInEntry(): boolean {
-    return this.#mode !== "between" && this.#mode !== "search" && this.#mode !== "done";
-  }
-
   #step(chunk: Uint8Array, i: number): number {
-    switch (this.#mode) {
-      case "between":
-        return this.#between(chunk, i);
-      case "structure":
-        return this.#structure(chunk, i);
-      case "string":
-        return this.#string(chunk, i);
-      case "key":
-        return this.#readKey(chunk, i);
-      case "scalar":
-        return this.#scalar(chunk, i);
-      case "search":
-        return this.#search(chunk, i);
-      case "escape":
-      case "key_escape":
-        this.#mode = this.#mode === "escape" ? "string" : "key";
-        return i + 1;
-      case "done":
-      default:
-        return chunk.length; // What comes behind the list is nobody's.
-    }
+    if (this.#mode === "between") return this.#between(chunk[i] ?? 0, i);
+    if (this.#mode === "entry") return this.#scan(chunk, i);
+    return this.#mode === "search" ? this.#search(chunk, i) : chunk.length;
   }
 
-  #between(chunk: Uint8Array, i: number): number {
-    const byte = chunk[i] ?? 0;
+  #between(byte: number, i: number): number {
     if (isSpace(byte) || byte === COMMA) return i + 1;
-    if (this.#base === 0 && byte === OPEN_LIST) {
+    if (this.#place === "row" && byte === OPEN_LIST) {
       this.#sawList = true;
-      this.#base = this.#depth = 1;
+      this.#place = "list";
       return i + 1;
     }
-    if (this.#base > 0 && byte === CLOSE_LIST) {
+    if (this.#place !== "row" && byte === CLOSE_LIST) {
       // Behind a list that stood in an object comes the rest of that object.
-      if (this.#base > 1) this.#mode = "done";
-      this.#base = this.#depth = 0;
+      if (this.#place === "inner list") this.#mode = "done";
+      this.#place = "row";
       return i + 1;
     }
-    if (this.#base === 0 && byte !== OPEN_OBJECT && this.#entry === 0 && !this.#sawList) {
+    if (this.#place === "row" && byte !== OPEN_OBJECT && this.#entry === 0 && !this.#sawList) {
       this.#found.push({ entry: 0, byte: this.#offset + i, problem: "not_export" });
       this.#mode = "done";
       return i;
     }
     if (byte === OPEN_OBJECT || byte === OPEN_LIST || byte === QUOTE || isScalar(byte)) {
-      this.#begin(i);
+      this.#begin(i, this.#offset + i);
+      this.#entry += 1;
       return i;
     }
     this.#found.push({ entry: this.#entry + 1, byte: this.#offset + i, problem: "stray_text" });
@@ -153,145 +121,48 @@ export class JsonSplitter {
     return i + 1;
   }
 
-  #begin(i: number): void {
-    this.#entry += 1;
-    this.#entryByte = this.#offset + i;
+  #begin(from: number, byte: number): void {
+    this.#entryByte = byte;
     this.#parts = [];
     this.#partBytes = 0;
+    this.#from = from;
     this.#isTooLarge = false;
-    this.#isCandidate = false;
     this.#head = new Uint8Array();
-    this.#keys = [];
-    this.#from = i;
-    this.#expected = "value";
-    this.#mode = "structure";
+    this.#candidate = undefined;
+    this.#scanner.begin();
+    this.#mode = "entry";
   }
 
-  #structure(chunk: Uint8Array, i: number): number {
-    const byte = chunk[i] ?? 0;
-    if (isSpace(byte)) return i + 1;
-    const expected = this.#expected;
-    const wantsValue = expected === "value" || expected === "value_or_end";
-    if (byte === QUOTE && wantsValue) this.#mode = "string";
-    else if (byte === QUOTE && (expected === "key" || expected === "key_or_end")) this.#startKey();
-    else if (byte === COLON && expected === "colon") this.#expected = "value";
-    else if (byte === COMMA && expected === "comma_or_end") {
-      this.#expected = this.#kinds[this.#depth - this.#base] === OPEN_OBJECT ? "key" : "value";
-    } else if ((byte === OPEN_OBJECT || byte === OPEN_LIST) && wantsValue) return this.#open(byte, chunk, i);
-    else if (this.#closes(byte)) return this.#close(chunk, i);
-    else if (wantsValue && isScalar(byte)) {
-      this.#mode = "scalar";
-      return i;
-    } else return this.#fail("broken_json", chunk, i);
-    return i + 1;
-  }
-
-  #startKey(): void {
-    this.#key = [];
-    this.#mode = "key";
-  }
-
-  #open(byte: number, chunk: Uint8Array, i: number): number {
-    if (this.#depth - this.#base >= IMPORT_LIMITS.depth) return this.#fail("too_deep", chunk, i);
-    const isWrapped =
-      this.#base === 0 && this.#depth === 1 && byte === OPEN_LIST && this.#keys.at(-1) === "conversations";
-    this.#depth += 1;
-    if (isWrapped) {
-      // What looked like an entry is what holds the list.
-      this.#entry -= 1;
-      this.#base = this.#depth;
-      this.#mode = "between";
-      return i + 1;
-    }
-    this.#kinds[this.#depth - this.#base] = byte;
-    this.#expected = byte === OPEN_OBJECT ? "key_or_end" : "value_or_end";
-    return i + 1;
-  }
-
-  #closes(byte: number): boolean {
-    const kind = this.#kinds[this.#depth - this.#base];
-    if (this.#depth === this.#base) return false;
-    if (byte === CLOSE_OBJECT) {
-      return kind === OPEN_OBJECT && (this.#expected === "key_or_end" || this.#expected === "comma_or_end");
-    }
-    return (
-      byte === CLOSE_LIST &&
-      kind === OPEN_LIST &&
-      (this.#expected === "value_or_end" || this.#expected === "comma_or_end")
-    );
-  }
-
-  #close(chunk: Uint8Array, i: number): number {
-    this.#depth -= 1;
-    this.#valueEnded(chunk, i + 1);
-    return i + 1;
-  }
-
-  #string(chunk: Uint8Array, start: number): number {
-    for (let i = start; i < chunk.length; i++) {
-      const byte = chunk[i] ?? 0;
-      if (byte === QUOTE) {
-        this.#mode = "structure";
-        this.#valueEnded(chunk, i + 1);
-        return i + 1;
-      }
-      if (byte === BACKSLASH) {
-        this.#mode = "escape";
-        return i + 1;
-      }
-      if (byte < 0x20) return this.#fail("broken_json", chunk, i);
-    }
-    return chunk.length;
-  }
-
-  #readKey(chunk: Uint8Array, start: number): number {
-    for (let i = start; i < chunk.length; i++) {
-      const byte = chunk[i] ?? 0;
-      if (byte === QUOTE) return this.#keyEnded(i + 1);
-      if (byte < 0x20) return this.#fail("broken_json", chunk, i);
-      if (this.#key.length < KEY_BYTES) this.#key.push(byte);
-      if (byte === BACKSLASH) {
-        this.#mode = "key_escape";
-        return i + 1;
-      }
-    }
-    return chunk.length;
-  }
-
-  #keyEnded(next: number): number {
-    this.#mode = "structure";
-    this.#expected = "colon";
-    if (this.#depth !== this.#base + 1) return next;
-    this.#keys = [...this.#keys.slice(-1), String.fromCharCode(...this.#key)];
-    if (!this.#isCandidate) return next;
-    const [first, second] = this.#keys;
-    if (!this.#beginnings.some((pair) => pair[0] === first && pair[1] === second)) {
-      this.#startSearch();
-      return next;
-    }
-    this.#isCandidate = false;
-    this.#entry += 1;
+  #scan(chunk: Uint8Array, i: number): number {
+    const outcome = this.#scanner.scan(chunk, i);
+    const { next } = this.#scanner;
+    if (outcome === "ended") this.#complete(chunk, next);
+    else if (outcome === "key") this.#keyRead(this.#scanner.key);
+    else if (outcome === "list") this.#listOpened();
+    else if (outcome !== "more") this.#fail(outcome, chunk, next);
     return next;
   }
 
-  #scalar(chunk: Uint8Array, start: number): number {
-    let i = start;
-    while (i < chunk.length && isScalar(chunk[i] ?? 0)) i++;
-    if (i === chunk.length) return i;
-    this.#mode = "structure";
-    this.#valueEnded(chunk, i);
-    return i;
+  #keyRead(key: string): void {
+    const first = this.#candidate;
+    if (first === undefined) return;
+    if (!this.#beginnings.some((pair) => pair[0] === first && pair[1] === key)) return this.#startSearch();
+    this.#candidate = undefined;
+    this.#entry += 1;
   }
 
-  /** A value has ended before `next`: an entry, if it stands where entries do. */
-  #valueEnded(chunk: Uint8Array, next: number): void {
-    this.#expected = "comma_or_end";
-    if (this.#depth === this.#base) this.#complete(chunk, next);
+  /** What looked like an entry may be what holds the list. */
+  #listOpened(): void {
+    if (this.#place !== "row" || this.#scanner.key !== LIST_KEY || this.#candidate !== undefined) return;
+    this.#entry -= 1;
+    this.#sawList = true;
+    this.#place = "inner list";
+    this.#mode = "between";
   }
 
   #complete(chunk: Uint8Array, next: number): void {
     this.#keep(chunk, next);
-    if (this.#isCandidate) return this.#startSearch(); // An object of one key.
+    if (this.#candidate !== undefined) return this.#startSearch(); // An object of one key.
     this.#mode = "between";
     const [entry, byte] = [this.#entry, this.#entryByte];
     const parts = this.#parts;
@@ -325,11 +196,10 @@ export class JsonSplitter {
   }
 
   /** The current entry is broken at `i`: says so, and looks for the next. */
-  #fail(problem: ImportProblemCode, chunk: Uint8Array, i: number): number {
+  #fail(problem: ImportProblemCode, chunk: Uint8Array, i: number): void {
     this.#keep(chunk, i);
-    if (this.#isCandidate) this.#startSearch();
-    else this.#report(problem, this.#entryByte);
-    return i;
+    if (this.#candidate === undefined) this.#report(problem, this.#entryByte);
+    else this.#startSearch();
   }
 
   #report(problem: ImportProblemCode, byte: number): void {
@@ -346,7 +216,6 @@ export class JsonSplitter {
 
   #startSearch(): void {
     this.#mode = "search";
-    this.#depth = this.#base;
     this.#parts = [];
     this.#seeker.reset();
   }
@@ -354,20 +223,16 @@ export class JsonSplitter {
   #search(chunk: Uint8Array, i: number): number {
     const beginning = this.#seeker.find(chunk, i, this.#offset);
     if (beginning === undefined) return chunk.length;
-    if (this.#beginnings.some(([first]) => first === beginning.key)) this.#beginCandidate(beginning.key, beginning);
+    if (this.#beginnings.some(([first]) => first === beginning.key)) this.#beginCandidate(beginning);
     return beginning.next;
   }
 
-  #beginCandidate(key: string, { byte, next }: { byte: number; next: number }): void {
-    this.#begin(next);
-    this.#entry -= 1;
-    this.#entryByte = byte;
-    this.#isCandidate = true;
-    this.#keys = [key];
+  #beginCandidate({ byte, key, next }: ObjectBeginning): void {
+    this.#begin(next, byte);
+    this.#candidate = key;
     this.#parts = [new TextEncoder().encode(`{"${key}":`)];
     this.#head = this.#parts[0] ?? this.#head;
-    this.#depth = this.#base + 1;
-    this.#kinds[1] = OPEN_OBJECT;
+    this.#scanner.begin(true);
   }
 }
 
