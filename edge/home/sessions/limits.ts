@@ -1,5 +1,7 @@
 /** What the tiers of conversations may take, each with its reason. */
 export const TIER_LIMITS = {
+  /** Of a turn that is kept in memory: a hundred of them are well under what an object may take. */
+  hotTurnCharacters: 128 * 1024,
   /** Of one segment as JSON: it crosses the tunnel in one piece, and a reader of one turn of it waits for all of it. A turn may be larger. */
   segmentBytes: 1024 * 1024,
   segmentTurns: 64,

@@ -84,9 +84,10 @@ export class TurnTable {
     return rows.map((row) => headSchema.parse(row));
   }
 
-  /** Where the turns of the household that came last are. */
+  /** Where the turns of the household that came last are, but for very long ones. */
   latest(limit: number): { sessionId: string; index: number }[] {
-    return this.#places("SELECT session_id, idx FROM session_turns ORDER BY seq DESC LIMIT ?", limit);
+    const query = "SELECT session_id, idx FROM session_turns WHERE bytes <= ? ORDER BY seq DESC LIMIT ?";
+    return this.#places(query, PART_BYTES, limit);
   }
 
   byRun(runId: string): { sessionId: string; index: number } | undefined {

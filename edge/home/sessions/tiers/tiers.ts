@@ -50,16 +50,20 @@ export class Tiers {
 
   /** Does what is due, some of it. Call it at `nextAtMs`. Resolves when that is done; never rejects. */
   async tick(): Promise<void> {
-    this.#running ??= this.#work().finally(() => {
-      this.#running = undefined;
+    if (this.#running === undefined) {
+      this.#running = this.#work().finally(() => {
+        this.#running = undefined;
+        this.#onChange();
+      });
       this.#onChange();
-    });
+    }
     await this.#running;
   }
 
   nextAtMs(): number | undefined {
-    if (this.#running !== undefined) return undefined; // Its end asks again.
     const now = this.#now();
+    // Its end asks again; this is for an object that does not live to see it.
+    if (this.#running !== undefined) return now + TIER_LIMITS.retryMs;
     const moments: number[] = [];
     const agents = this.#archive.agents();
     if (agents.some(({ agentId }) => this.#hasDrops(agentId))) moments.push(now);
