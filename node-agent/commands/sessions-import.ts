@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { type ImportAnswer, importAnswerSchema, type ImportBatch } from "../../shared/sessions/import/batch.ts";
-import { BatchRefusedError, importFile } from "../../shared/sessions/import/import-file.ts";
+import { BatchRefusedError, importFile, type ImportFileOptions } from "../../shared/sessions/import/import-file.ts";
 import { IMPORT_PROBLEMS, type ImportProblem } from "../../shared/sessions/import/problem.ts";
 import { CommandError } from "./command-error.ts";
 import { type EdgeAccess, edgeAccess } from "./edge-access.ts";
@@ -22,7 +22,7 @@ export async function importSessions(flags: SessionsFlags, path: string): Promis
   const access = await edgeAccess(flags);
   const problems: ImportProblem[] = [];
   const status = new StatusLine();
-  const count = await importFile(file, {
+  const options: ImportFileOptions = {
     send: async (batch) => await send(access, batch),
     onProgress: ({ added, known, bytes }) => {
       status.show(`${added + known} conversations, ${formatBytes(bytes)} read`);
@@ -32,6 +32,10 @@ export async function importSessions(flags: SessionsFlags, path: string): Promis
       if (flags.json) problems.push(problem);
       else say(`  ${line(problem)}`);
     },
+  };
+  const count = await importFile(file, options).catch((cause: unknown) => {
+    if (!(cause instanceof DOMException)) throw cause;
+    throw new CommandError("request_failed", `${path} cannot be read: it may have changed meanwhile.`, { cause });
   });
   status.clear();
   const { added, known, skipped } = count;

@@ -25,8 +25,11 @@ export async function importFiles(file: Blob): Promise<{ files: ImportFile[]; pr
   const unsafe = entries.filter(({ name }) => isUnsafe(name));
   const wanted = entries.filter(({ name }) => !isUnsafe(name)).toSorted((a, b) => (a.name < b.name ? -1 : 1));
   if (wanted.length === 0 && unsafe.length === 0) throw new ImportError("no_conversations");
+  // One for all: several entries may claim the same bytes.
+  const most = Math.max(IMPORT_LIMITS.ratioFromBytes, file.size * IMPORT_LIMITS.ratio);
+  const budget = { leftBytes: Math.min(most, IMPORT_LIMITS.unpackedBytes) };
   return {
-    files: wanted.map((entry) => ({ name: entry.name, read: () => unpack(file, entry) })),
+    files: wanted.map((entry) => ({ name: entry.name, read: () => unpack(file, entry, budget) })),
     problems: unsafe.map(({ name }) => ({ code: "unsafe_name", file: name.slice(0, 200) })),
   };
 }
@@ -52,20 +55,16 @@ async function* plainBytes(file: Blob): AsyncGenerator<Uint8Array> {
   yield* chunksOf(file.stream());
 }
 
-async function* unpack(file: Blob, entry: ZipEntry): AsyncGenerator<Uint8Array> {
+async function* unpack(file: Blob, entry: ZipEntry, budget: { leftBytes: number }): AsyncGenerator<Uint8Array> {
   if (entry.isEncrypted) throw new ImportError("bad_zip", "it is encrypted");
   const start = await dataOffset(file, entry);
   const packed = file.slice(start, start + entry.packedBytes);
-  if (entry.method === STORED) {
-    yield* plainBytes(packed);
-    return;
+  if (entry.method !== STORED && entry.method !== DEFLATED) {
+    throw new ImportError("bad_zip", `its compression (${entry.method}) is not deflate`);
   }
-  if (entry.method !== DEFLATED) throw new ImportError("bad_zip", `its compression (${entry.method}) is not deflate`);
-  let bytes = 0;
-  const most = Math.max(IMPORT_LIMITS.ratioFromBytes, entry.packedBytes * IMPORT_LIMITS.ratio);
-  for await (const chunk of inflated(packed)) {
-    bytes += chunk.length;
-    if (bytes > most || bytes > IMPORT_LIMITS.unpackedBytes) throw new ImportError("bomb");
+  for await (const chunk of entry.method === STORED ? plainBytes(packed) : inflated(packed)) {
+    budget.leftBytes -= chunk.length;
+    if (budget.leftBytes < 0) throw new ImportError("bomb");
     yield chunk;
   }
 }

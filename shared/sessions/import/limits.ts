@@ -6,7 +6,7 @@ export const IMPORT_LIMITS = {
   depth: 128,
   /** Of a compressed file when it is unpacked: nobody has written more, and a bomb must end. */
   unpackedBytes: 8 * 1024 * 1024 * 1024,
-  /** Unpacked bytes for each packed one, past the first megabytes: JSON comes to ten or twenty, a bomb to a thousand. */
+  /** Unpacked bytes for each byte of the zip, past the first megabytes: JSON comes to ten or twenty, a bomb to a thousand. */
   ratio: 300,
   ratioFromBytes: 32 * 1024 * 1024,
   /** The list of what a zip holds, which is read at once: a hundred thousand attachments need a tenth of it. */

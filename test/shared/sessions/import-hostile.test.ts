@@ -124,6 +124,18 @@ describe("a zip", () => {
     expect(found.filter((code) => code !== "truncated")).toEqual(expected);
   });
 
+  it("of many names for the same bytes is read no further than one of them would be", async () => {
+    const [part] = [{ ...whole, bytes: Buffer.alloc(5 * 2 ** 20, 0x20) }];
+    const zip = zipOf(Array.from({ length: 9 }, (_, n) => ({ ...part, name: `conversations-${n}.json` })));
+    // All names now lead to the first one's bytes.
+    for (let at = zip.indexOf("PK\u0001\u0002"); at !== -1; at = zip.indexOf("PK\u0001\u0002", at + 1)) {
+      zip.writeUInt32LE(0, at + 42);
+    }
+    const [kept, ...found] = await codes(zip);
+    expect([kept, new Set(found)]).toEqual([0, new Set(["empty", "bomb"])]);
+    expect(found.indexOf("bomb")).toBe(6);
+  });
+
   it("that is cut off anywhere, or has any byte changed, is refused or read, never worse", async () => {
     const zip = zipOf([whole]);
     for (let length = 4; length < zip.length; length += 3) {
