@@ -57,8 +57,10 @@ export class SessionDesk {
   readonly store: SessionStore;
   readonly #tiers: Tiers | undefined;
   readonly #adoption: Adoption;
+  readonly #now: () => number;
 
   constructor({ sql, transaction, configuration, archive, backup, onChange, now = Date.now }: SessionDeskOptions) {
+    this.#now = now;
     const tables = sessionTables(sql);
     const { hotTurns, coldAfterMs } = configuration;
     const changed = onChange ?? ((): void => undefined);
@@ -67,13 +69,14 @@ export class SessionDesk {
     this.#tiers = archive && new Tiers({ tables, transaction, archive, backup, coldAfterMs, onChange: changed, now });
   }
 
-  /** Does what is due between the tiers, some of it. Call it at `nextAtMs`. */
+  /** Does what is due, some of it. Call it at `nextAtMs`. */
   async tick(): Promise<void> {
+    if (!this.store.isTidy) this.store.tidy();
     await this.#tiers?.tick();
   }
 
   nextAtMs(): number | undefined {
-    return this.#tiers?.nextAtMs();
+    return this.store.isTidy ? this.#tiers?.nextAtMs() : this.#now();
   }
 
   /** A machine came or went. */

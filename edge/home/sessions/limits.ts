@@ -7,6 +7,8 @@ export const TIER_LIMITS = {
   segmentTurns: 64,
   /** Segments that are moved in one go, so that the object is free for others in between. */
   movesAtOnce: 32,
+  /** Sessions of somebody who left that are deleted in one go: an object's time for one event is limited. */
+  removalsAtOnce: 500,
   /** Confirmations that are asked for in one call. */
   dropsAtOnce: 500,
   /** Sessions that are backed up in one go. */

@@ -12,6 +12,7 @@ import type { SessionSettings } from "../../../shared/sessions/settings.ts";
 import { type NewTurn, newTurnSchema, type Turn } from "../../../shared/sessions/turn.ts";
 import type { ArchivePort } from "./archive-port.ts";
 import { HotTurns } from "./hot-turns.ts";
+import { TIER_LIMITS } from "./limits.ts";
 import { type SearchAnswer, searchSessions } from "./search.ts";
 import { type ListFilter, type SessionRow, shownSession } from "./table.ts";
 import type { SessionTables, Transaction } from "./tables.ts";
@@ -160,10 +161,24 @@ export class SessionStore {
     });
   }
 
-  /** A person left: nothing of theirs stays. */
+  /** A person left: nothing of theirs stays. What `tidy` is for may take a while. */
   personGone(userId: string): void {
-    for (const id of this.#tables.sessions.idsOf(userId)) this.remove(id, userId);
-    this.#tables.sessions.forgetPerson(userId);
+    this.#step(() => this.#tables.sessions.depart(userId));
+    this.tidy();
+  }
+
+  /** Deletes sessions of people who left, some of them: see `isTidy`. */
+  tidy(): void {
+    for (const userId of this.#tables.sessions.departed()) {
+      const ids = this.#tables.sessions.idsOf(userId, TIER_LIMITS.removalsAtOnce);
+      for (const id of ids) this.remove(id, userId);
+      if (ids.length < TIER_LIMITS.removalsAtOnce) this.#tables.sessions.forgetDeparted(userId);
+    }
+  }
+
+  /** Whether nobody who left has sessions here. */
+  get isTidy(): boolean {
+    return this.#tables.sessions.departed().length === 0;
   }
 
   /** Puts a turn at the end. Throws `not_found`, `session_busy` while the one before is answered, `session_full`, `body_too_large`. */

@@ -72,6 +72,8 @@ export function shownSession(row: SessionRow): Session {
 /** Sessions and people's settings in a Durable Object's SQLite. */
 export class SessionTable {
   readonly #sql: SqlStorage;
+  /** Counting rows takes as long as there are many. */
+  readonly #counts = new Map<string, number>();
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
@@ -88,6 +90,7 @@ export class SessionTable {
     sql.exec(
       "CREATE TABLE IF NOT EXISTS session_people (user_id TEXT PRIMARY KEY, settings TEXT NOT NULL) WITHOUT ROWID",
     );
+    sql.exec("CREATE TABLE IF NOT EXISTS session_departed (user_id TEXT PRIMARY KEY) WITHOUT ROWID");
   }
 
   /** `coldTo` is that of a session whose older turns are at a machine already. */
@@ -110,6 +113,7 @@ export class SessionTable {
       of.sourceId ?? null,
     );
     if (row === undefined) throw new Error("a row that was written was not returned");
+    this.#counted(session.userId, 1);
     return row;
   }
 
@@ -141,13 +145,24 @@ export class SessionTable {
     );
   }
 
-  idsOf(userId: string): string[] {
-    const rows = this.#sql.exec("SELECT id FROM sessions WHERE user_id = ?", userId).toArray();
+  idsOf(userId: string, limit: number): string[] {
+    const rows = this.#sql.exec("SELECT id FROM sessions WHERE user_id = ? LIMIT ?", userId, limit).toArray();
     return rows.map((row) => z.object({ id: z.string() }).parse(row).id);
   }
 
+  /** How many a person has, about: what was taken back may be counted until the next life of the object. */
   count(userId: string): number {
-    return countSchema.parse(this.#sql.exec("SELECT count(*) AS n FROM sessions WHERE user_id = ?", userId).one()).n;
+    const known = this.#counts.get(userId);
+    if (known !== undefined) return known;
+    const row = this.#sql.exec("SELECT count(*) AS n FROM sessions WHERE user_id = ?", userId).one();
+    const { n } = countSchema.parse(row);
+    this.#counts.set(userId, n);
+    return n;
+  }
+
+  #counted(userId: string, change: number): void {
+    const known = this.#counts.get(userId);
+    if (known !== undefined) this.#counts.set(userId, known + change);
   }
 
   /** Writes what may change; counts it as a change. */
@@ -175,7 +190,8 @@ export class SessionTable {
   }
 
   remove(id: string): void {
-    this.#sql.exec("DELETE FROM sessions WHERE id = ?", id);
+    const rows = this.#sql.exec("DELETE FROM sessions WHERE id = ? RETURNING user_id", id).toArray();
+    for (const row of rows) this.#counted(z.object({ user_id: z.string() }).parse(row).user_id, -1);
   }
 
   /** Sessions that the backup does not have as they are, and that are quiet or have waited long: the longest first. */
@@ -232,8 +248,19 @@ export class SessionTable {
     );
   }
 
-  forgetPerson(userId: string): void {
+  /** A person left; their sessions are yet to be deleted. */
+  depart(userId: string): void {
     this.#sql.exec("DELETE FROM session_people WHERE user_id = ?", userId);
+    this.#sql.exec("INSERT OR IGNORE INTO session_departed (user_id) VALUES (?)", userId);
+  }
+
+  departed(): string[] {
+    const rows = this.#sql.exec("SELECT user_id FROM session_departed").toArray();
+    return rows.map((row) => z.object({ user_id: z.string() }).parse(row).user_id);
+  }
+
+  forgetDeparted(userId: string): void {
+    this.#sql.exec("DELETE FROM session_departed WHERE user_id = ?", userId);
   }
 
   #read(query: string, ...values: (string | number | null)[]): SessionRow[] {

@@ -201,8 +201,23 @@ describe("sessions", () => {
       store.personGone("ann");
       expect(store.find(id)).toBeUndefined();
       expect(store.settingsOf("ann")).toEqual({});
+      expect(store.isTidy).toBe(true);
       expect((await store.search("bob", "trees", 5)).hits).toMatchObject([{ sessionId: bobs.id, index: null }]);
     });
+  });
+});
+
+it("goes with a person of many sessions bit by bit, over a restart too", async () => {
+  await withStore((store, { reopen }) => {
+    for (let at = 0; at < 501; at++) store.create({ userId: "ann" });
+    store.create({ userId: "bob" });
+    store.personGone("ann");
+    expect(store.isTidy).toBe(false);
+    const next = reopen();
+    next.tidy();
+    expect(next.isTidy).toBe(true);
+    expect(next.list({ userId: "ann", limit: 9 })).toEqual([]);
+    expect(next.list({ userId: "bob", limit: 9 })).toHaveLength(1);
   });
 });
 

@@ -165,7 +165,7 @@ export class TierHistory {
   }
 
   #ids(): string[] {
-    return this.world.life.tables.sessions.idsOf("ann");
+    return this.world.life.tables.sessions.idsOf("ann", 1000);
   }
 
   #takeNew(before: readonly string[], words: string[]): void {
