@@ -3,8 +3,12 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { edgeDocument } from "../../edge/openapi.ts";
 import { OLLAMA_PATHS } from "../../shared/api/dialect.ts";
 import { API_LIMITS } from "../../shared/api/limits.ts";
+import { IMPORT_LIMITS } from "../../shared/sessions/import/limits.ts";
 import { QUESTION } from "./support/chat.ts";
 import { bearer, insertKey, ORIGIN, type Owner, request, setUp } from "./support/edge.ts";
+
+/** Routes with limits of their own. */
+const LARGER: Record<string, number> = { "post /api/sessions/import": IMPORT_LIMITS.bodyBytes };
 
 /** A good body for every route of the document that takes one: a route without an entry fails below. */
 const BODIES: Record<string, Record<string, unknown>> = {
@@ -177,7 +181,8 @@ describe.each(withBody)("$name", (route) => {
   });
 
   it("refuses a body over the limit, announced or not", async () => {
-    const large = new TextEncoder().encode(`{"x":"${"a".repeat(API_LIMITS.bodyBytes)}"}`);
+    const limitBytes = LARGER[route.name] ?? API_LIMITS.bodyBytes;
+    const large = new TextEncoder().encode(`{"x":"${"a".repeat(limitBytes)}"}`);
     await expectRefusal(await send(route, large), 413, "body_too_large");
     const unannounced = new ReadableStream({
       pull: (controller) => controller.enqueue(new Uint8Array(1024 * 1024).fill(0x20)),
