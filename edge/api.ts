@@ -2,7 +2,8 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import { createInferenceApi } from "../shared/api/inference-api.ts";
 import type { AppEnv } from "./env.ts";
 import { accountBackend } from "./home/account-backend.ts";
-import { requireAccount } from "./middleware/authenticate.ts";
+import { keptRecordsOf } from "./home/kept/remote-desk.ts";
+import { accountOf, requireAccount } from "./middleware/authenticate.ts";
 import { mountAccount } from "./routes/account.ts";
 import { mountAccountSessions } from "./routes/account-sessions.ts";
 import { mountAgent } from "./routes/agent.ts";
@@ -18,6 +19,7 @@ import { mountInvitations } from "./routes/invitations.ts";
 import { mountJoin } from "./routes/join.ts";
 import { mountJoinHousehold } from "./routes/join-household.ts";
 import { chatJobs } from "./routes/chat-jobs.ts";
+import { responseJobs } from "./routes/response-jobs.ts";
 import { mountJobs } from "./routes/jobs.ts";
 import { mountJob } from "./routes/jobs-job.ts";
 import { mountKey } from "./routes/key.ts";
@@ -58,6 +60,7 @@ api.route(
     authorize: requireAccount,
     keepsAnswers: true,
     jobs: chatJobs,
+    responses: { records: (c) => keptRecordsOf(c.env, accountOf(c)), jobs: responseJobs },
   }),
 );
 

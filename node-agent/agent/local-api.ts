@@ -7,7 +7,7 @@ import { PorchlightError } from "../../shared/errors.ts";
 import type { InferenceBackend } from "../../shared/inference/backend.ts";
 import { apiKeyOf } from "../../shared/api/headers.ts";
 import { createInferenceApi } from "../../shared/api/inference-api.ts";
-import { createResponseStore } from "../../shared/api/openai/responses/store.ts";
+import { createMemoryRecords } from "../../shared/api/openai/kept/memory-records.ts";
 import { readJsonBody } from "../../shared/api/json-body.ts";
 import type { AgentStatus } from "./agent-status.ts";
 import { type MachineChange, machineChangeSchema } from "./machine-file.ts";
@@ -44,7 +44,8 @@ export async function startLocalApi(options: {
     if (!sameSecret(apiKeyOf(c) ?? "", options.key)) throw new PorchlightError("invalid_api_key");
     await next();
   };
-  const app = createInferenceApi({ backend: () => options.backend, authorize, responses: createResponseStore() });
+  const records = createMemoryRecords();
+  const app = createInferenceApi({ backend: () => options.backend, authorize, responses: { records: () => records } });
   app.get("/api/stats", authorize, async (c) => c.json({ models: await options.stats() }));
   const { status, change } = options;
   if (status) app.get("/api/status", authorize, async (c) => c.json(await status()));

@@ -17,8 +17,8 @@ import { mountChat } from "./openai/chat-route.ts";
 import { mountCompletions } from "./openai/completions/route.ts";
 import { mountEmbeddings } from "./openai/embeddings-route.ts";
 import { mountModels } from "./openai/models-route.ts";
-import { mountResponses } from "./openai/responses/route.ts";
-import type { ResponseStore } from "./openai/responses/store.ts";
+import { mountConversations } from "./openai/conversations/routes.ts";
+import { mountResponses, type ResponsesOptions } from "./openai/responses/route.ts";
 
 export interface InferenceApiOptions<E extends Env> {
   /** What answers this request. */
@@ -29,8 +29,8 @@ export interface InferenceApiOptions<E extends Env> {
   keepsAnswers?: boolean;
   /** Takes chat requests that may wait; absent: they are refused by name. */
   jobs?: BackgroundJobs<E>;
-  /** Where answers of the Responses API are kept; absent: nowhere, and what needs that is refused by name. */
-  responses?: ResponseStore;
+  /** What the Responses API needs: where a caller's conversations are kept, and what takes those that may wait. */
+  responses?: ResponsesOptions<E>;
 }
 
 /**
@@ -51,7 +51,8 @@ export function createInferenceApi<E extends Env = Env>(options: InferenceApiOpt
   mountCompletions(api, options.backend);
   if (options.keepsAnswers === true) mountAnswers(api, options.backend);
   mountEmbeddings(api, options.backend);
-  mountResponses(api, options.backend, options.responses);
+  mountResponses(api, options.backend, options.responses ?? {});
+  if (options.responses?.records) mountConversations(api, options.responses.records);
   mountMessages(api, options.backend);
   mountCountTokens(api, options.backend);
   mountOllamaGenerate(api, options.backend);

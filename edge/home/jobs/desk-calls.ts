@@ -3,6 +3,7 @@ export const DESK_METHODS = [
   "add",
   "list",
   "job",
+  "attempt",
   "cancel",
   "remove",
   "receivers",

@@ -131,6 +131,11 @@ export class JobDesk {
     return { job: this.#view(job), events: result.length === 0 ? [] : decodeJson(result, eventsSchema) };
   }
 
+  /** The run that is a job's attempt now. */
+  attempt(id: string, viewer: JobViewer): string | undefined {
+    return this.#visible(id, viewer)?.runId ?? undefined;
+  }
+
   /** Ends a job; one that has ended stays as it is. */
   cancel(id: string, viewer: JobViewer): JobView | undefined {
     if (this.#visible(id, viewer) === undefined) return undefined;

@@ -22,6 +22,7 @@ import {
   joinCompletions,
 } from "./chat-response.ts";
 import { EventNumbers } from "./event-numbers.ts";
+import { KEEP_HEADER } from "./keep-header.ts";
 
 const route = createRoute({
   method: "post",
@@ -55,9 +56,6 @@ function routeWith(jobs: { schema: z.ZodType } | undefined): RouteConfig {
   };
   return { ...route, responses: { ...route.responses, 202: accepted, ...errorResponses("queue_full") } };
 }
-
-/** `yes`: the answer goes on when its client has left, and waits for it. */
-const KEEP_HEADER = "porchlight-keep";
 
 /** The answer's id, of the client's choice: asked for twice, it is the same answer, so that nothing is lost with the first reply. */
 const ID_HEADER = "porchlight-answer-id";

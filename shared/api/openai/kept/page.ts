@@ -22,7 +22,7 @@ export function listSchema<Item extends z.ZodType>(item: Item) {
 }
 
 /** A page of a list whose oldest is first. Behind an item that is not there is nothing. */
-export function pageOf<Item extends { id?: string | null }>(
+export function pageOf<Item extends { id?: unknown; type?: unknown }>(
   items: readonly Item[],
   { limit, order, after }: Pick<z.infer<typeof pageQuerySchema>, "limit" | "order" | "after">,
 ) {
@@ -33,8 +33,12 @@ export function pageOf<Item extends { id?: string | null }>(
   return {
     object: "list" as const,
     data,
-    first_id: data[0]?.id ?? null,
-    last_id: data.at(-1)?.id ?? null,
+    first_id: nameOf(data[0]),
+    last_id: nameOf(data.at(-1)),
     has_more: rest.length > data.length,
   };
+}
+
+function nameOf(item: { id?: unknown; type?: unknown } | undefined): string | null {
+  return typeof item?.id === "string" ? item.id : null;
 }

@@ -3,8 +3,8 @@ import type { GenerateEvent } from "../../../inference/event.ts";
 import { errorBody } from "../../errors.ts";
 import {
   type CallItem,
+  itemId,
   type MessageItem,
-  newId,
   type OutputItem,
   type ReasoningItem,
   type ResponseBody,
@@ -15,9 +15,14 @@ import {
 /**
  * Builds one answer from its events, and encodes each as OpenAI's Responses API streams it: the response begins; its items come one
  * after the other, each added, filled and done; the response ends as a whole. An `error` may come in place of all that is left.
+ *
+ * Numbers of events count characters: one of text takes as many as it has, every other takes one. So an answer has the same numbers
+ * in whatever pieces it comes, and may be gone on with behind any of them, also when its pieces were put together since.
  */
 export class ResponseEncoder {
   readonly response: ResponseBody;
+  readonly #after: number;
+  /** The next event's number. */
   #sequence = 0;
   #started = false;
   #ended = false;
@@ -25,8 +30,16 @@ export class ResponseEncoder {
   #open: MessageItem | ReasoningItem | undefined;
   #usage: Extract<GenerateEvent, { type: "usage" }> | undefined;
 
-  constructor(response: ResponseBody) {
+  /** @param after number of the last event that the client has: what comes before is left out; -1 for none */
+  constructor(response: ResponseBody, after = -1) {
     this.response = response;
+    this.#after = after;
+  }
+
+  /** What says that the response waits; for those in the background. */
+  queue(): string {
+    const { response } = this;
+    return this.#event("response.created", { response }) + this.#event("response.queued", { response });
   }
 
   /** The text to send for one event; empty for those that have nothing of their own. */
@@ -46,17 +59,27 @@ export class ResponseEncoder {
       case "finish":
         return this.#start() + this.#finish(event.reason);
       case "error":
-        return this.fail(event.error);
+        return this.#start() + this.#fail(event.error);
     }
     return "";
   }
 
-  /** An error ends the answer: a client's SDK raises it where it reads. */
+  /** An error ends the stream: a client's SDK raises it where it reads. */
   fail(error: WireError): string {
     this.#ended = true;
     const { error: body } = errorBody(PorchlightError.fromWire(error));
     const { code, message, param } = body;
     return this.#event("error", { code, message, param, error: body });
+  }
+
+  /** The answer has failed. In the background that is a state, as which it can be read again. */
+  #fail(error: WireError): string {
+    const { response } = this;
+    response.status = error.code === "cancelled" ? "cancelled" : "failed";
+    response.error = { code: error.code, message: error.message };
+    if (!response.background) return this.fail(error);
+    this.#ended = true;
+    return this.#event("response.failed", { response });
   }
 
   /** What comes after the last event. */
@@ -74,20 +97,40 @@ export class ResponseEncoder {
     throw new PorchlightError("internal", undefined, { cause: new Error("The events ended without finish or error.") });
   }
 
-  #event(type: string, fields: object): string {
-    return `event: ${type}\ndata: ${JSON.stringify({ type, sequence_number: this.#sequence++, ...fields })}\n\n`;
+  #event(type: string, fields: object, characters = 1): string {
+    this.#sequence += characters;
+    const sequence_number = this.#sequence - 1;
+    if (sequence_number <= this.#after) return "";
+    return `event: ${type}\ndata: ${JSON.stringify({ type, sequence_number, ...fields })}\n\n`;
+  }
+
+  /** Text that is new to the client, of an event of as many numbers. */
+  #delta(type: string, text: string, logprobs?: Logprobs): string {
+    if (text === "") return "";
+    const known = Math.max(0, this.#after + 1 - this.#sequence);
+    const delta = text.slice(known);
+    const rest = logprobs === undefined ? {} : { logprobs: withoutFirst(logprobs, known) };
+    return this.#event(type, { ...this.#place(), content_index: 0, delta, ...rest }, text.length);
   }
 
   #start(): string {
     if (this.#started) return "";
     this.#started = true;
     const { response } = this;
-    return this.#event("response.created", { response }) + this.#event("response.in_progress", { response });
+    if (!response.background) {
+      return this.#event("response.created", { response }) + this.#event("response.in_progress", { response });
+    }
+    response.status = "in_progress";
+    return this.#event("response.in_progress", { response });
   }
 
   /** Where the open item is. */
   #place(): { item_id: string; output_index: number } {
     return { item_id: this.#open?.id ?? "", output_index: this.response.output.length - 1 };
+  }
+
+  #itemId(prefix: "msg" | "rs" | "fc"): string {
+    return itemId(prefix, this.response.id, this.response.output.length);
   }
 
   #add(item: OutputItem): string {
@@ -99,7 +142,7 @@ export class ResponseEncoder {
     let before = "";
     if (this.#open?.type !== "message") {
       before = this.#close("completed");
-      this.#open = { type: "message", id: newId("msg"), status: "in_progress", role: "assistant", content: [] };
+      this.#open = { type: "message", id: this.#itemId("msg"), status: "in_progress", role: "assistant", content: [] };
       before += this.#add(this.#open) + this.#addPart({ type: "output_text", text: "", annotations: [], logprobs: [] });
       this.#open.content = [{ type: "output_text", text: "", annotations: [], logprobs: [] }];
     }
@@ -109,21 +152,20 @@ export class ResponseEncoder {
       part.text += text;
       part.logprobs.push(...logprobs);
     }
-    const delta = { ...this.#place(), content_index: 0, delta: text, logprobs };
-    return before + this.#event("response.output_text.delta", delta);
+    return before + this.#delta("response.output_text.delta", text, logprobs);
   }
 
   #fillReasoning(text: string): string {
     let before = "";
     if (this.#open?.type !== "reasoning") {
       before = this.#close("completed");
-      this.#open = { type: "reasoning", id: newId("rs"), status: "in_progress", summary: [], content: [] };
+      this.#open = { type: "reasoning", id: this.#itemId("rs"), status: "in_progress", summary: [], content: [] };
       before += this.#add(this.#open) + this.#addPart({ type: "reasoning_text", text: "" });
       this.#open.content = [{ type: "reasoning_text", text: "" }];
     }
     const [part] = this.#open.content;
     if (part) part.text += text;
-    return before + this.#event("response.reasoning_text.delta", { ...this.#place(), content_index: 0, delta: text });
+    return before + this.#delta("response.reasoning_text.delta", text);
   }
 
   #addPart(part: object): string {
@@ -153,7 +195,7 @@ export class ResponseEncoder {
     const { id: call_id, name } = call;
     const item: CallItem = {
       type: "function_call",
-      id: newId("fc"),
+      id: this.#itemId("fc"),
       status: "in_progress",
       call_id,
       name,
@@ -180,4 +222,15 @@ export class ResponseEncoder {
     if (status === "incomplete") this.response.incomplete_details = { reason: "max_output_tokens" };
     return closed + this.#event(`response.${status}`, { response: this.response });
   }
+}
+
+type Logprobs = ReturnType<typeof toLogprobs>;
+
+/** Without the tokens that lie in the first characters. */
+function withoutFirst(logprobs: Logprobs, characters: number): Logprobs {
+  let passed = 0;
+  return logprobs.filter(({ token }) => {
+    passed += token.length;
+    return passed > characters;
+  });
 }

@@ -52,21 +52,10 @@ const formatSchema = z.discriminatedUnion("type", [
 
 /** Known to OpenAI's API: only the value that means what happens here anyway is taken. */
 const refused = {
-  background: supported(
-    z.boolean().nullish(),
-    (value) => value !== true,
-    "keep the connection until the answer is there",
-  ),
-  conversation: off("send the conversation in 'input', or name the response before in 'previous_response_id'"),
   context_management: off(),
   moderation: off(),
   max_tool_calls: off("no tool is run here"),
   prompt: off("send the prompt itself"),
-  truncation: supported(
-    z.enum(["auto", "disabled"]).nullish(),
-    (value) => value !== "auto",
-    "a conversation that is too long is refused, not cut: only 'disabled' is supported",
-  ),
 };
 
 /** Accepted because leaving them out changes nothing that the client would see. */
@@ -91,9 +80,23 @@ export const responsesRequestSchema = z
     stream: z.boolean().nullish(),
     store: z.boolean().nullish().openapi({
       description:
-        "Whether `previous_response_id` may name this answer later: for an hour, on the machine's own API only.",
+        "Whether this answer may be read and named later: for 30 days, on the machine's own API for an hour. It is unless this is false.",
     }),
     previous_response_id: z.string().max(128).nullish(),
+    conversation: z
+      .union([z.string().max(128), z.strictObject({ id: z.string().max(128) })])
+      .nullish()
+      .openapi({
+        description:
+          "A conversation of POST /v1/conversations: its items come first, and question and answer are added to it.",
+      }),
+    background: z.boolean().nullish().openapi({
+      description:
+        "Waits for a machine and needs no connection: `GET /v1/responses/{id}` tells how it stands. Through the edge only.",
+    }),
+    truncation: z.enum(["auto", "disabled"]).nullish().openapi({
+      description: "`auto`: where the conversation is too long for the model, its oldest turns are left out.",
+    }),
     max_output_tokens: z.number().int().min(1).max(1_000_000).nullish(),
     temperature: sampling.temperature.nullable(),
     top_p: sampling.topP.nullable(),
@@ -141,5 +144,18 @@ export const responsesRequestSchema = z
       error: "it asks for a call, and there are no 'tools'",
     },
   )
+  .refine(({ conversation, previous_response_id: before }) => !conversation || !before, {
+    path: ["conversation"],
+    error: "'previous_response_id' names a conversation already",
+  })
+  .refine(({ background, store }) => background !== true || store !== false, {
+    path: ["store"],
+    error: "what waits in the background has to be kept",
+  })
+  .refine(({ background, truncation }) => background !== true || truncation !== "auto", {
+    path: ["truncation"],
+    error: "what waits in the background is not cut",
+    params: { unsupported: true },
+  })
   .openapi("ResponsesRequest", { example: { model: "starter", input: "What can you do?" } });
 export type ResponsesRequest = z.infer<typeof responsesRequestSchema>;

@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { wireErrorSchema } from "../../../errors.ts";
 import type { GenerateEvent } from "../../../inference/event.ts";
 import type { TokenLogprob } from "../../../inference/output-format.ts";
 import type { ResponsesRequest } from "./request-schema.ts";
@@ -54,9 +55,10 @@ export const responseSchema = z
     id: z.string(),
     object: z.literal("response"),
     created_at: z.number().int().openapi({ description: "Unix time in seconds." }),
-    status: statusSchema,
-    background: z.literal(false),
-    error: z.null(),
+    status: z.enum(["queued", "in_progress", "completed", "incomplete", "failed", "cancelled"]),
+    background: z.boolean(),
+    conversation: z.object({ id: z.string() }).nullable(),
+    error: wireErrorSchema.pick({ code: true, message: true }).nullable(),
     incomplete_details: z.object({ reason: z.literal("max_output_tokens") }).nullable(),
     instructions: z.string().nullable(),
     max_output_tokens: z.number().int().nullable(),
@@ -72,25 +74,35 @@ export const responseSchema = z
     tool_choice: z.unknown(),
     tools: z.array(z.unknown()),
     top_p: z.number().nullable(),
-    truncation: z.literal("disabled"),
+    truncation: z.enum(["auto", "disabled"]),
     usage: usageSchema.nullable(),
   })
   .openapi("Response", { description: "An answer, as OpenAI's Responses API has it." });
 export type ResponseBody = z.infer<typeof responseSchema>;
 
 /** A new identifier, with the prefix that says of what. */
-export function newId(prefix: "resp" | "msg" | "fc" | "rs"): string {
+export function newId(prefix: "resp" | "conv" | "msg"): string {
   return `${prefix}_${crypto.randomUUID().replaceAll("-", "")}`;
 }
 
+/** The name of a response's item: the same whenever the answer is encoded anew. */
+export function itemId(prefix: "msg" | "fc" | "rs", responseId: string, index: number): string {
+  return `${prefix}_${responseId.slice("resp_".length)}${index.toString(16).padStart(3, "0")}`;
+}
+
 /** The response before anything of it is there. */
-export function begunResponse(body: ResponsesRequest, store: boolean): ResponseBody {
+export function begunResponse(
+  body: ResponsesRequest,
+  { store, conversation }: { store: boolean; conversation: string | undefined },
+): ResponseBody {
+  const background = body.background === true;
   return {
     id: newId("resp"),
     object: "response",
     created_at: Math.floor(Date.now() / 1000),
-    status: "in_progress",
-    background: false,
+    status: background ? "queued" : "in_progress",
+    background,
+    conversation: conversation === undefined ? null : { id: conversation },
     error: null,
     incomplete_details: null,
     instructions: body.instructions ?? null,
@@ -107,7 +119,7 @@ export function begunResponse(body: ResponsesRequest, store: boolean): ResponseB
     tool_choice: body.tool_choice ?? "auto",
     tools: body.tools ?? [],
     top_p: body.top_p ?? null,
-    truncation: "disabled",
+    truncation: body.truncation ?? "disabled",
     usage: null,
   };
 }
@@ -126,4 +138,15 @@ export function toUsage(event: Extract<GenerateEvent, { type: "usage" }> | undef
 
 export function toLogprobs(tokens: readonly TokenLogprob[]): z.infer<typeof logprobsSchema> {
   return tokens.map(({ top, ...chosen }) => ({ ...chosen, top_logprobs: top }));
+}
+
+/** Whether nothing more comes of it. */
+export function hasEnded({ status }: ResponseBody): boolean {
+  return status !== "queued" && status !== "in_progress";
+}
+
+/** A response as it was before anything of it was there: what it is encoded into anew. */
+export function unanswered(response: ResponseBody): ResponseBody {
+  const status = response.background ? "queued" : "in_progress";
+  return { ...response, status, output: [], usage: null, error: null, incomplete_details: null };
 }

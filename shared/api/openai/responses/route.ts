@@ -1,19 +1,27 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Context, Env } from "hono";
 import { PorchlightError } from "../../../errors.ts";
-import type { InferenceBackend } from "../../../inference/backend.ts";
+import type { AnswerHandle, InferenceBackend } from "../../../inference/backend.ts";
+import type { GenerateRequest } from "../../../inference/request.ts";
 import { orAborted } from "../../abort.ts";
-import { errorResponses, jsonBody, jsonContent, registerRoute } from "../../document.ts";
+import { errorResponses, jsonBody, registerRoute } from "../../document.ts";
 import { awaitFirstEvent } from "../../first-event.ts";
 import { readJsonBody } from "../../json-body.ts";
 import { API_LIMITS } from "../../limits.ts";
-import { eventStream, SSE_HEADERS } from "../../sse.ts";
+import { SSE_HEADERS } from "../../sse.ts";
+import { named } from "../conversations/items.ts";
+import type { KeptRecords } from "../kept/records.ts";
+import { KEEP_HEADER } from "../keep-header.ts";
+import type { ResponseJobs } from "./background.ts";
+import { contextOf, keepsResponse } from "./context.ts";
 import { ResponseEncoder } from "./encoder.ts";
-import { type InputItem, inputItemSchema } from "./input-schema.ts";
 import { itemsOf, toGenerateRequest } from "./request.ts";
 import { type ResponsesRequest, responsesRequestSchema } from "./request-schema.ts";
 import { begunResponse, responseSchema } from "./response.ts";
-import type { ResponseStore } from "./store.ts";
+import { keepResponse, type StoredResponse } from "./stored.ts";
+import { mountStoredResponses } from "./stored-routes.ts";
+import { responseStream } from "./stream.ts";
+import { generateTruncated } from "./truncation.ts";
 
 const createResponseRoute = createRoute({
   method: "post",
@@ -22,12 +30,13 @@ const createResponseRoute = createRoute({
   tags: ["Responses"],
   summary: "Answer a conversation, as OpenAI's newer clients ask for it",
   description:
-    "With `stream` the answer comes as server-sent events; an error after the first of them is an `error` event. The edge keeps no " +
-    "conversations: send all of it in `input`. The machine's own API keeps what was answered for an hour, in memory.",
+    "With `stream` the answer comes as server-sent events; an error after the first of them is an `error` event. Answers are kept for " +
+    "whoever asked (30 days; on the machine's own API an hour), unless `store` is false. An answer whose client leaves is stopped, but " +
+    "one in the background and one with the header `porchlight-keep: yes`.",
   request: { body: jsonBody(responsesRequestSchema) },
   responses: {
     200: {
-      description: "The answer.",
+      description: "The answer; with `background` what will be it.",
       content: {
         "application/json": { schema: responseSchema },
         "text/event-stream": {
@@ -39,105 +48,71 @@ const createResponseRoute = createRoute({
   },
 });
 
-const storedRoute = (method: "get" | "delete", operationId: string, summary: string) =>
-  createRoute({
-    method,
-    path: "/v1/responses/{id}",
-    operationId,
-    tags: ["Responses"],
-    summary,
-    request: { params: z.object({ id: z.string().max(128) }) },
-    responses: {
-      200: { description: summary, content: jsonContent(z.looseObject({ id: z.string() })) },
-      ...errorResponses("invalid_api_key", "not_found"),
-    },
-  });
+/** What the Responses API needs beside what answers. */
+export interface ResponsesOptions<E extends Env> {
+  /** Where a caller's conversations are kept; absent: nowhere, and what needs that is refused by name. */
+  records?: ((c: Context<E>) => KeptRecords) | undefined;
+  /** Takes what may wait; absent: it is refused by name. */
+  jobs?: ResponseJobs<E> | undefined;
+}
 
-/** `POST /v1/responses`; with a store, also `GET` and `DELETE /v1/responses/{id}`. */
+/** `POST /v1/responses`, and where answers are kept all that is at `/v1/responses/{id}`. */
 export function mountResponses<E extends Env>(
   app: OpenAPIHono<E>,
   backend: (c: Context<E>) => InferenceBackend,
-  store?: ResponseStore,
+  { records, jobs }: ResponsesOptions<E>,
 ): void {
   registerRoute(app, createResponseRoute);
   app.post(createResponseRoute.path, async (c) => {
     const body = await readJsonBody(c.req.raw, responsesRequestSchema);
-    const before = itemsBefore(body, store);
+    const shelf = records?.(c);
+    const { before, conversation } = await contextOf(body, shelf);
+    const store = keepsResponse(body, shelf);
     const request = toGenerateRequest(body, before);
-    const keeps = keepsResponse(body, store);
-    const encoder = new ResponseEncoder(begunResponse(body, keeps));
-    const keep = (): void => {
-      const { response } = encoder;
-      if (keeps && response.status !== "in_progress") {
-        const said = response.output.map((item) => inputItemSchema.parse(item));
-        store?.put({ response, items: [...before, ...itemsOf(body), ...said] });
-      }
-    };
+    const response = begunResponse(body, { store, conversation });
+    const stored: StoredResponse = { response, before, input: named(itemsOf(body)) };
     const left = new AbortController();
     const signal = AbortSignal.any([c.req.raw.signal, left.signal]);
-    const generation = backend(c).generate(request, signal);
-    if (body.stream !== true) {
-      const response = await orAborted(encoder.collect(generation), signal);
-      keep();
-      return c.json(response, 200);
+    const encoder = new ResponseEncoder(response);
+    const keep = async (): Promise<void> => {
+      if (store && shelf) await keepResponse(shelf, stored);
+    };
+    if (body.background === true) {
+      if (jobs === undefined || shelf === undefined) throw noQueue();
+      stored.job = await jobs.start(c, request);
+      await keep();
+      if (body.stream !== true) return c.json(response, 200);
+      const events = jobs.follow(c, stored.job, signal);
+      return c.body(responseStream(events, { encoder, keep, left }), 200, SSE_HEADERS);
     }
-    const events = await awaitFirstEvent(generation, { waitMs: API_LIMITS.headersAfterMs, signal });
-    const stream = eventStream(events, {
-      encode: (event) => {
-        const text = encoder.encode(event);
-        if (event.type === "finish") keep();
-        return text;
-      },
-      fail: (error) => encoder.fail(error),
-      end: () => encoder.end(),
-      keepAliveMs: API_LIMITS.keepAliveMs,
-      onCancel: () => left.abort(),
-    });
-    return c.body(stream, 200, SSE_HEADERS);
+    const inference = backend(c);
+    const isResumable = body.stream === true && store && body.truncation !== "auto" && inference.answers !== undefined;
+    const handle = isResumable ? { id: response.id, note: "", kept: c.req.header(KEEP_HEADER) === "yes" } : undefined;
+    const generation = generationOf(inference, body, { request, signal, handle });
+    if (body.stream !== true) {
+      const answered = await orAborted(encoder.collect(generation), signal);
+      await keep();
+      return c.json(answered, 200);
+    }
+    const begun = awaitFirstEvent(generation, { waitMs: API_LIMITS.headersAfterMs, signal });
+    // Its client may come back for it as soon as it knows its name.
+    const [events] = await Promise.all([begun, isResumable ? keep() : undefined]);
+    return c.body(responseStream(events, { encoder, keep, left }), 200, SSE_HEADERS);
   });
-  if (store) mountStored(app, store);
+  if (records) mountStoredResponses(app, backend, records, jobs);
 }
 
-function mountStored<E extends Env>(app: OpenAPIHono<E>, store: ResponseStore): void {
-  registerRoute(app, storedRoute("get", "retrieveResponse", "Give an answer again"));
-  app.get("/v1/responses/:id", (c) => {
-    const stored = store.get(c.req.param("id"));
-    if (!stored) throw unknownResponse("not_found");
-    return c.json(stored.response, 200);
-  });
-  registerRoute(app, storedRoute("delete", "deleteResponse", "Forget an answer"));
-  app.delete("/v1/responses/:id", (c) => {
-    const id = c.req.param("id");
-    if (!store.delete(id)) throw unknownResponse("not_found");
-    return c.json({ id, object: "response" as const, deleted: true }, 200);
-  });
+function generationOf(
+  inference: InferenceBackend,
+  { truncation }: ResponsesRequest,
+  { request, signal, handle }: { request: GenerateRequest; signal: AbortSignal; handle: AnswerHandle | undefined },
+) {
+  if (truncation !== "auto") return inference.generate(request, signal, handle);
+  return generateTruncated((shorter) => inference.generate(shorter, signal), request);
 }
 
-/** The conversation that the request goes on with. */
-function itemsBefore({ previous_response_id: id }: ResponsesRequest, store: ResponseStore | undefined): InputItem[] {
-  if (!id) return [];
-  if (store === undefined)
-    throw refused("previous_response_id", "no conversations are kept here: send all of it in 'input'");
-  const stored = store.get(id);
-  if (!stored) throw unknownResponse("invalid_request");
-  return stored.items;
-}
-
-function keepsResponse({ store: wanted }: ResponsesRequest, store: ResponseStore | undefined): boolean {
-  if (wanted === true && store === undefined) throw refused("store", "no conversations are kept here");
-  return wanted !== false && store !== undefined;
-}
-
-function refused(param: string, why: string): PorchlightError {
-  return new PorchlightError("unsupported_parameter", `Unsupported value for '${param}': ${why}.`, { param });
-}
-
-function unknownResponse(code: "not_found" | "invalid_request"): PorchlightError {
-  return new PorchlightError(
-    code,
-    "There is no such response: none was kept, or its hour is over. Send the conversation in 'input'.",
-    {
-      param: "previous_response_id",
-    },
-  );
+function noQueue(): PorchlightError {
+  const sentence =
+    "Unsupported value for 'background': requests wait in the edge's queue; a machine's own API has none.";
+  return new PorchlightError("unsupported_parameter", sentence, { param: "background" });
 }

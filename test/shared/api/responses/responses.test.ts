@@ -1,7 +1,8 @@
 import OpenAI, { APIError, NotFoundError } from "openai";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { createInferenceApi } from "../../../../shared/api/inference-api.ts";
-import { createResponseStore, type ResponseStore } from "../../../../shared/api/openai/responses/store.ts";
+import { createMemoryRecords } from "../../../../shared/api/openai/kept/memory-records.ts";
+import type { KeptRecords } from "../../../../shared/api/openai/kept/records.ts";
 import type { GenerateEvent } from "../../../../shared/inference/event.ts";
 import { type GenerateRequest, generateRequestSchema } from "../../../../shared/inference/request.ts";
 import { noEmbeddings } from "../../../support/no-embeddings.ts";
@@ -30,14 +31,14 @@ const ANSWER: GenerateEvent[] = [
 ];
 const SHORT: GenerateEvent[] = [{ type: "text", text: "Yes." }, USAGE, { type: "finish", reason: "stop" }];
 
-const apiOver = (generate: Generate, responses?: ResponseStore) =>
+const apiOver = (generate: Generate, records?: KeptRecords) =>
   createInferenceApi({
     backend: () => ({ listModels: async () => [MODEL], generate, embed: noEmbeddings }),
-    ...(responses ? { responses } : {}),
+    ...(records ? { responses: { records: () => records } } : {}),
   });
 
-const clientOver = (generate: Generate, responses?: ResponseStore): OpenAI => {
-  const api = apiOver(generate, responses);
+const clientOver = (generate: Generate, records?: KeptRecords): OpenAI => {
+  const api = apiOver(generate, records);
   return new OpenAI({
     apiKey: "key",
     baseURL: "http://localhost/v1",
@@ -133,7 +134,7 @@ describe("a body", () => {
     ["input[0]", { input: [{ type: "item_reference", id: "x" }] }],
     ["tools[0]", { tools: [{ type: "web_search" }] }],
     ["background", { background: true }],
-    ["truncation", { truncation: "auto" }],
+    ["truncation", { truncation: "auto", background: true }],
     ["conversation", { conversation: "conv_1" }],
     ["prompt", { prompt: { id: "x" } }],
     ["text.verbosity", { text: { verbosity: "low" } }],
@@ -189,18 +190,22 @@ describe("an answer", () => {
     }
   });
 
-  it("streams events in OpenAI's order, counted without a gap", async () => {
+  it("streams events in OpenAI's order, whose numbers count the characters of its text", async () => {
     const text = await (await post({ stream: true }, yielding(...ANSWER))).text();
     const events = text
       .split("\n\n")
       .slice(0, -1)
       .map((block) => {
         const [, event, data = ""] = /^event: ([\w.]+)\ndata: (.*)$/.exec(block) ?? [];
-        const payload = JSON.parse(data) as { type: string; sequence_number: number }; // checked right below
+        const payload = JSON.parse(data) as { type: string; sequence_number: number; delta?: string }; // checked right below
         expect(payload.type).toBe(event);
         return payload;
       });
-    expect(events.map((event) => event.sequence_number)).toEqual([...events.keys()]);
+    let count = -1;
+    for (const { type, sequence_number, delta = "" } of events) {
+      count += type.endsWith("text.delta") ? delta.length : 1;
+      expect(sequence_number).toBe(count);
+    }
     const item = (kind: string, deltas: number) => [
       "output_item.added",
       "content_part.added",
@@ -278,7 +283,7 @@ describe("a conversation that is kept", () => {
     const client = clientOver(async function* generate(request) {
       seen.push(request);
       yield* seen.length === 1 ? ANSWER : SHORT;
-    }, createResponseStore());
+    }, createMemoryRecords());
     const first = await client.responses.create({ model: "m", input: "one", instructions: "Only now." });
     const output = { type: "function_call_output" as const, call_id: "call_1", output: "sun" };
     const go = { model: "m", previous_response_id: first.id };
@@ -306,15 +311,19 @@ describe("a conversation that is kept", () => {
 
   it("leaves when its hour is over, when others come, or when there is too much", async () => {
     vi.useFakeTimers();
-    const limits = { keptMs: 1000, responses: 3, characters: 6000 };
-    const store = createResponseStore(limits);
-    const client = clientOver(yielding(...SHORT), store);
+    const records = createMemoryRecords({ keptMs: 1000, records: 3, characters: 6000 });
+    const client = clientOver(yielding(...SHORT), records);
     const ask = async (input = "x") => (await client.responses.create({ model: "m", input })).id;
+    const areKept = async (ids: string[]) =>
+      await Promise.all(ids.map(async (id) => (await records.get(id)) !== undefined));
     const ids = [await ask(), await ask(), await ask(), await ask()];
-    expect(ids.map((id) => store.get(id) !== undefined)).toEqual([false, true, true, true]);
+    expect(await areKept(ids)).toEqual([false, true, true, true]);
     const large = await ask("y".repeat(4000));
-    expect([...ids, large].map((id) => store.get(id) !== undefined)).toEqual([false, false, false, false, true]);
+    expect(await areKept([...ids, large])).toEqual([false, false, false, false, true]);
+    await expect(records.put("other", [{ id: "x", text: "z".repeat(7000) }])).rejects.toMatchObject({
+      code: "records_full",
+    });
     vi.advanceTimersByTime(1001);
-    expect(store.get(large)).toBeUndefined();
+    expect(await areKept([large])).toEqual([false]);
   });
 });
