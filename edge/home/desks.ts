@@ -6,6 +6,7 @@ import { JobDesk } from "./jobs/desk.ts";
 import type { JobRunner } from "./jobs/runner.ts";
 import { KeptDesk } from "./kept/desk.ts";
 import { MemoryDesk } from "./memory/desk.ts";
+import type { EndedRun } from "./runs/new-run.ts";
 import type { ScheduleDesk } from "./schedules/desk.ts";
 import { homeSchedules } from "./schedules/home-schedules.ts";
 import type { ArchivePort } from "./sessions/archive-port.ts";
@@ -71,6 +72,11 @@ export class Desks {
   machinesChanged(): void {
     this.jobs.machinesChanged();
     this.sessions.machinesChanged();
+  }
+
+  /** A run of one of these has come to its end. */
+  runEnded({ id, owner, outcome }: EndedRun): void {
+    if (owner === "job") this.jobs.ended(id, "error" in outcome ? { error: outcome.error } : outcome);
   }
 
   /** Does what is due. */

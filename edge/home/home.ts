@@ -98,7 +98,7 @@ export class Home extends DurableObject<EdgeBindings> {
         tell: (agentId, message) => this.#tell(agentId, message),
         check: (agentId) => this.#machines.check(agentId),
       },
-      onJobEnded: (id, end) => this.#desks.jobs.ended(id, end),
+      onEnded: (run) => this.#desks.runEnded(run),
       worstTokens: (demand) => worstCaseTokens(demand, [...this.#agents.all()]),
       onDue: (atMs) => ctx.waitUntil(this.#wakeAt(atMs)),
     });

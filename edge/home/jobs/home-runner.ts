@@ -14,7 +14,7 @@ export function jobRunner(machines: Machines, runs: Runs): JobRunner {
     hasRoom: (job) => machines.hasRoom(needs(job)),
     prospects: (job) => machines.prospects(needs(job)),
     // Nobody waits for it at a page: another machine may go on with it.
-    start: ({ runId, ...run }) => void runs.start({ ...run, id: runId, prefix: [], job: true, replay: true }),
+    start: ({ runId, ...run }) => void runs.start({ ...run, id: runId, prefix: [], owner: "job", replay: true }),
     cancel: (runId) => runs.stop(runId),
     has: (runId) => runs.has(runId),
     progress: (runId) => runs.progress(runId),

@@ -5,6 +5,19 @@ import type { Demand } from "../dispatch/dispatcher.ts";
 import type { PrefixKey } from "../dispatch/prefix-keys.ts";
 import type { Quotas } from "../quota/quotas.ts";
 import type { RunMachines } from "./machines.ts";
+import type { RunOwnerName } from "./run-table.ts";
+
+/** What a run came to: its whole answer, or why not, with what had come by then. */
+export type RunOutcome = { events: GenerateEvent[] } | { error: WireError; partial: GenerateEvent[] };
+
+/** A run that has ended, as its owner hears of it. */
+export interface EndedRun {
+  id: string;
+  owner: RunOwnerName;
+  caller: Caller;
+  note: string;
+  outcome: RunOutcome;
+}
 
 /** What runs stand on. */
 export interface RunsOptions {
@@ -13,8 +26,10 @@ export interface RunsOptions {
   machines: RunMachines;
   /** Most tokens that a request can cost. */
   worstTokens(demand: Demand): number;
-  /** A run of `job` has ended; in the step that writes it down. */
-  onJobEnded?(id: string, end: { events: GenerateEvent[] } | { error: WireError }): void;
+  /** A run that somebody else than its client owns has ended; in the step that writes it down. */
+  onEnded?(run: EndedRun): void;
+  /** The request of a run, for which its model's context is too small, with less in it; undefined where there is none. In one step. */
+  shorter?(run: { id: string; owner: RunOwnerName; body: Uint8Array }): Uint8Array | undefined;
   /** `tidy` is due at that time at the latest. */
   onDue(atMs: number): void;
   now?: () => number;
@@ -31,7 +46,8 @@ export interface NewRun {
   body: Uint8Array;
   note?: string;
   kept?: boolean;
-  job?: boolean;
+  /** Absent: the client. */
+  owner?: RunOwnerName;
   /** Whether another machine may go on with it once it has begun. */
   replay?: boolean;
 }

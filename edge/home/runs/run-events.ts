@@ -1,15 +1,18 @@
-import { PorchlightError, type WireError, wireErrorSchema } from "../../../shared/errors.ts";
+import { PorchlightError, wireErrorSchema } from "../../../shared/errors.ts";
 import { type GenerateEvent, generateEventSchema } from "../../../shared/inference/event.ts";
 import { encodeJson } from "../../../shared/protocol/json.ts";
+import type { RunOutcome } from "./new-run.ts";
 import type { Run } from "./run.ts";
 
 const decoder = new TextDecoder();
 
 /** What a run has come to. */
-export function endOf(run: Run): { events: GenerateEvent[] } | { error: WireError } {
-  if (run.failure !== undefined) return { error: run.failure.toWire() };
-  const lines = decoder.decode(run.log.slice(0)).split("\n");
-  return { events: lines.flatMap((line) => (line === "" ? [] : [generateEventSchema.parse(JSON.parse(line))])) };
+export function endOf({ log, failure }: Run): RunOutcome {
+  // Of an answer that a reader took away piece by piece, the beginning may be gone.
+  if (log.first > 0) return { error: (failure ?? new PorchlightError("body_too_large")).toWire(), partial: [] };
+  const lines = decoder.decode(log.slice(0)).split("\n");
+  const events = lines.flatMap((line) => (line === "" ? [] : [generateEventSchema.parse(JSON.parse(line))]));
+  return failure === undefined ? { events } : { error: failure.toWire(), partial: events };
 }
 
 /** A line of an answer. */

@@ -19,6 +19,8 @@ export interface RunOwner {
   end(run: Run, failure: PorchlightError | undefined): void;
   /** It must not go on. */
   stop(run: Run, why: PorchlightError): void;
+  /** A request with less in it, for a context that is too small for this one. */
+  shorter(run: Run, body: Uint8Array): Uint8Array | undefined;
 }
 
 /** Where runs' lines come from: takes them in, and finds another source when one fails. */
@@ -121,6 +123,7 @@ export class RunFeeds {
   #failed(run: Run, feed: Feed, error: PorchlightError): void {
     run.feed = undefined;
     run.clearTimers("awake");
+    if (error.code === "context_length_exceeded" && this.#shorten(run)) return;
     const { keeps, isResumed } = feed;
     const begun = run.log.next > 0;
     const { attempts, fruitless } = run;
@@ -136,6 +139,18 @@ export class RunFeeds {
       return;
     }
     if (!this.tryElsewhere(run)) this.#owner.end(run, error);
+  }
+
+  /** Asks again with less, where somebody can say what to leave out. Returns whether a machine took that. */
+  #shorten(run: Run): boolean {
+    if (run.log.next > 0) return false;
+    const body = this.#owner.shorter(run, run.body ?? this.#table.body(run.id));
+    if (body === undefined) return false;
+    run.bodyBytes = body.length;
+    run.prefix = []; // It is another prompt now.
+    if (run.isStored) this.#table.setBody(run.id, body);
+    else run.body = body;
+    return this.#dispatch(run, {});
   }
 
   /** Its machine is away: it is waited for. */

@@ -3,8 +3,12 @@ import { concatBytes } from "../../../shared/bytes.ts";
 import { type Caller, callerSchema } from "../../credentials/key-grant.ts";
 import { RUN_LIMITS } from "./limits.ts";
 
+/** Who hears of a run's end: whoever reads it, the queue of jobs, a conversation's turn, or a conversation's summary. */
+export const runOwnerSchema = z.enum(["client", "job", "turn", "summary"]);
+export type RunOwnerName = z.infer<typeof runOwnerSchema>;
+
 /** What is written down of a run at its start, beside its request. */
-export const runRecordSchema = z.object({
+const recordSchema = z.object({
   caller: callerSchema,
   model: z.string(),
   maxTokens: z.number().optional(),
@@ -12,27 +16,38 @@ export const runRecordSchema = z.object({
   note: z.string().max(4096),
   /** Whether it goes on without a reader. */
   kept: z.boolean(),
-  /** Whether its end is told to the queue of jobs. */
-  job: z.boolean(),
+  owner: runOwnerSchema,
   /** Whether another machine may go on with it once it has begun. */
   replay: z.boolean(),
   agentId: z.string(),
 });
+/** Before conversations had turns of their own, a record only said whether it was a job's. */
+const formerSchema = recordSchema
+  .omit({ owner: true })
+  .extend({ job: z.boolean() })
+  .transform(({ job, ...record }) => ({ ...record, owner: job ? ("job" as const) : ("client" as const) }));
+export const runRecordSchema = z.union([recordSchema, formerSchema]);
 export type RunRecord = z.infer<typeof runRecordSchema> & { caller: Caller };
+
+const recordTextSchema = z
+  .string()
+  .transform((text, context): unknown => {
+    try {
+      return JSON.parse(text);
+    } catch {
+      context.addIssue("The record is no JSON.");
+      return z.NEVER;
+    }
+  })
+  .pipe(runRecordSchema);
+
+const storedSchema = z
+  .object({ record: recordTextSchema, created_at: z.number() })
+  .transform(({ record, created_at: createdAtMs }) => ({ record, createdAtMs }));
 
 const rowSchema = z.object({
   id: z.string(),
-  record: z
-    .string()
-    .transform((text, context): unknown => {
-      try {
-        return JSON.parse(text);
-      } catch {
-        context.addIssue("The record is no JSON.");
-        return z.NEVER;
-      }
-    })
-    .pipe(runRecordSchema),
+  record: recordTextSchema,
   created_at: z.number(),
   ended_at: z.number().nullable(),
 });
@@ -83,6 +98,14 @@ export class RunTable {
 
   setRecord(id: string, record: RunRecord): void {
     this.#sql.exec("UPDATE runs SET record = ? WHERE id = ?", JSON.stringify(record), id);
+  }
+
+  /** Another request in the place of the first: nothing has come of that one. */
+  setBody(id: string, body: Uint8Array): void {
+    const row = this.#sql.exec("SELECT record, created_at FROM runs WHERE id = ?", id).one();
+    const { record, createdAtMs } = storedSchema.parse(row);
+    this.#sql.exec("DELETE FROM run_pieces WHERE run = ? AND first < 0", id);
+    this.add(id, record, body, createdAtMs);
   }
 
   /** Lines of the answer from number `first` on. */

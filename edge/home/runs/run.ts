@@ -83,7 +83,7 @@ export class Run {
 
   /** Whether it goes on though nobody reads it. */
   get isKept(): boolean {
-    return this.record.kept || this.record.job;
+    return this.record.kept || this.record.owner !== "client";
   }
 
   /** Lines came, or the end. */

@@ -38,14 +38,18 @@ export class Runs {
       machines,
       table,
       keeper: this.#keeper,
-      owner: { end: (run, failure) => this.#end(run, failure), stop: (run, why) => this.#stop(run, why) },
+      owner: {
+        end: (run, failure) => this.#end(run, failure),
+        stop: (run, why) => this.#stop(run, why),
+        shorter: (run, body) => this.#options.shorter?.({ id: run.id, owner: run.record.owner, body }),
+      },
     });
   }
 
   /** Takes up again what nobody else will ask for: call once everything this needs is there. */
   restore(): void {
     for (const { id, record, endedAtMs } of this.#shelf.stored) {
-      if (endedAtMs === undefined && (record.kept || record.job)) this.#find(id);
+      if (endedAtMs === undefined && (record.kept || record.owner !== "client")) this.#find(id);
     }
     const atMs = this.nextAtMs();
     if (atMs !== undefined) this.#options.onDue(atMs);
@@ -63,8 +67,8 @@ export class Runs {
     const worstTokens = this.#options.worstTokens(demand);
     const ticket = this.#options.quotas.start({ caller, model, bodyBytes: body.length, worstTokens });
     const opened = this.#open(ticket, demand, id);
-    const { note = "", kept = false, job = false, replay = false } = asked;
-    const record = { caller, model, note, kept, job, replay, agentId: opened.placement.agentId };
+    const { note = "", kept = false, owner = "client", replay = false } = asked;
+    const record = { caller, model, note, kept, owner, replay, agentId: opened.placement.agentId };
     const run = new Run({
       id,
       record: maxTokens === undefined ? record : { ...record, maxTokens },
@@ -253,7 +257,8 @@ export class Runs {
     else if (run.isKept) this.#keeper.storeEnd(run);
     run.notify();
     run.taken();
-    if (run.record.job) this.#options.onJobEnded?.(run.id, endOf(run));
+    const { owner, caller, note } = run.record;
+    if (owner !== "client") this.#options.onEnded?.({ id: run.id, owner, caller, note, outcome: endOf(run) });
     this.#shelf.makeRoom();
   }
 }

@@ -274,7 +274,7 @@ it("ends a run of a key that is revoked before anybody asks for it again", async
     model: "starter",
     note: "",
     kept: false,
-    job: false,
+    owner: "client",
     replay: false,
     agentId: identity.agentId,
   };
