@@ -111,14 +111,20 @@ export async function startEmbeddedEdge(options: EmbeddedEdgeOptions): Promise<E
     stop: async () => {
       clearTimeout(soon);
       clearInterval(hourly);
-      await Promise.race([tellHomes(miniflare, "restart").then(() => sleep(CLOSING_MS)), sleep(TELLING_MS)]);
+      const late = new AbortController();
+      const told = tellHomes(miniflare, "restart", late.signal);
+      await Promise.race([told.then(() => sleep(CLOSING_MS)), sleep(TELLING_MS)]);
+      late.abort();
       await miniflare.dispose();
     },
   };
 }
 
-/** Calls a method of every household's Home object. What fails is said: the machines find out by themselves, only later. */
-async function tellHomes(miniflare: Miniflare, what: "goAway" | "restart"): Promise<void> {
+/**
+ * Calls a method of every household's Home object. What fails is said, unless it was no longer waited for: the machines find out by
+ * themselves, only later.
+ */
+async function tellHomes(miniflare: Miniflare, what: "goAway" | "restart", late?: AbortSignal): Promise<void> {
   try {
     const [database, homes] = [await miniflare.getD1Database("DB"), await miniflare.getDurableObjectNamespace("HOME")];
     const { results } = await database
@@ -128,7 +134,7 @@ async function tellHomes(miniflare: Miniflare, what: "goAway" | "restart"): Prom
     // Their classes are the Worker's: this process knows no more of them than the two names above.
     await Promise.all(ids.map(async ({ id }) => await (homes.getByName(id) as unknown as HomeCalls)[what]()));
   } catch (error) {
-    console.error("The machines could not be told that the edge goes away:", error);
+    if (late?.aborted !== true) console.error("The machines could not be told that the edge goes away:", error);
   }
 }
 

@@ -64,7 +64,8 @@ async function start(enrolUrl: string, agent: number): Promise<void> {
       slots: 4,
     }),
     onState: ({ state }) => {
-      if (state === "online") online += 1;
+      if (state !== "online") return;
+      online += 1;
       if (online === enrolUrls.length) process.send?.({ type: "online" });
     },
   }).start();
