@@ -2,7 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import { PorchlightError } from "../../shared/errors.ts";
 import { CLOSE_CODES } from "../../shared/protocol/close-codes.ts";
 import { encodeWelcome } from "../../shared/protocol/edge-handshake.ts";
-import { RUNS_FEATURE } from "../../shared/protocol/handshake.ts";
+import { ARCHIVE_FEATURE, RUNS_FEATURE } from "../../shared/protocol/handshake.ts";
 import type { ControlMessage, StreamHeader } from "../../shared/protocol/messages.ts";
 import type { ProtocolStream } from "../../shared/protocol/types.ts";
 import type { Caller } from "../credentials/key-grant.ts";
@@ -31,6 +31,7 @@ import { KEPT_METHODS, type KeptDesk, type KeptMethod } from "./kept/desk.ts";
 import { MEMORY_METHODS, type MemoryDesk, type MemoryMethod } from "./memory/desk.ts";
 import { SCHEDULE_METHODS, type ScheduleDesk, type ScheduleMethod } from "./schedules/desk.ts";
 import { SESSION_METHODS, type SessionDesk, type SessionMethod } from "./sessions/desk.ts";
+import { TunnelArchive } from "./archive/tunnel-archive.ts";
 import { bucketBackup } from "./sessions/tiers/backup-store.ts";
 import type { UsageRow } from "./quota/ledger.ts";
 import { Quotas, type Ticket } from "./quota/quotas.ts";
@@ -43,6 +44,8 @@ import { SESSION_LIMITS, type Tunnel, Tunnels } from "./tunnels.ts";
 
 /** `last_seen` in D1 is for people: finer than this only costs writes. */
 const LAST_SEEN_EVERY_MS = 60_000;
+/** What this edge can do beyond the protocol's first version. */
+const EDGE_FEATURES = [RUNS_FEATURE, ARCHIVE_FEATURE];
 /** When machines that are full may be asked again. */
 const OVERLOADED_RETRY_MS = 1_000;
 
@@ -88,6 +91,7 @@ export class Home extends DurableObject<EdgeBindings> {
         this.#noteSeen(agentId, LAST_SEEN_EVERY_MS);
       },
       onClosed: (agentId) => this.#noteSeen(agentId, 0),
+      pingedAtMs: (socket) => ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime(),
     });
     this.#runs = new Runs({
       sql: ctx.storage.sql,
@@ -97,6 +101,7 @@ export class Home extends DurableObject<EdgeBindings> {
         resume: (agentId, header) => this.#openResume(agentId, header),
         tell: (agentId, message) => this.#tell(agentId, message),
         check: (agentId) => this.#machines.check(agentId),
+        look: (agentId) => this.#tunnels.look(agentId),
       },
       onEnded: (run) => this.#desks.runEnded(run),
       worstTokens: (demand) => worstCaseTokens(demand, [...this.#agents.all()]),
@@ -106,6 +111,10 @@ export class Home extends DurableObject<EdgeBindings> {
       storage: ctx.storage,
       env,
       runner: jobRunner(this.#machines, this.#runs),
+      archive: new TunnelArchive({
+        tunnels: () => this.#tunnels.all,
+        openStream: (tunnel, header) => this.#tunnels.openStream(tunnel, header),
+      }),
       backup: env.BACKUPS && bucketBackup(env.BACKUPS, ctx.id.name ?? ctx.id.toString()),
       wakeAt: (atMs) => ctx.waitUntil(this.#wakeAt(atMs)),
     });
@@ -179,7 +188,7 @@ export class Home extends DurableObject<EdgeBindings> {
     const tunnel = this.#tunnels.of(socket);
     if (tunnel) {
       if (typeof message === "string") this.#tunnels.close(socket, CLOSE_CODES.protocol, "bad_message");
-      else tunnel.session.receive(new Uint8Array(message));
+      else this.#tunnels.receive(tunnel, new Uint8Array(message));
       return;
     }
     const attachment = readAttachment(socket);
@@ -189,10 +198,10 @@ export class Home extends DurableObject<EdgeBindings> {
     if (spoken === undefined || !(await this.#mayCome(socket, agentId))) return;
     const generation = this.#agents.nextGeneration(agentId);
     const { protocol, features } = spoken;
-    this.#tunnels.open(socket, agentId, generation, features.includes(RUNS_FEATURE));
+    this.#tunnels.open(socket, agentId, generation, features);
     const limits = SESSION_LIMITS;
     const serverVersion = VERSION;
-    sendBytes(socket, encodeWelcome({ protocol, limits, generation, serverVersion, features: [RUNS_FEATURE] }));
+    sendBytes(socket, encodeWelcome({ protocol, limits, generation, serverVersion, features: EDGE_FEATURES }));
     this.#noteSeen(agentId, LAST_SEEN_EVERY_MS);
   }
 

@@ -1,11 +1,17 @@
 import type { SessionLimits } from "../../shared/protocol/handshake.ts";
 import { CLOSE_CODES } from "../../shared/protocol/close-codes.ts";
-import { DEFAULT_SESSION_LIMITS } from "../../shared/protocol/handshake.ts";
+import {
+  ARCHIVE_FEATURE,
+  BACKUP_KEY_FEATURE,
+  DEFAULT_SESSION_LIMITS,
+  RUNS_FEATURE,
+} from "../../shared/protocol/handshake.ts";
 import type { ControlMessage, StreamHeader } from "../../shared/protocol/messages.ts";
 import { createSession } from "../../shared/protocol/session.ts";
 import type { ProtocolStream, Session } from "../../shared/protocol/types.ts";
 import { PorchlightError } from "../../shared/errors.ts";
-import { readAttachment, writeAttachment } from "./attachment.ts";
+import { type ArchiveState, readAttachment, writeAttachment } from "./attachment.ts";
+import { Liveness } from "./liveness.ts";
 import { closeSocket, FrameSender } from "./sockets.ts";
 
 export const SESSION_LIMITS: SessionLimits = DEFAULT_SESSION_LIMITS;
@@ -16,6 +22,7 @@ export interface Tunnel {
   readonly generation: number;
   /** Whether the agent keeps runs whose stream is lost. */
   readonly keepsRuns: boolean;
+  readonly archive: ArchiveState;
   readonly socket: WebSocket;
   readonly session: Session;
   readonly frames: FrameSender;
@@ -26,6 +33,8 @@ export interface Tunnel {
 export interface TunnelEvents {
   onControl(agentId: string, message: ControlMessage): void;
   onClosed(agentId: string): void;
+  /** When the runtime last answered a ping of this socket, if it did. */
+  pingedAtMs(socket: WebSocket): number | undefined;
 }
 
 /** The open tunnels of a household. All there is to know of one is in its socket's attachment: hibernation forgets nothing. */
@@ -34,10 +43,15 @@ export class Tunnels {
   readonly #open = new Map<WebSocket, Tunnel>();
   /** Some are lost while it is looked up who they are. */
   readonly #lost = new WeakSet<WebSocket>();
+  readonly #liveness: Liveness;
 
   /** Takes up again every socket that was open before the object hibernated. */
   constructor(sockets: WebSocket[], events: TunnelEvents) {
     this.#events = events;
+    this.#liveness = new Liveness({
+      pingedAtMs: (socket) => events.pingedAtMs(socket),
+      onDead: ({ socket }) => this.close(socket, CLOSE_CODES.timeout, "agent_silent"),
+    });
     for (const socket of sockets) {
       const attachment = readAttachment(socket);
       if (attachment.phase === "open") this.#add(socket, attachment);
@@ -71,12 +85,25 @@ export class Tunnels {
   }
 
   /** Begins the session of a socket that has proved to be the agent, and closes the agent's older ones. */
-  open(socket: WebSocket, agentId: string, generation: number, keepsRuns: boolean): void {
+  open(socket: WebSocket, agentId: string, generation: number, features: readonly string[]): void {
     for (const older of this.all) {
       if (older.agentId === agentId) this.close(older.socket, CLOSE_CODES.replaced, "agent_replaced");
     }
-    const attachment = { agentId, generation, keepsRuns, nextStreamId: undefined };
+    const keepsRuns = features.includes(RUNS_FEATURE);
+    const attachment = { agentId, generation, keepsRuns, archive: archiveOf(features), nextStreamId: undefined };
     this.#save(this.#add(socket, attachment));
+  }
+
+  /** A binary message came. */
+  receive(tunnel: Tunnel, bytes: Uint8Array): void {
+    this.#liveness.heard(tunnel);
+    tunnel.session.receive(bytes);
+  }
+
+  /** Somebody waits for this agent: closes its tunnel where it is dead. Call it every few seconds. */
+  look(agentId: string): void {
+    const tunnel = this.all.find((one) => one.agentId === agentId);
+    if (tunnel !== undefined) this.#liveness.look(tunnel);
   }
 
   /** Opens a stream and keeps, for after a hibernation, that its id is taken. Throws `overloaded`. */
@@ -106,9 +133,9 @@ export class Tunnels {
 
   #add(
     socket: WebSocket,
-    from: { agentId: string; generation: number; keepsRuns: boolean; nextStreamId: number | undefined },
+    from: Pick<Tunnel, "agentId" | "generation" | "keepsRuns" | "archive"> & { nextStreamId: number | undefined },
   ): Tunnel {
-    const { agentId, generation, keepsRuns, nextStreamId } = from;
+    const { agentId, generation, keepsRuns, archive, nextStreamId } = from;
     const frames = new FrameSender(socket);
     const session = createSession({
       role: "edge",
@@ -125,13 +152,18 @@ export class Tunnels {
         tunnel.leaving = true;
       },
     });
-    const tunnel: Tunnel = { agentId, generation, keepsRuns, socket, session, frames, leaving: false };
+    const tunnel: Tunnel = { agentId, generation, keepsRuns, archive, socket, session, frames, leaving: false };
     this.#open.set(socket, tunnel);
     return tunnel;
   }
 
-  #save({ socket, agentId, generation, keepsRuns, session }: Tunnel): void {
+  #save({ socket, agentId, generation, keepsRuns, archive, session }: Tunnel): void {
     const { nextStreamId } = session;
-    writeAttachment(socket, { phase: "open", agentId, generation, keepsRuns, nextStreamId });
+    writeAttachment(socket, { phase: "open", agentId, generation, keepsRuns, archive, nextStreamId });
   }
+}
+
+function archiveOf(features: readonly string[]): ArchiveState {
+  if (!features.includes(ARCHIVE_FEATURE)) return "none";
+  return features.includes(BACKUP_KEY_FEATURE) ? "sealing" : "keeping";
 }

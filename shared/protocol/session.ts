@@ -11,6 +11,7 @@ import type { ProtocolStream, Session, SessionOptions } from "./types.ts";
 
 const MAX_STREAM_ID = 0xffff_ffff;
 const CONTROL_STREAM = 0;
+const PING_BYTES = 8;
 
 const goAwaySchema = z.object({ reason: z.string().max(256) });
 
@@ -98,6 +99,10 @@ class TunnelSession implements Session, StreamHost {
 
   control(message: ControlMessage): void {
     this.send(FRAME.data, CONTROL_STREAM, encodeJson(message));
+  }
+
+  ping(): void {
+    this.send(FRAME.ping, CONTROL_STREAM, new Uint8Array(PING_BYTES));
   }
 
   goAway(reason: string): void {

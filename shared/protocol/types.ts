@@ -46,6 +46,8 @@ export interface Session {
   open(header: StreamHeader): ProtocolStream;
   /** Sends a control message on stream 0. Throws ProtocolError `frame_too_large` if its JSON is over 64 KiB. */
   control(message: ControlMessage): void;
+  /** Asks for a sign of life: whatever the peer says next is one. */
+  ping(): void;
   /** Tells the peer to open no more streams; those there are go on. */
   goAway(reason: string): void;
   /** The transport is gone: every stream is lost with `agent_disconnected`. */

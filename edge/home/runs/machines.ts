@@ -29,4 +29,6 @@ export interface RunMachines {
   tell(agentId: string, message: ControlMessage): void;
   /** A machine has failed so often that it must be tried. */
   check(agentId: string): void;
+  /** A run waits for lines of this machine: it is to be there. */
+  look(agentId: string): void;
 }

@@ -48,8 +48,9 @@ export class RunFeeds {
   #take(run: Run, feed: Feed): void {
     run.clearTimers("lost", "again", "elsewhere", "awake");
     // An object that hibernates forgets what its open streams have consumed, and their agent would miss that credit for ever.
-    run.timers.awake = setInterval(() => undefined, RUN_LIMITS.awakeMs);
+    run.timers.awake = setInterval(() => this.#machines.look(feed.agentId), RUN_LIMITS.awakeMs);
     run.feed = feed;
+    this.#machines.look(feed.agentId);
     run.progress = undefined;
     void this.#pump(run, feed);
   }

@@ -227,7 +227,10 @@ export class ObjectHost<Hosted extends HostedObject> {
 
   #onMessage(socket: ServerSocket, wire: Wire, message: Message): void {
     if (socket.state === STATES.closed) return;
-    if (message === "ping") return wire.send(1, "pong"); // Without waking the object.
+    if (message === "ping") {
+      socket.pongedAtMs = Date.now();
+      return wire.send(1, "pong"); // Without waking the object.
+    }
     this.#deliver(async ({ object, views }) => {
       const data = typeof message === "string" ? message : new Uint8Array(message).buffer;
       await object.webSocketMessage(this.#viewOf(views, socket), data);

@@ -29,6 +29,8 @@ export function objectState(runtime: ObjectRuntime) {
     acceptWebSocket: (socket: VirtualWebSocket, tags: string[] = []) => runtime.accept(socket, tags),
     getWebSockets: (tag?: string) => runtime.views(tag),
     getTags: (socket: VirtualWebSocket) => runtime.tagsOf(socket.socket),
+    getWebSocketAutoResponseTimestamp: ({ socket }: VirtualWebSocket) =>
+      socket.pongedAtMs === undefined ? null : new Date(socket.pongedAtMs),
     setWebSocketAutoResponse: () => undefined, // "ping" is answered by the host in any case.
     waitUntil: (_work: Promise<unknown>) => undefined,
     blockConcurrencyWhile: async <T>(work: () => Promise<T>): Promise<T> => {

@@ -9,6 +9,8 @@ export class ServerSocket {
   readonly tags: readonly string[];
   attachment: unknown = null;
   state: State = STATES.open;
+  /** When a ping was last answered for it, by the wall clock of where it is. */
+  pongedAtMs: number | undefined;
   /** Sent before the other half was handed out. */
   readonly #early: (() => void)[] = [];
   #wire: Wire | undefined;

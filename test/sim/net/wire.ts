@@ -17,7 +17,7 @@ export interface WireEnd {
 type Side = 0 | 1;
 
 /** No connection that is dead stays unnoticed for longer: TCP gives up. */
-const GIVE_UP_MS = { min: 30_000, max: 120_000 };
+const GIVE_UP_MS = { min: 30_000, max: 150_000 };
 
 /**
  * A connection between two processes: in order and unhurt while it lasts, as TCP and TLS have it, however late. It may be cut (both
