@@ -66,9 +66,11 @@ export interface ArchivePort {
   drop(agentId: string, dropped: Dropped): Promise<void>;
   /** Of one person's segments. */
   search(agentId: string, userId: string, query: string, limit: number): Promise<ArchiveHit[]>;
-  /** Seals with the backup key, which the edge does not have. At most 4 MiB of plain bytes at a time. */
+  /**
+   * Seals with the backup key, which the edge does not have. At most 4.5 MiB of plain bytes at a time. Nothing opens what was sealed:
+   * a machine does that for its owner alone, in a restore.
+   */
   seal(agentId: string, objects: PlainObject[]): Promise<SealedObject[]>;
-  open(agentId: string, objects: SealedObject[]): Promise<PlainObject[]>;
   /** Seals a segment that is there, as `encodeTurns` writes its turns, under this name: its plain bytes do not cross. */
   sealStored(agentId: string, sessionId: string, segmentId: string, name: string): Promise<Uint8Array<ArrayBuffer>>;
 }

@@ -83,12 +83,6 @@ export class MemoryArchive implements ArchivePort {
     );
   }
 
-  async open(agentId: string, objects: SealedObject[]): Promise<PlainObject[]> {
-    return await this.#call("open", agentId, () =>
-      objects.map(({ name, sealed }) => ({ name, plain: sealed.map(flip) })),
-    );
-  }
-
   async sealStored(agentId: string, sessionId: string, segmentId: string): Promise<Uint8Array<ArrayBuffer>> {
     return await this.#call("sealStored", agentId, (disk) =>
       encodeTurns(segmentOf(disk, sessionId, segmentId).turns).map(flip),
