@@ -14,6 +14,9 @@ export interface DataFolder {
   /** Key pair and pairing with the embedded edge; with a remote edge. */
   localIdentity: string;
   remoteIdentity: string;
+  /** Cold conversations of the embedded edge's household, or of the remote one's, each with the key of their backup. */
+  localArchive: string;
+  remoteArchive: string;
   /** Where the agent that serves the embedded edge, or the remote one, answers on loopback while it runs. */
   localAgent: string;
   remoteAgent: string;
@@ -45,6 +48,8 @@ export function dataFolder(flag: string | undefined, env: NodeJS.ProcessEnv = pr
     setupToken: join(root, "edge-setup-token"),
     localIdentity: join(root, "agent", "local.json"),
     remoteIdentity: join(root, "agent", "remote.json"),
+    localArchive: join(root, "agent", "local-archive"),
+    remoteArchive: join(root, "agent", "remote-archive"),
     localAgent: join(root, "agent", "local-running.json"),
     remoteAgent: join(root, "agent", "remote-running.json"),
     machine: join(root, "agent", "machine.json"),

@@ -153,6 +153,27 @@ export const ERRORS = {
     retryable: false,
     message: "This part of a conversation was deleted. It is not kept again.",
   },
+  archive_damaged: {
+    status: 500,
+    retryable: false,
+    message:
+      "A part of this conversation is damaged on the home machine's disk. 'porchlight restore' there takes it from the backup.",
+  },
+  backup_key_missing: {
+    status: 409,
+    retryable: false,
+    message: "This machine does not have the key of the backup. Run 'porchlight backup key' on it.",
+  },
+  backup_key_wrong: {
+    status: 400,
+    retryable: false,
+    message: "The backup was sealed with another key than this recovery phrase stands for.",
+  },
+  backup_damaged: {
+    status: 422,
+    retryable: false,
+    message: "A part of the backup is damaged, or was put there by somebody else. It is not used.",
+  },
   archive_offline: {
     status: 503,
     retryable: true,

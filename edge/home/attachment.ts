@@ -2,6 +2,9 @@ import { z } from "zod";
 import { edgeHandshakeSchema } from "../../shared/protocol/edge-handshake.ts";
 import { publicKeySchema } from "../../shared/protocol/handshake.ts";
 
+export const archiveStateSchema = z.enum(["none", "keeping", "sealing"]);
+export type ArchiveState = z.infer<typeof archiveStateSchema>;
+
 /** All that is known of a socket; the runtime keeps it while the object hibernates (at most 2 KiB). */
 const attachmentSchema = z.discriminatedUnion("phase", [
   z.object({ phase: z.literal("handshake"), publicKey: publicKeySchema, handshake: edgeHandshakeSchema }),
@@ -12,6 +15,8 @@ const attachmentSchema = z.discriminatedUnion("phase", [
     nextStreamId: z.number().int(),
     /** Whether the agent keeps runs whose stream is lost. */
     keepsRuns: z.boolean().default(false),
+    /** Whether it keeps an archive of conversations, and has the key of the backup. */
+    archive: archiveStateSchema.default("none"),
   }),
   /** We closed it; the peer's answer may still be on its way. */
   z.object({ phase: z.literal("closed") }),

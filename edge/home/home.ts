@@ -31,6 +31,8 @@ import { KEPT_METHODS, type KeptDesk, type KeptMethod } from "./kept/desk.ts";
 import { MEMORY_METHODS, type MemoryDesk, type MemoryMethod } from "./memory/desk.ts";
 import { SCHEDULE_METHODS, type ScheduleDesk, type ScheduleMethod } from "./schedules/desk.ts";
 import { SESSION_METHODS, type SessionDesk, type SessionMethod } from "./sessions/desk.ts";
+import { TURN_METHODS, type TurnDesk, type TurnMethod } from "./sessions/turns/desk.ts";
+import { turnRunner } from "./sessions/turns/home-runner.ts";
 import { TunnelArchive } from "./archive/tunnel-archive.ts";
 import { bucketBackup } from "./sessions/tiers/backup-store.ts";
 import type { UsageRow } from "./quota/ledger.ts";
@@ -104,6 +106,7 @@ export class Home extends DurableObject<EdgeBindings> {
         look: (agentId) => this.#tunnels.look(agentId),
       },
       onEnded: (run) => this.#desks.runEnded(run),
+      shorter: (run) => (run.owner === "turn" ? this.#desks.turns.shorter(run) : undefined),
       worstTokens: (demand) => worstCaseTokens(demand, [...this.#agents.all()]),
       onDue: (atMs) => ctx.waitUntil(this.#wakeAt(atMs)),
     });
@@ -111,6 +114,7 @@ export class Home extends DurableObject<EdgeBindings> {
       storage: ctx.storage,
       env,
       runner: jobRunner(this.#machines, this.#runs),
+      turnRunner: turnRunner(this.#machines, this.#runs, () => this.#dispatchSettings.get().replay === "on"),
       archive: new TunnelArchive({
         tunnels: () => this.#tunnels.all,
         openStream: (tunnel, header) => this.#tunnels.openStream(tunnel, header),
@@ -119,6 +123,7 @@ export class Home extends DurableObject<EdgeBindings> {
       wakeAt: (atMs) => ctx.waitUntil(this.#wakeAt(atMs)),
     });
     this.#runs.restore();
+    this.#desks.turns.recover();
   }
 
   /** Jobs and webhooks: see `jobsOf`. */
@@ -144,6 +149,11 @@ export class Home extends DurableObject<EdgeBindings> {
   /** Conversations: see `sessionsOf`. */
   callSessions(method: SessionMethod, args: unknown[]): DeskAnswer<SessionDesk, SessionMethod> {
     return callDesk(this.#desks.sessions, SESSION_METHODS, method, args);
+  }
+
+  /** What is said in conversations: see `turnsOf`. */
+  callTurns(method: TurnMethod, args: unknown[]): DeskAnswer<TurnDesk, TurnMethod> {
+    return callDesk(this.#desks.turns, TURN_METHODS, method, args);
   }
 
   /**

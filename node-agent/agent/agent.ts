@@ -12,6 +12,7 @@ import { type AgentStatus, markAgent, unmarkAgent } from "./agent-status.ts";
 import { tryModel } from "./canary.ts";
 import { countRequests } from "./count-requests.ts";
 import type { AgentOptions } from "./messages.ts";
+import { openArchive } from "./archive.ts";
 import { LiveModels } from "./live-models.ts";
 import { readSettings, type RunSettings, type SettingsChange } from "./run-settings.ts";
 import { Upkeep } from "./upkeep.ts";
@@ -167,6 +168,10 @@ export async function startAgent(options: AgentOptions, events: AgentEvents): Pr
       health: upkeep.health,
     };
   };
+  const archive = await openArchive(options.archiveDir, {
+    onKey: () => link?.redial(),
+    log,
+  });
   if (options.runningFile !== undefined) await markAgent(options.runningFile, localApi.url);
   backend.onChange(() => link?.announce());
   const stopWatching = watchModels({
@@ -190,6 +195,7 @@ export async function startAgent(options: AgentOptions, events: AgentEvents): Pr
         tunnelUrl: target.tunnelUrl,
         identity: current,
         backend,
+        archive: archive?.keeper,
         status,
         onState: (state) => onLink(target.origin, state),
         onControl: (message) => upkeep.control(message),
@@ -203,6 +209,7 @@ export async function startAgent(options: AgentOptions, events: AgentEvents): Pr
       stopWatching();
       if (options.runningFile !== undefined) await unmarkAgent(options.runningFile);
       await Promise.all([link?.stop(stop), localApi.stop()]);
+      archive?.stop();
       await backend.stop();
     },
   };

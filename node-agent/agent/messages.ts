@@ -43,6 +43,8 @@ export const agentOptionsSchema = agentSettingsSchema.extend({
   runningFile: z.string().optional(),
   /** Keeps what its owner decided about the machine (`machine-file.ts`); absent: nothing is kept. */
   machineFile: z.string().optional(),
+  /** Keeps cold conversations and the key of their backup; absent: this machine keeps none. */
+  archiveDir: z.string().optional(),
   /** Whether to try the default model once it is loaded and now and then after, and time it. */
   canary: z.boolean().optional(),
   /** Port of the local API on loopback; 0 for any free one. */

@@ -44,6 +44,7 @@ export async function connect(flags: ConnectFlags): Promise<number> {
         ...flags.settings,
         localPort: flags.localPort,
         identityFile: folder.remoteIdentity,
+        archiveDir: folder.remoteArchive,
         localKeyFile: folder.localKey,
         modelsDir: folder.models,
         compiledDir: folder.compiled,

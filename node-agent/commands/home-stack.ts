@@ -44,6 +44,7 @@ export async function startHomeStack(options: HomeStackOptions): Promise<HomeSta
   const agent = new SupervisedAgent(
     {
       identityFile: folder.localIdentity,
+      archiveDir: folder.localArchive,
       localKeyFile: folder.localKey,
       modelsDir: folder.models,
       compiledDir: folder.compiled,

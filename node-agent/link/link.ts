@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { InferenceBackend } from "../../shared/inference/backend.ts";
 import { isRetriedClose } from "../../shared/protocol/close-codes.ts";
-import { RUNS_FEATURE, type Welcome } from "../../shared/protocol/handshake.ts";
+import { ARCHIVE_FEATURE, BACKUP_KEY_FEATURE, RUNS_FEATURE, type Welcome } from "../../shared/protocol/handshake.ts";
 import { PROTOCOL_LIMITS } from "../../shared/protocol/limits.ts";
 import type { ControlMessage, StatusMessage } from "../../shared/protocol/messages.ts";
 import type { ProtocolStream, Session } from "../../shared/protocol/types.ts";
+import type { ArchiveKeeper } from "../archive/keeper.ts";
 import { Backoff, type BackoffTiming } from "./backoff.ts";
 import { Connection } from "./connection.ts";
 import type { HeartbeatTiming } from "./heartbeat.ts";
@@ -27,6 +28,8 @@ export interface LinkOptions {
   origin: string;
   identity: PairedIdentity;
   backend: InferenceBackend;
+  /** The conversations that this machine keeps; absent: none. */
+  archive?: ArchiveKeeper | undefined;
   /** What to announce, asked for each time. */
   status(): StatusMessage;
   /** Called on every change. Must not throw. */
@@ -37,8 +40,6 @@ export interface LinkOptions {
   timing?: Partial<LinkTiming>;
 }
 
-/** What the agent's features are beyond the protocol's first version. */
-const FEATURES: readonly string[] = [RUNS_FEATURE];
 /** What a stop leaves to answers that are nearly done, where nobody says otherwise. */
 const DRAIN_MS = 250;
 /** What the edge is told then. */
@@ -107,6 +108,11 @@ export class Link {
     this.#session?.control(fitStatus(this.#options.status()));
   }
 
+  /** Dials anew: what the agent can do is said while dialling. What is under way goes on over the new connection. */
+  redial(): void {
+    this.#connection?.close();
+  }
+
   async #run(): Promise<void> {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
@@ -130,7 +136,7 @@ export class Link {
   }
 
   #dial(): Connection {
-    const { tunnelUrl, origin, identity } = this.#options;
+    const { tunnelUrl, origin, identity, archive } = this.#options;
     const { agentVersion } = this.#options.status();
     return new Connection({
       tunnelUrl,
@@ -138,7 +144,7 @@ export class Link {
         agentId: identity.pairing.agentId,
         origin,
         privateKey: identity.privateKey,
-        features: FEATURES,
+        features: featuresOf(archive),
         agentVersion,
       },
       timing: this.#timing,
@@ -162,10 +168,17 @@ export class Link {
   }
 
   #serve(stream: ProtocolStream, keeps: boolean): void {
-    const options = { backend: this.#options.backend, runs: this.#runs, keeps };
+    const { backend, archive } = this.#options;
+    const options = { backend, archive, runs: this.#runs, keeps };
     const served = serve(stream, options).finally(() => this.#serving.delete(served));
     this.#serving.add(served);
   }
+}
+
+/** What this agent can do beyond the protocol's first version. */
+function featuresOf(archive: ArchiveKeeper | undefined): string[] {
+  if (archive === undefined) return [RUNS_FEATURE];
+  return [RUNS_FEATURE, ARCHIVE_FEATURE, ...(archive.hasBackupKey ? [BACKUP_KEY_FEATURE] : [])];
 }
 
 /** Resolves after this time, or when somebody is in a hurry. */

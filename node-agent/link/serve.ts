@@ -1,6 +1,8 @@
 import type { InferenceBackend } from "../../shared/inference/backend.ts";
 import type { ProtocolStream } from "../../shared/protocol/types.ts";
 import type { Runs } from "./runs/runs.ts";
+import { serveArchive } from "../archive/serve-archive.ts";
+import type { ArchiveKeeper } from "../archive/keeper.ts";
 import { serveEmbed } from "./serve-embed.ts";
 
 /**
@@ -9,10 +11,11 @@ import { serveEmbed } from "./serve-embed.ts";
  */
 export async function serve(
   stream: ProtocolStream,
-  options: { backend: InferenceBackend; runs: Runs; keeps: boolean },
+  options: { backend: InferenceBackend; runs: Runs; keeps: boolean; archive?: ArchiveKeeper | undefined },
 ): Promise<void> {
-  const { backend, runs, keeps } = options;
+  const { backend, runs, keeps, archive } = options;
   if (stream.header.kind === "generate") return await runs.start(stream, keeps);
   if (stream.header.kind === "embed") return await serveEmbed(stream, backend);
+  if (stream.header.kind === "archive") return await serveArchive(stream, archive);
   runs.resume(stream);
 }

@@ -20,6 +20,11 @@ const featuresSchema = z.array(z.string().regex(/^[a-z0-9-]{1,32}$/)).max(64);
 /** Runs outlive their tunnel: numbered lines, `runs`, `ack`, `cancel`, streams of kind `resume`. */
 export const RUNS_FEATURE = "runs";
 
+/** The machine keeps an archive of conversations: streams of kind `archive`. */
+export const ARCHIVE_FEATURE = "archive";
+/** Its archive has the key of the backup, too: it seals. */
+export const BACKUP_KEY_FEATURE = "backup-key";
+
 export const agentIdSchema = z.string().min(1).max(128);
 
 /** Ed25519 public key, raw. */

@@ -20,6 +20,8 @@ export const streamHeaderSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("embed"), requestId }),
   /** The lines of a run that the agent keeps, from that number on. No body. With the feature `runs`. */
   z.object({ kind: z.literal("resume"), requestId, from: lineNumber }),
+  /** A request to the machine's archive of conversations (shared/archive). With the feature `archive`. */
+  z.object({ kind: z.literal("archive"), requestId }),
 ]);
 export type StreamHeader = z.infer<typeof streamHeaderSchema>;
 

@@ -36,11 +36,22 @@ export interface LeaveClaims {
   time: number;
 }
 
+/** What a machine asks its edge for when it restores a backup. */
+export interface BackupClaims {
+  origin: string;
+  agentId: string;
+  /** Unix milliseconds. */
+  time: number;
+  /** The request, as the JSON text that is sent. */
+  call: string;
+}
+
 // The labels keep a signature made for one purpose from being used for the other.
 const PROOF_LABEL = "porchlight tunnel proof v1";
 const ENROLMENT_LABEL = "porchlight enrolment v1";
 const DEVICE_LABEL = "porchlight device authorization v1";
 const LEAVE_LABEL = "porchlight leave v1";
+const BACKUP_LABEL = "porchlight backup v1";
 const PUBLIC_KEY_BYTES = 32;
 const SIGNATURE_BYTES = 64;
 
@@ -86,6 +97,16 @@ export async function verifyLeave(publicKey: string, signature: string, claims: 
   return verify(publicKey, signature, leaveTranscript(claims));
 }
 
+/** Base64url of the signature that a machine sends with a request for its household's backup. */
+export async function signBackup(privateKey: SigningKey, claims: BackupClaims): Promise<string> {
+  return sign(privateKey, await backupTranscript(claims));
+}
+
+/** Whether the machine with this key asks for that. False for garbage. */
+export async function verifyBackup(publicKey: string, signature: string, claims: BackupClaims): Promise<boolean> {
+  return verify(publicKey, signature, await backupTranscript(claims));
+}
+
 /** The exact bytes a proof signs, as PROTOCOL.md lays them out. */
 export async function proofTranscript(claims: ProofClaims): Promise<Uint8Array<ArrayBuffer>> {
   const features = lengthPrefixed(claims.features.map((feature) => utf8.encode(feature)));
@@ -111,6 +132,12 @@ function deviceTranscript({ origin, name }: DeviceClaims): Uint8Array<ArrayBuffe
 
 function leaveTranscript({ origin, agentId, time }: LeaveClaims): Uint8Array<ArrayBuffer> {
   return lengthPrefixed([LEAVE_LABEL, origin, agentId, String(time)].map((field) => utf8.encode(field)));
+}
+
+async function backupTranscript({ origin, agentId, time, call }: BackupClaims): Promise<Uint8Array<ArrayBuffer>> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", utf8.encode(call)));
+  const fields = [BACKUP_LABEL, origin, agentId, String(time)].map((field) => utf8.encode(field));
+  return lengthPrefixed([...fields, digest]);
 }
 
 /** Each field behind its length in four bytes, so that no two lists of fields give the same bytes. */
