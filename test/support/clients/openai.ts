@@ -45,6 +45,31 @@ export const openaiChecks: Checks = {
     expect(second.output_text).toContain("21");
   },
 
+  "kept responses": async (place) => {
+    const client = clientAt(place);
+    const conversation = await client.conversations.create({ items: [{ role: "user", content: HELLO }] });
+    const asked = { model: MODEL, input: "And again?", conversation: conversation.id, truncation: "auto" as const };
+    const first = await client.responses.create(asked);
+    const items = await client.conversations.items.list(conversation.id, { order: "asc" });
+    expect(items.data.map((item) => (item.type === "message" ? item.role : item.type))).toEqual([
+      "user",
+      "user",
+      "assistant",
+    ]);
+    const next = { model: MODEL, input: HELLO, previous_response_id: first.id };
+    const second = await client.responses.stream(next).finalResponse();
+    expect(await client.responses.retrieve(second.id)).toMatchObject({ output_text: second.output_text });
+    expect((await client.responses.inputItems.list(second.id)).data).toHaveLength(1);
+    // What was streamed goes on behind any of its events.
+    const events = await client.responses.retrieve(second.id, { stream: true, starting_after: 1 });
+    let text = "";
+    for await (const event of events) if (event.type === "response.output_text.delta") text += event.delta;
+    expect(text).toBe(second.output_text);
+    await client.responses.delete(second.id);
+    await expect(client.responses.retrieve(second.id)).rejects.toBeInstanceOf(NotFoundError);
+    await client.conversations.delete(conversation.id);
+  },
+
   completions: async (place) => {
     const client = clientAt(place);
     // What the chat template makes of the question, so that the answer is the chat's.

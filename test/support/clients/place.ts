@@ -11,6 +11,7 @@ export const FEATURES = [
   "models",
   "chat",
   "responses",
+  "kept responses",
   "completions",
   "stream",
   "tools",
