@@ -3,8 +3,6 @@ import { PorchlightError } from "../../shared/errors.ts";
 import { CLOSE_CODES } from "../../shared/protocol/close-codes.ts";
 import { encodeWelcome } from "../../shared/protocol/edge-handshake.ts";
 import { ARCHIVE_FEATURE, RUNS_FEATURE } from "../../shared/protocol/handshake.ts";
-import type { ControlMessage, StreamHeader } from "../../shared/protocol/messages.ts";
-import type { ProtocolStream } from "../../shared/protocol/types.ts";
 import type { Caller } from "../credentials/key-grant.ts";
 import type { EdgeBindings } from "../env.ts";
 import { findAgent, touchAgent } from "../store/agents.ts";
@@ -14,12 +12,10 @@ import { AgentTable } from "./agent-table.ts";
 import { readAttachment } from "./attachment.ts";
 import { decodeDial } from "./dial.ts";
 import { worstCaseTokens } from "./dispatch/candidates.ts";
-import { type Demand, Dispatcher, type Placement } from "./dispatch/dispatcher.ts";
+import { type Demand, Dispatcher } from "./dispatch/dispatcher.ts";
 import { type AgentStatus, Machines } from "./dispatch/machines.ts";
-import { OutcomeReader } from "./dispatch/outcome-reader.ts";
 import { type DispatchSettings, DispatchSettingsTable } from "./dispatch/settings.ts";
 import type { WakeOutcome } from "./dispatch/waker.ts";
-import { canGoOn } from "./dispatch/failover.ts";
 import { decodeJob, encodeRefusal, type GenerateJob, isJob } from "./generate-job.ts";
 import { callDesk, type DeskAnswer } from "./desk-calls.ts";
 import { Desks } from "./desks.ts";
@@ -36,28 +32,18 @@ import { turnRunner } from "./sessions/turns/home-runner.ts";
 import { TunnelArchive } from "./archive/tunnel-archive.ts";
 import { bucketBackup } from "./sessions/tiers/backup-store.ts";
 import type { UsageRow } from "./quota/ledger.ts";
-import { Quotas, type Ticket } from "./quota/quotas.ts";
-import { type RelayObserver, relayEvents } from "./relay.ts";
+import { Quotas } from "./quota/quotas.ts";
 import { decodeResume, encodeNote, isResume } from "./runs/resume-call.ts";
-import type { Choice, Opened as OpenedRun } from "./runs/machines.ts";
 import { Runs } from "./runs/runs.ts";
 import { closeSocket, sendBytes } from "./sockets.ts";
-import { SESSION_LIMITS, type Tunnel, Tunnels } from "./tunnels.ts";
+import { startEmbedding } from "./start-embedding.ts";
+import { StreamOpener } from "./stream-opener.ts";
+import { SESSION_LIMITS, Tunnels } from "./tunnels.ts";
 
 /** `last_seen` in D1 is for people: finer than this only costs writes. */
 const LAST_SEEN_EVERY_MS = 60_000;
 /** What this edge can do beyond the protocol's first version. */
 const EDGE_FEATURES = [RUNS_FEATURE, ARCHIVE_FEATURE];
-/** When machines that are full may be asked again. */
-const OVERLOADED_RETRY_MS = 1_000;
-
-/** A request on its way: its stream, and its place on the machine. */
-interface Opened {
-  stream: ProtocolStream;
-  placement: Placement;
-  tunnel: Tunnel;
-}
-
 /**
  * One household: the one writer of an account's tunnels and running generations. It may be evicted whenever nothing runs: all it
  * needs afterwards is in its SQLite and in its sockets' attachments.
@@ -68,6 +54,7 @@ export class Home extends DurableObject<EdgeBindings> {
   readonly #quotas: Quotas;
   readonly #dispatcher: Dispatcher;
   readonly #machines: Machines;
+  readonly #opener: StreamOpener;
   readonly #runs: Runs;
   readonly #desks: Desks;
   /** When the alarm rings, as far as this object knows. */
@@ -95,19 +82,21 @@ export class Home extends DurableObject<EdgeBindings> {
       onClosed: (agentId) => this.#noteSeen(agentId, 0),
       pingedAtMs: (socket) => ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime(),
     });
+    this.#opener = new StreamOpener({
+      agents: this.#agents,
+      tunnels: this.#tunnels,
+      machines: this.#machines,
+      dispatcher: this.#dispatcher,
+      onUsed: (agentId) => this.#noteSeen(agentId, LAST_SEEN_EVERY_MS),
+      onRoom: () => this.#desks.jobs.machinesChanged(),
+    });
     this.#runs = new Runs({
       sql: ctx.storage.sql,
       quotas: this.#quotas,
-      machines: {
-        open: (demand, header, choice) => this.#openRun(demand, header, choice),
-        resume: (agentId, header) => this.#openResume(agentId, header),
-        tell: (agentId, message) => this.#tell(agentId, message),
-        check: (agentId) => this.#machines.check(agentId),
-        look: (agentId) => this.#tunnels.look(agentId),
-      },
+      machines: this.#opener,
       onEnded: (run) => this.#desks.runEnded(run),
       shorter: (run) => (run.owner === "turn" ? this.#desks.turns.shorter(run) : undefined),
-      worstTokens: (demand) => worstCaseTokens(demand, [...this.#agents.all()]),
+      worstTokens: (demand) => this.#worstTokens(demand),
       onDue: (atMs) => ctx.waitUntil(this.#wakeAt(atMs)),
     });
     this.#desks = new Desks({
@@ -315,16 +304,10 @@ export class Home extends DurableObject<EdgeBindings> {
     try {
       const job = await decodeJob(request);
       if (job.task === "generate") return this.#startRun(job, request.signal);
-      const { requestId, model, body, caller } = job;
-      const demand: Demand = { ...job, bodyBytes: body.length };
-      const worstTokens = worstCaseTokens(demand, [...this.#agents.all()]);
-      const ticket = this.#quotas.start({ caller, model, bodyBytes: body.length, worstTokens });
-      const { stream, placement } = this.#openFor(ticket, demand, requestId);
-      ticket.onRevoked(() => stream.reset(new PorchlightError("invalid_api_key").toWire()));
-      stream.write(body).catch(() => undefined); // It fails when the stream is lost: then its reader has the error.
-      stream.end();
-      return new Response(relayEvents(stream, request.signal, this.#observe(ticket, placement)), {
-        headers: ticket.headers,
+      return startEmbedding(job, request.signal, {
+        quotas: this.#quotas,
+        opener: this.#opener,
+        worstTokens: (demand) => this.#worstTokens(demand),
       });
     } catch (error) {
       return encodeRefusal(error);
@@ -338,6 +321,10 @@ export class Home extends DurableObject<EdgeBindings> {
     return new Response(this.#runs.read(run, 0, signal), { headers: run.ticket.headers });
   }
 
+  #worstTokens(demand: Demand): number {
+    return worstCaseTokens(demand, [...this.#agents.all()]);
+  }
+
   /** Goes on with a generation. */
   #resume(request: Request): Response {
     try {
@@ -347,80 +334,6 @@ export class Home extends DurableObject<EdgeBindings> {
     } catch (error) {
       return encodeRefusal(error);
     }
-  }
-
-  #openRun(demand: Demand, header: StreamHeader, { only, not, like, keeps }: Choice): OpenedRun {
-    const model = like === undefined ? undefined : this.#modelOn(like, demand.model);
-    const { stream, placement, tunnel } = this.#openStream(demand, header, (agentId, its) => {
-      if (only !== undefined && only !== agentId) return false;
-      const itsModel = like === undefined ? undefined : this.#modelOn(agentId, demand.model);
-      const isLike = like === undefined || (model !== undefined && itsModel !== undefined && canGoOn(model, itsModel));
-      return agentId !== not && isLike && (keeps !== true || its.keepsRuns);
-    });
-    return { stream, placement, keeps: tunnel.keepsRuns };
-  }
-
-  #modelOn(agentId: string, name: string) {
-    return this.#agents.statusOf(agentId)?.models.find((model) => model.name === name);
-  }
-
-  #openResume(agentId: string, header: StreamHeader): ProtocolStream | "away" | "full" {
-    const tunnel = this.#tunnels.all.find((one) => one.agentId === agentId && one.keepsRuns);
-    if (tunnel === undefined) return "away";
-    try {
-      return this.#tunnels.openStream(tunnel, header);
-    } catch (error) {
-      if (error instanceof PorchlightError) return error.code === "overloaded" ? "full" : "away";
-      throw error;
-    }
-  }
-
-  #tell(agentId: string, message: ControlMessage): void {
-    this.#tunnels.all.find((one) => one.agentId === agentId && one.keepsRuns)?.session.control(message);
-  }
-
-  /** Both read along: who counts what was used, and who learns how fast the machine is. */
-  #observe(ticket: Ticket, placement: Placement): RelayObserver {
-    const outcome = new OutcomeReader();
-    return {
-      read: (bytes) => {
-        ticket.read(bytes);
-        outcome.read(bytes);
-      },
-      settle: (lost) => {
-        ticket.settle(lost);
-        if (placement.end(outcome.outcome(lost))) this.#machines.check(placement.agentId);
-      },
-    };
-  }
-
-  #openFor(ticket: Ticket, demand: Demand, requestId: string): Opened {
-    try {
-      return this.#openStream(demand, { kind: "embed", requestId });
-    } catch (error) {
-      ticket.cancel();
-      throw error;
-    }
-  }
-
-  /** On the machine that would be done first, of those that take it. Throws PorchlightError. */
-  #openStream(
-    demand: Demand,
-    header: StreamHeader,
-    isAllowed: (agentId: string, tunnel: Tunnel) => boolean = () => true,
-  ): Opened {
-    for (const { ranked, tunnel } of this.#machines.choose(demand)) {
-      if (!isAllowed(ranked.agent.id, tunnel)) continue;
-      try {
-        const stream = this.#tunnels.openStream(tunnel, header);
-        this.#noteSeen(tunnel.agentId, LAST_SEEN_EVERY_MS);
-        const placement = this.#dispatcher.place(ranked, demand, () => this.#desks.jobs.machinesChanged());
-        return { stream, tunnel, placement };
-      } catch (error) {
-        if (!(error instanceof PorchlightError)) throw error; // Else it is full, or going away: the next one may take it.
-      }
-    }
-    throw new PorchlightError("overloaded", undefined, { retryAfterMs: OVERLOADED_RETRY_MS });
   }
 
   #noteSeen(agentId: string, everyMs: number): void {
