@@ -37,6 +37,7 @@ export const AUDIT_ACTIONS = [
   "agent_undrained",
   "dispatch_changed",
   "agent_left",
+  "backup_fetched",
   "webhook_made",
   "webhook_removed",
   "webhook_secret_changed",

@@ -123,6 +123,7 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "PUT /api/dispatch": OWNER,
   // The machine's own signature says who it is.
   "POST /api/agents/:id/leave": ANYONE,
+  "POST /api/agents/:id/backup": ANYONE,
   // Sessions fresh as well, but where nobody can be: see credentials/require-fresh.ts.
   "POST /api/pairing-codes": OWNER,
   "GET /j/:code": ANYONE,

@@ -24,18 +24,17 @@ export async function openArchive(
     return undefined;
   }
   let lastFailure = "";
-  const look = setInterval(() => {
-    keeper.lookForKey().then(
-      (isNew) => {
-        if (isNew) events.onKey();
-        if (keeper.hasBackupKey) clearInterval(look);
-      },
-      (error: Error) => {
-        if (error.message !== lastFailure) events.log(error.message);
-        lastFailure = error.message;
-      },
-    );
-  }, LOOK_EVERY_MS);
+  const lookForKey = async (): Promise<void> => {
+    try {
+      if (await keeper.lookForKey()) events.onKey();
+      if (keeper.hasBackupKey) clearInterval(look);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      if (reason !== lastFailure) events.log(reason);
+      lastFailure = reason;
+    }
+  };
+  const look = setInterval(() => void lookForKey(), LOOK_EVERY_MS);
   look.unref();
   return {
     keeper,

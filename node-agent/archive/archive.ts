@@ -31,6 +31,7 @@ const rowSchema = z.object({
   sha256: z.string(),
   blob: z.instanceof(ArrayBuffer).transform((buffer) => new Uint8Array(buffer)),
 });
+const placeSchema = z.object({ seq: z.number().int(), id: z.string() });
 type SegmentRow = z.infer<typeof rowSchema>;
 const COLUMNS = "seq, id, session_id, idx_from, idx_to, sha256, blob";
 
@@ -151,11 +152,11 @@ export class Archive {
   /** Reads every segment, one at a time. */
   async check(): Promise<ArchiveCheck> {
     const result: ArchiveCheck = { segments: 0, turns: 0, bytes: 0, damaged: [] };
-    const places = await this.#alone(async () => await this.#database.read("SELECT seq, id FROM segments"));
-    for (const { seq, id } of places) {
-      const row = await this.#alone(async () => await this.#row(Number(seq), String(id)).catch(() => undefined));
+    const rows = await this.#alone(async () => await this.#database.read("SELECT seq, id FROM segments"));
+    for (const { seq, id } of rows.map((place) => placeSchema.parse(place))) {
+      const row = await this.#alone(async () => await this.#row(seq, id).catch(() => undefined));
       result.segments += 1;
-      if (row === undefined || !isSound(row)) result.damaged.push(String(id));
+      if (row === undefined || !isSound(row)) result.damaged.push(id);
       else result.turns += row.idx_to - row.idx_from;
       result.bytes += row?.blob.length ?? 0;
     }

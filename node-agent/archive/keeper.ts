@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { ArchiveOp, ArchiveRequest, SentArchiveAnswer } from "../../shared/archive/messages.ts";
+import type { ArchiveRequest, SentArchiveAnswer } from "../../shared/archive/messages.ts";
 import { toBase64 } from "../../shared/base64.ts";
 import { PorchlightError } from "../../shared/errors.ts";
 import { backupNames, latestHeads } from "../../shared/sessions/backup.ts";
@@ -44,7 +44,7 @@ export class ArchiveKeeper {
     return key !== undefined;
   }
 
-  async answer(request: ArchiveRequest): Promise<SentArchiveAnswer<ArchiveOp>> {
+  async answer(request: ArchiveRequest): Promise<SentArchiveAnswer> {
     switch (request.op) {
       case "put":
         return await this.archive.put(request.segment);
@@ -58,6 +58,7 @@ export class ArchiveKeeper {
       case "seal":
         return { objects: await Promise.all(request.objects.map(async (object) => await this.#seal(object))) };
       case "sealStored":
+      default:
         return await this.#sealStored(request);
     }
   }

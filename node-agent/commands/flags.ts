@@ -32,6 +32,7 @@ export const FLAGS = {
   "http-port": { type: "string" },
   "give-up-after": { type: "string" },
   "passphrase-file": { type: "string" },
+  "phrase-file": { type: "string" },
   out: { type: "string" },
   "dry-run": { type: "boolean" },
   link: { type: "boolean" },

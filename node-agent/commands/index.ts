@@ -134,6 +134,26 @@ export const COMMANDS = {
       return await sessions({ json, force, ...given(flags, "data", "origin", "out") }, rest);
     },
   },
+  backup: {
+    summary: "seal your conversations for the backup at the edge, with a key that only your machines have",
+    usage: "porchlight backup [status | on | key [--phrase-file FILE]]",
+    flags: ["data", "phrase-file", "json"],
+    run: async (flags, rest) => {
+      const { backup } = await import("./backup.ts");
+      return await backup({ json: flags.json ?? false, ...given(flags, "data", "phrase-file") }, rest);
+    },
+  },
+  restore: {
+    summary: "take your conversations back from the backup, with the recovery phrase",
+    usage: "porchlight restore [https://EDGE/j/CODE] [--phrase-file FILE]",
+    flags: ["data", "phrase-file", "json"],
+    run: async (flags, rest) => {
+      if (rest.length > 1) throw new CommandError("bad_usage", "'porchlight restore' takes one pairing link.");
+      const { restoreConversations } = await import("./restore.ts");
+      const url = optional("url", rest[0]);
+      return await restoreConversations({ json: flags.json ?? false, ...url, ...given(flags, "data", "phrase-file") });
+    },
+  },
   disconnect: {
     summary: "leave the edge that this machine is paired with, and forget the pairing",
     usage: "porchlight disconnect",

@@ -38,6 +38,7 @@ const actions: Record<AuditAction, string> = {
   agent_undrained: "brought a machine back into service",
   dispatch_changed: "decided what happens when a machine fails",
   agent_left: "left the household, as a machine",
+  backup_fetched: "fetched the backup of conversations, as a machine",
   webhook_made: "made a webhook",
   webhook_removed: "removed a webhook",
   webhook_secret_changed: "changed a webhook's secret",

@@ -177,6 +177,7 @@ export const accessZhCn: AccessStrings = {
       agent_undrained: "让一台机器恢复服务",
       dispatch_changed: "决定机器出现故障时如何处理",
       agent_left: "机器自行断开并离开",
+      backup_fetched: "机器取回了对话备份",
       webhook_made: "添加了 webhook",
       webhook_removed: "移除了 webhook",
       webhook_secret_changed: "更换了 webhook 的密钥",
