@@ -8,6 +8,8 @@ import { buildEdgeIfNeeded } from "../../node-agent/edge/build.ts";
 import { startEmbeddedEdge } from "../../node-agent/edge/embedded.ts";
 import { freePort } from "../support/stack.ts";
 import type { Bench, BenchResult } from "./bench.ts";
+import { importedSchema, Site, turnsSchema } from "./sessions-site.ts";
+import { measureTiers, type TiersMeasured } from "./sessions-tiers.ts";
 import { quantile } from "./statistics.ts";
 
 const SETUP_TOKEN = "bench";
@@ -25,10 +27,8 @@ const SEED = 20_261_123;
 const RARE_EVERY = 20_000;
 const COMMON_EVERY = 10;
 
-const answerSchema = z.object({ sessions: z.array(z.object({ state: z.string(), id: z.string().nullable() })) });
 const listSchema = z.object({ sessions: z.array(z.object({ id: z.string() })), next: z.string().nullable() });
 const searchSchema = z.object({ hits: z.array(z.object({ sessionId: z.string() })) });
-const turnsSchema = z.object({ turns: z.array(z.object({ index: z.number() })) });
 
 /** Conversations by the real Worker and Durable Object in workerd, asked over HTTP as a page asks. */
 export const sessions: Bench = {
@@ -36,55 +36,31 @@ export const sessions: Bench = {
   summary: "conversations: reopening one, listing and searching 100,000, bytes per turn",
   run: async ({ quick }) => {
     await buildEdgeIfNeeded();
-    const root = await mkdtemp(join(tmpdir(), "porchlight-sessions-"));
-    const folder = dataFolder(root);
-    const port = await freePort();
-    const start = () => startEmbeddedEdge({ stateDir: folder.edge, port, setupToken: SETUP_TOKEN });
-    let edge = await start();
-    try {
-      const { apiKey } = await ensureOwner(edge.origin, SETUP_TOKEN, folder.owner);
-      const site = new Site(edge.origin, apiKey);
-      const count = quick ? SESSIONS / 20 : SESSIONS;
-      const filled = await fill(site, count);
-      // A household that was not asked for a while: its object, and its memory, are gone.
-      await edge.stop();
-      const bytes = await storedBytes(folder.edge);
-      edge = await start();
-      const measured = await measure(new Site(edge.origin, apiKey), filled.long, quick ? 20 : 100);
-      return report(count, filled, bytes, measured);
-    } finally {
-      await edge.stop();
-      await rm(root, { recursive: true, force: true });
-    }
+    const hot = await measureHot(quick ? SESSIONS / 20 : SESSIONS, quick ? 20 : 100);
+    const tiers = await measureTiers(quick ? 10 : 40, writer(SEED).turn);
+    return report({ ...hot, tiers });
   },
 };
 
-class Site {
-  readonly #origin: string;
-  readonly #key: string;
-
-  constructor(origin: string, key: string) {
-    this.#origin = origin;
-    this.#key = key;
-  }
-
-  async call<Schema extends z.ZodType>(schema: Schema, path: string, body?: object): Promise<z.infer<Schema>> {
-    const headers = { authorization: `Bearer ${this.#key}`, "content-type": "application/json" };
-    const init = body === undefined ? { headers } : { method: "POST", headers, body: JSON.stringify(body) };
-    const response = await fetch(this.#origin + path, init);
-    if (!response.ok) throw new Error(`${path} answered ${response.status}: ${await response.text()}`);
-    return schema.parse(await response.json());
-  }
-
-  /** Milliseconds of each of so many calls, one after the other. `path` may be another each time. */
-  async time(path: (round: number) => string, schema: z.ZodType, rounds: number): Promise<number[]> {
-    const samples: number[] = [];
-    for (let round = 0; round < rounds; round++) {
-      const start = performance.now();
-      await this.call(schema, path(round));
-      samples.push(performance.now() - start);
-    }
-    return samples;
+/** A household with so many conversations, all of them young. */
+async function measureHot(count: number, rounds: number): Promise<Omit<Found, "tiers">> {
+  const root = await mkdtemp(join(tmpdir(), "porchlight-sessions-"));
+  const folder = dataFolder(root);
+  const port = await freePort();
+  const start = () => startEmbeddedEdge({ stateDir: folder.edge, port, setupToken: SETUP_TOKEN });
+  let edge: Awaited<ReturnType<typeof start>> | undefined = await start();
+  try {
+    const { apiKey } = await ensureOwner(edge.origin, SETUP_TOKEN, folder.owner);
+    const filled = await fill(new Site(edge.origin, apiKey), count);
+    // A household that was not asked for a while: its object, and its memory, are gone.
+    await edge.stop();
+    edge = undefined;
+    const bytes = await storedBytes(folder.edge);
+    edge = await start();
+    return { count, filled, bytes, measured: await measure(new Site(edge.origin, apiKey), filled.long, rounds) };
+  } finally {
+    await edge?.stop();
+    await rm(root, { recursive: true, force: true });
   }
 }
 
@@ -102,7 +78,7 @@ async function fill(site: Site, count: number): Promise<Filled> {
   const began = performance.now();
   let jsonBytes = 0;
   const add = async (batch: object[]): Promise<string | null | undefined> => {
-    const answer = await site.call(answerSchema, "/api/sessions/import", { sessions: batch });
+    const answer = await site.call(importedSchema, "/api/sessions/import", { sessions: batch });
     if (answer.sessions.some(({ state }) => state !== "added")) throw new Error("A conversation was not taken.");
     return answer.sessions[0]?.id;
   };
@@ -223,17 +199,22 @@ async function storedBytes(folder: string): Promise<number> {
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
-function report(
-  count: number,
-  filled: Filled,
-  bytes: number,
-  measured: Awaited<ReturnType<typeof measure>>,
-): BenchResult {
+interface Found {
+  count: number;
+  filled: Filled;
+  bytes: number;
+  measured: Awaited<ReturnType<typeof measure>>;
+  tiers: TiersMeasured;
+}
+
+function report({ count, filled, bytes, measured, tiers }: Found): BenchResult {
   const { opened, samples, pages, rare, chinese, common, title } = measured;
   const rows: [string, string, readonly number[]][] = [
     ["the first request to a household that slept", "reopen_first", opened],
     [`a hot session reopened: its last ${SHOWN_TURNS} turns`, "reopen_hot", samples.reopen],
-    ["fifty turns of it", "read_50", samples.whole],
+    ["a cold session reopened, through the tunnel", "reopen_cold", tiers.cold],
+    ["the same once more", "reopen_cold_again", tiers.again],
+    ["fifty turns of the hot one", "read_50", samples.whole],
     [`the newest 50 of ${count} sessions`, "list_first", samples.list],
     ["each 200 further down the list", "list_page_200", pages],
     [`search, a word of ${rare.hits} hits`, "search_rare", rare.ms],
@@ -258,10 +239,15 @@ function report(
       "sessions.import_per_second": (count + 1) / filled.seconds,
       "sessions.plain_bytes_per_turn": plainBytes,
       "sessions.hot_bytes_per_turn": hotBytes,
+      "sessions.cold_bytes_per_turn": tiers.coldBytes / tiers.turns,
+      "sessions.backup_bytes_per_turn": tiers.backupBytes / tiers.turns,
+      "sessions.moved_turns_per_second": tiers.turns / tiers.movedSeconds,
     },
     notes: [
       `Brought in by POST /api/sessions/import, ${BATCH} at a time: ${Math.round(count / filled.seconds)} sessions/s.`,
       `A turn is ${Math.round(plainBytes)} bytes of JSON, and ${Math.round(hotBytes)} in the object's SQLite with its session and both indexes.`,
+      `Of ${Math.round(tiers.jsonBytes / tiers.turns)} bytes, a cold turn takes ${Math.round(tiers.coldBytes / tiers.turns)} at home, ` +
+        `compressed, and ${Math.round(tiers.backupBytes / tiers.turns)} sealed in the bucket: of made-up words, which compress badly.`,
       "The edge was stopped and started in between: nothing was in memory.",
     ],
   };
