@@ -15,6 +15,8 @@ import { mountAgents } from "./routes/agents.ts";
 import { mountConfirm } from "./routes/confirm.ts";
 import { mountDeviceAuthorizations } from "./routes/device-authorizations.ts";
 import { mountEnter } from "./routes/enter.ts";
+import { mountBatches } from "./routes/batches.ts";
+import { mountFiles } from "./routes/files.ts";
 import { mountHealthz } from "./routes/healthz.ts";
 import { mountInvitations } from "./routes/invitations.ts";
 import { mountJoin } from "./routes/join.ts";
@@ -41,6 +43,7 @@ import { mountSessionExport } from "./routes/sessions-export.ts";
 import { mountSessionImport } from "./routes/sessions-import.ts";
 import { mountSessionSearch } from "./routes/sessions-search.ts";
 import { mountSession } from "./routes/sessions-session.ts";
+import { mountSessionTurns } from "./routes/session-turns.ts";
 import { mountSetup } from "./routes/setup.ts";
 import { mountSetupPasskey } from "./routes/setup-passkey.ts";
 import { mountSignIn } from "./routes/sign-in.ts";
@@ -65,6 +68,8 @@ api.route(
   }),
 );
 
+mountFiles(api);
+mountBatches(api);
 mountJobs(api);
 mountJob(api);
 mountWebhooks(api);
@@ -77,6 +82,7 @@ mountSessionImport(api);
 mountSessionExport(api);
 mountSessionSearch(api);
 mountSession(api);
+mountSessionTurns(api);
 mountSessionSettings(api);
 mountMemory(api);
 mountFact(api);

@@ -2,6 +2,7 @@ import type { EdgeBindings } from "../env.ts";
 import { database } from "../store/database.ts";
 import { allowedHosts } from "../webhooks/allowed-hosts.ts";
 import { webhookSender } from "../webhooks/send.ts";
+import { BatchDesk } from "./batches/desk.ts";
 import { JobDesk } from "./jobs/desk.ts";
 import type { JobRunner } from "./jobs/runner.ts";
 import { KeptDesk } from "./kept/desk.ts";
@@ -13,11 +14,14 @@ import type { ArchivePort } from "./sessions/archive-port.ts";
 import { sessionConfiguration } from "./sessions/configuration.ts";
 import { SessionDesk } from "./sessions/desk.ts";
 import type { BackupStore } from "./sessions/tiers/backup-store.ts";
+import { TurnDesk } from "./sessions/turns/desk.ts";
+import type { TurnRunner } from "./sessions/turns/runner.ts";
 
 export interface DesksOptions {
   storage: DurableObjectStorage;
   env: EdgeBindings;
   runner: JobRunner;
+  turnRunner: TurnRunner;
   /** The archives of the household's machines; absent: every turn stays here. */
   archive?: ArchivePort;
   /** Absent: there is no backup. */
@@ -29,12 +33,14 @@ export interface DesksOptions {
 /** What a household has beside its machines: jobs and webhooks, facts, conversations, schedules. Each is reached by the Worker. */
 export class Desks {
   readonly jobs: JobDesk;
+  readonly batches: BatchDesk;
   readonly kept: KeptDesk;
   readonly memory: MemoryDesk;
   readonly sessions: SessionDesk;
   readonly schedules: ScheduleDesk;
+  readonly turns: TurnDesk;
 
-  constructor({ storage, env, runner, archive, backup, wakeAt }: DesksOptions) {
+  constructor({ storage, env, runner, turnRunner, archive, backup, wakeAt }: DesksOptions) {
     const { sql } = storage;
     const wakeFor = (desk: { nextAtMs: () => number | undefined }): void => {
       const atMs = desk.nextAtMs();
@@ -44,10 +50,14 @@ export class Desks {
       sql,
       runner,
       send: webhookSender(allowedHosts(env)),
-      onEnded: (job) => this.schedules.jobEnded(job),
+      onEnded: (job) => {
+        this.schedules.jobEnded(job);
+        this.batches.jobEnded(job);
+      },
       onChange: () => wakeFor(this.jobs),
     });
     const transaction = (step: () => void): void => storage.transactionSync(step);
+    this.batches = new BatchDesk({ sql, transaction, jobs: this.jobs, onChange: () => wakeFor(this.batches) });
     this.kept = new KeptDesk({ sql, transaction, onChange: () => wakeFor(this.kept) });
     this.memory = new MemoryDesk({ sql });
     this.sessions = new SessionDesk({
@@ -56,7 +66,14 @@ export class Desks {
       configuration: sessionConfiguration(env),
       ...(archive === undefined ? {} : { archive }),
       backup,
+      onRemove: (id) => this.turns.sessionGone(id),
       onChange: () => wakeFor(this.sessions),
+    });
+    this.turns = new TurnDesk({
+      store: this.sessions.store,
+      memory: this.memory,
+      runner: turnRunner,
+      configuration: sessionConfiguration(env),
     });
     this.schedules = homeSchedules({
       sql,
@@ -75,14 +92,16 @@ export class Desks {
   }
 
   /** A run of one of these has come to its end. */
-  runEnded({ id, owner, outcome }: EndedRun): void {
-    if (owner === "job") this.jobs.ended(id, "error" in outcome ? { error: outcome.error } : outcome);
+  runEnded(run: EndedRun): void {
+    if (run.owner !== "job") return this.turns.ended(run);
+    this.jobs.ended(run.id, "error" in run.outcome ? { error: run.outcome.error } : run.outcome);
   }
 
   /** Does what is due. */
   tick(): void {
     this.jobs.tick();
     this.schedules.tick();
+    this.batches.tick();
     this.kept.tick();
     // It goes on behind this: what breaks it off is made good by the next.
     void this.sessions.tick();
@@ -92,6 +111,7 @@ export class Desks {
   callerGone(id: string): void {
     this.schedules.callerGone(id);
     this.jobs.callerGone(id);
+    this.batches.callerGone(id);
     this.kept.callerGone(id);
     this.memory.personGone(id);
     this.sessions.personGone(id);

@@ -23,6 +23,7 @@ import { challenge, closeOverdue, handshakeDeadlineMs, takeProof } from "./hands
 import type { JobDesk } from "./jobs/desk.ts";
 import { DESK_METHODS, type DeskMethod } from "./jobs/desk-calls.ts";
 import { jobRunner } from "./jobs/home-runner.ts";
+import { BATCH_METHODS, type BatchDesk, type BatchMethod } from "./batches/desk.ts";
 import { KEPT_METHODS, type KeptDesk, type KeptMethod } from "./kept/desk.ts";
 import { MEMORY_METHODS, type MemoryDesk, type MemoryMethod } from "./memory/desk.ts";
 import { SCHEDULE_METHODS, type ScheduleDesk, type ScheduleMethod } from "./schedules/desk.ts";
@@ -123,6 +124,11 @@ export class Home extends DurableObject<EdgeBindings> {
   /** What people asked to have remembered: see `memoryOf`. */
   callMemory(method: MemoryMethod, args: unknown[]): DeskAnswer<MemoryDesk, MemoryMethod> {
     return callDesk(this.#desks.memory, MEMORY_METHODS, method, args);
+  }
+
+  /** Files and batches of OpenAI's clients: see `batchesOf`. */
+  callBatches(method: BatchMethod, args: unknown[]): DeskAnswer<BatchDesk, BatchMethod> {
+    return callDesk(this.#desks.batches, BATCH_METHODS, method, args);
   }
 
   /** Responses and conversations of OpenAI's clients: see `keptRecordsOf`. */

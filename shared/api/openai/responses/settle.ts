@@ -9,20 +9,10 @@ const LOST = new PorchlightError("resume_expired", "The answer is no longer kept
 
 /** A response as its job has it; undefined: the job is forgotten. */
 export function settled(response: ResponseBody, outcome: JobOutcome | undefined): ResponseBody {
-  switch (outcome?.state) {
-    case "queued":
-      return { ...response, status: "queued" };
-    case "running":
-      return { ...response, status: "in_progress" };
-    case "cancelled":
-      return { ...response, status: "cancelled", error: null };
-    case "completed":
-      return answered(response, outcome.events);
-    case "failed":
-      return failed(response, outcome.error);
-    default:
-      return failed(response, LOST);
-  }
+  if (outcome === undefined) return failed(response, LOST);
+  if (outcome.state === "completed") return answered(response, outcome.events);
+  if (outcome.state === "failed") return failed(response, outcome.error);
+  return { ...response, status: outcome.state === "running" ? "in_progress" : outcome.state, error: null };
 }
 
 /** A response with these events as its answer. */

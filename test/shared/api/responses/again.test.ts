@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { eventsOf } from "../../../../shared/api/openai/responses/again.ts";
 import { ResponseEncoder } from "../../../../shared/api/openai/responses/encoder.ts";
