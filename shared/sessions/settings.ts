@@ -21,8 +21,9 @@ export const sessionSettingsSchema = z.strictObject({
 export type SessionSettings = z.infer<typeof sessionSettingsSchema>;
 
 /** Settings with nothing left to inherit, but for what the model decides by itself. */
-export type ResolvedSettings = SessionSettings &
-  Required<Pick<SessionSettings, "window" | "summary" | "retrieval" | "memory">>;
+export type ResolvedSettings = SessionSettings & {
+  [Name in "window" | "summary" | "retrieval" | "memory"]: NonNullable<SessionSettings[Name]>;
+};
 
 const DEFAULTS = {
   window: SESSION_LIMITS.defaultWindowTurns,

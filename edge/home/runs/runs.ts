@@ -81,6 +81,8 @@ export class Runs {
     this.#shelf.add(run);
     this.#hold(run);
     this.#feeds.start(run, opened, body, 0);
+    // Its owner writes down in this very step that there is a run: both are there, or neither.
+    if (owner !== "client") this.#keeper.store(run);
     // Behind this turn, in which the request leaves for its machine: what is written holds back whatever is sent after it.
     setTimeout(() => {
       if (this.#shelf.get(id) === run) this.#keeper.store(run);

@@ -40,6 +40,8 @@ export interface SessionDeskOptions {
   archive?: ArchivePort;
   /** Absent: there is no backup. */
   backup?: BackupStore | undefined;
+  /** A conversation is about to be deleted. */
+  onRemove?: (id: string) => void;
   /** What is due may be due at another time now: see `nextAtMs`. */
   onChange?: () => void;
   now?: () => number;
@@ -57,11 +59,22 @@ export class SessionDesk {
   readonly store: SessionStore;
   readonly #tiers: Tiers | undefined;
   readonly #adoption: Adoption;
+  readonly #onRemove: (id: string) => void;
   readonly #now: () => number;
 
-  constructor({ sql, transaction, configuration, archive, backup, onChange, now = Date.now }: SessionDeskOptions) {
+  constructor({
+    sql,
+    transaction,
+    configuration,
+    archive,
+    backup,
+    onRemove,
+    onChange,
+    now = Date.now,
+  }: SessionDeskOptions) {
     this.#now = now;
     const tables = sessionTables(sql);
+    this.#onRemove = onRemove ?? ((): void => undefined);
     const { hotTurns, coldAfterMs } = configuration;
     const changed = onChange ?? ((): void => undefined);
     this.store = new SessionStore({ tables, transaction, archive, hotTurns, onChange: changed, now });
@@ -107,6 +120,7 @@ export class SessionDesk {
   }
 
   remove(id: string, userId: string): boolean {
+    if (this.store.get(id, userId) !== undefined) this.#onRemove(id);
     return this.store.remove(id, userId);
   }
 

@@ -1,6 +1,5 @@
 import { parseWith } from "../../../shared/api/validation.ts";
 import { PorchlightError } from "../../../shared/errors.ts";
-import { encodeJson } from "../../../shared/protocol/json.ts";
 import { SESSION_LIMITS } from "../../../shared/sessions/limits.ts";
 import {
   newSessionId,
@@ -11,6 +10,7 @@ import {
 import type { SessionSettings } from "../../../shared/sessions/settings.ts";
 import { type NewTurn, newTurnSchema, type Turn } from "../../../shared/sessions/turn.ts";
 import type { ArchivePort } from "./archive-port.ts";
+import { checkTurn, endOf, type TurnEnd } from "./checked-turn.ts";
 import { HotTurns } from "./hot-turns.ts";
 import { TIER_LIMITS } from "./limits.ts";
 import { type SearchAnswer, searchSessions } from "./search.ts";
@@ -50,13 +50,6 @@ export interface ImportedSession
   createdAtMs: number;
   turns: NewTurn[];
 }
-
-/** How a turn ends. */
-export type TurnEnd = Pick<NewTurn, "messages" | "usage" | "error" | "trace"> & {
-  state: Exclude<NewTurn["state"], "answering">;
-  /** Of several that answered a turn, only the current one is heard. Absent: whatever answers it. */
-  runId?: string;
-};
 
 /** A fork is read into memory: most of what a Worker has is for that. */
 const FORK_BYTES = 24 * 1024 * 1024;
@@ -207,6 +200,23 @@ export class SessionStore {
       this.#tables.sessions.change(sessionId, { updatedAtMs: this.#now() });
       return ended;
     });
+  }
+
+  /** Says anew what was sent for a turn that is answered. */
+  noteTrace(sessionId: string, index: number, trace: NonNullable<Turn["trace"]>): void {
+    this.#step(() => {
+      const row = this.#tables.sessions.find(sessionId);
+      const [turn] = this.#tables.turns.turns(sessionId, index, index + 1);
+      if (row === undefined || turn?.state !== "answering") return;
+      this.#cut(sessionId, index, index + 1);
+      this.#insert(row, checkTurn({ ...turn, trace }), this.#now());
+    });
+  }
+
+  /** The last `limit` turns before `before`, without those that are no longer here. */
+  hotTurns(sessionId: string, before: number, limit: number): Turn[] {
+    const coldTo = this.#tables.sessions.find(sessionId)?.coldTo ?? 0;
+    return this.#tables.turns.turns(sessionId, Math.max(coldTo, before - limit), before);
   }
 
   /** Where the turn is that a generation answers, or answered. */
@@ -419,18 +429,4 @@ export class SessionStore {
 function noSuchTurn({ turnCount }: SessionRow): PorchlightError {
   const sentence = `This conversation has ${turnCount} turns: 'upTo' is from 1 to that.`;
   return new PorchlightError("invalid_request", sentence, { param: "upTo" });
-}
-
-/** Throws `body_too_large`. */
-function checkTurn(turn: Turn): Turn {
-  if (encodeJson(turn).length <= SESSION_LIMITS.turnBytes) return turn;
-  throw new PorchlightError("body_too_large", `One turn may have ${SESSION_LIMITS.turnBytes / 2 ** 20} MiB.`);
-}
-
-function endOf(turn: Turn, end: Omit<TurnEnd, "runId">): Turn {
-  const checked = newTurnSchema.safeParse({ ...turn, ...end });
-  const ended = checked.success ? { ...checked.data, index: turn.index } : undefined;
-  if (ended !== undefined && encodeJson(ended).length <= SESSION_LIMITS.turnBytes) return ended;
-  const error = new PorchlightError("body_too_large", "The answer is larger than what a turn may have.").toWire();
-  return { ...turn, state: "failed", error };
 }
