@@ -1,14 +1,20 @@
 import { z } from "zod";
 import { ArchiveKeeper, archiveFiles } from "../../node-agent/archive/keeper.ts";
-import { newBackupKey, writeBackupKey } from "../../node-agent/archive/backup-key.ts";
+import { newBackupKey, readBackupKey, writeBackupKey } from "../../node-agent/archive/backup-key.ts";
+import { EdgeBackup } from "../../node-agent/archive/backup-source.ts";
+import { restore } from "../../node-agent/archive/restore.ts";
+import { Sealer } from "../../node-agent/archive/seal.ts";
 import { endChild } from "../../node-agent/end-process.ts";
 import { enrol } from "../../node-agent/link/enrol.ts";
-import { loadIdentity } from "../../node-agent/link/identity.ts";
+import { isPaired, loadIdentity, type PairedIdentity, savePairing } from "../../node-agent/link/identity.ts";
 import { createLink } from "../../node-agent/link/link.ts";
 import type { InferenceBackend } from "../../shared/inference/backend.ts";
 import { noEmbeddings } from "../support/no-embeddings.ts";
 
-/** An agent with the real link and archive but no model. Says when it is online, and what the archive has whenever it is asked. */
+/**
+ * An agent with the real link and archive but no model. Says when it is online, and what the archive has whenever it is asked. Started
+ * again without a link to pair by, it takes its conversations from the backup first, and says how that went.
+ */
 
 const none: InferenceBackend = {
   listModels: async () => await Promise.resolve([]),
@@ -20,16 +26,25 @@ const none: InferenceBackend = {
 
 process.once("disconnect", endChild);
 const { enrolUrl, identityFile, folder } = z
-  .object({ enrolUrl: z.url(), identityFile: z.string(), folder: z.string() })
+  .object({ enrolUrl: z.url().optional(), identityFile: z.string(), folder: z.string() })
   .parse(JSON.parse(process.argv[2] ?? "{}"));
-await writeBackupKey(archiveFiles(folder).key, newBackupKey());
+const { key: keyFile } = archiveFiles(folder);
+if (enrolUrl !== undefined) await writeBackupKey(keyFile, newBackupKey());
 const keeper = await ArchiveKeeper.open(folder);
 process.on("message", () => void keeper.archive.check().then((found) => process.send?.(found)));
-const identity = await loadIdentity(identityFile);
-const pairing = await enrol({ url: enrolUrl, identity, name: "bench" });
+const identity = await paired(enrolUrl);
+const { pairing } = identity;
+if (enrolUrl === undefined) {
+  // Its archive was lost, and its owner typed the phrase: what `porchlight restore` does.
+  const key = await readBackupKey(keyFile);
+  if (key === undefined) throw new Error("The key is gone.");
+  const began = performance.now();
+  const report = await restore({ source: new EdgeBackup(identity), sealer: new Sealer(key), archive: keeper.archive });
+  process.send?.({ ...report, seconds: (performance.now() - began) / 1000 });
+}
 createLink({
   ...pairing,
-  identity: { ...identity, pairing },
+  identity,
   backend: none,
   archive: keeper,
   status: () => ({
@@ -42,3 +57,11 @@ createLink({
     if (state === "online") process.send?.("online");
   },
 }).start();
+
+/** This machine, paired by a link the first time. */
+async function paired(url: string | undefined): Promise<PairedIdentity> {
+  const known = await loadIdentity(identityFile);
+  if (isPaired(known)) return known;
+  if (url === undefined) throw new Error("This machine is not paired.");
+  return await savePairing(known, await enrol({ url, identity: known, name: "bench" }));
+}

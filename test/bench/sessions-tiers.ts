@@ -26,10 +26,16 @@ const checkSchema = z.object({
   damaged: z.array(z.string()),
 });
 
+const restoredSchema = z.object({ turns: z.number(), seconds: z.number() });
+
 export interface TiersMeasured {
   /** Milliseconds to the last turns of a conversation that is at home: through the tunnel, and once they are in memory. */
   cold: number[];
   again: number[];
+  /** The same at a machine that lost its archive and took it from the backup. */
+  restored: number[];
+  /** How long that took. */
+  restoredSeconds: number;
   turns: number;
   jsonBytes: number;
   /** Compressed segments, and sealed objects. */
@@ -53,45 +59,74 @@ export async function measureTiers(
   let edge = await start();
   const owner = await ensureOwner(edge.origin, SETUP_TOKEN, folder.owner);
   const options = { enrolUrl: await owner.pairingUrl(), identityFile: folder.localIdentity, folder: archive };
-  const agent = fork(fileURLToPath(new URL("sessions-agent.ts", import.meta.url)), [JSON.stringify(options)]);
+  const startAgent = (from: object): ChildProcess =>
+    fork(fileURLToPath(new URL("sessions-agent.ts", import.meta.url)), [JSON.stringify(from)]);
+  let agent = startAgent(options);
   try {
     await online(agent);
-    const site = new Site(edge.origin, owner.apiKey);
-    const began = performance.now();
-    const atMs = Date.now() - 30 * DAY_MS;
-    let jsonBytes = 0;
-    const ids: string[] = [];
-    for (let at = 0; at < conversations; at++) {
-      const turns = Array.from({ length: TURNS }, (_, index) => ({ ...turn(at, index), createdAtMs: atMs }));
-      jsonBytes += JSON.stringify(turns).length;
-      const from = { kind: "openai", id: String(at) };
-      const session = { from, title: `Old talk ${at}`, createdAtMs: atMs, updatedAtMs: atMs, settings: {}, turns };
-      const answer = await site.call(importedSchema, "/api/sessions/import", { sessions: [session] });
-      ids.push(...answer.sessions.flatMap(({ id }) => id ?? []));
-    }
+    const imported = await importOld(new Site(edge.origin, owner.apiKey), conversations, turn);
     const turns = conversations * TURNS;
     const coldBytes = await moved(agent, turns);
-    const movedSeconds = (performance.now() - began) / 1000;
-    const backupBytes = await settledBytes(join(folder.edge));
-    await edge.stop();
+    const movedSeconds = (performance.now() - imported.began) / 1000;
+    const backupBytes = await settledBytes(folder.edge);
+    const restarted = async (): Promise<Site> => {
+      await edge.stop();
+      edge = await start();
+      return new Site(edge.origin, owner.apiKey);
+    };
     const back = online(agent);
-    edge = await start();
+    const site = await restarted();
     await back;
-    const again = new Site(edge.origin, owner.apiKey);
-    const path = (round: number): string =>
-      `/api/sessions/${ids[round] ?? ""}/turns?from=${TURNS - SHOWN_TURNS}&limit=${SHOWN_TURNS}`;
-    const cold: number[] = [];
-    const warm: number[] = [];
-    for (let round = 0; round < ids.length; round++) {
-      cold.push(...(await again.time(() => path(round), turnsSchema, 1)));
-      warm.push(...(await again.time(() => path(round), turnsSchema, 1)));
-    }
-    return { cold, again: warm, turns, jsonBytes, coldBytes, backupBytes, movedSeconds };
+    const cold = await reopen(site, imported.ids);
+    const again = await reopen(site, imported.ids.slice(-1), conversations);
+
+    await ended(agent);
+    for (const name of await readdir(archive)) if (name.startsWith("archive.db")) await rm(join(archive, name));
+    const fresh = await restarted();
+    agent = startAgent({ identityFile: folder.localIdentity, folder: archive });
+    const [report]: unknown[] = await once(agent, "message");
+    const { seconds: restoredSeconds, turns: restoredTurns } = restoredSchema.parse(report);
+    if (restoredTurns !== turns) throw new Error(`${restoredTurns} of ${turns} turns came back.`);
+    await online(agent);
+    const restored = await reopen(fresh, imported.ids);
+    const { jsonBytes } = imported;
+    return { cold, again, restored, restoredSeconds, turns, jsonBytes, coldBytes, backupBytes, movedSeconds };
   } finally {
-    agent.kill();
+    await ended(agent);
     await edge.stop();
     await rm(root, { recursive: true, force: true });
   }
+}
+
+/** Brings in conversations that ended a month ago. */
+async function importOld(site: Site, conversations: number, turn: (at: number, turn: number) => object) {
+  const began = performance.now();
+  const atMs = Date.now() - 30 * DAY_MS;
+  let jsonBytes = 0;
+  const ids: string[] = [];
+  for (let at = 0; at < conversations; at++) {
+    const turns = Array.from({ length: TURNS }, (_, index) => ({ ...turn(at, index), createdAtMs: atMs }));
+    jsonBytes += JSON.stringify(turns).length;
+    const from = { kind: "openai", id: String(at) };
+    const session = { from, title: `Old talk ${at}`, createdAtMs: atMs, updatedAtMs: atMs, settings: {}, turns };
+    const answer = await site.call(importedSchema, "/api/sessions/import", { sessions: [session] });
+    ids.push(...answer.sessions.flatMap(({ id }) => id ?? []));
+  }
+  return { ids, jsonBytes, began };
+}
+
+/** Milliseconds to the last turns of each. */
+async function reopen(site: Site, ids: readonly string[], rounds = ids.length): Promise<number[]> {
+  const path = (round: number): string =>
+    `/api/sessions/${ids[round % ids.length] ?? ""}/turns?from=${TURNS - SHOWN_TURNS}&limit=${SHOWN_TURNS}`;
+  return await site.time(path, turnsSchema, rounds);
+}
+
+async function ended(agent: ChildProcess): Promise<void> {
+  if (agent.exitCode !== null || agent.signalCode !== null) return;
+  const exited = once(agent, "exit");
+  agent.kill();
+  await exited;
 }
 
 async function online(agent: ChildProcess): Promise<void> {

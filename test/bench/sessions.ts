@@ -214,6 +214,7 @@ function report({ count, filled, bytes, measured, tiers }: Found): BenchResult {
     [`a hot session reopened: its last ${SHOWN_TURNS} turns`, "reopen_hot", samples.reopen],
     ["a cold session reopened, through the tunnel", "reopen_cold", tiers.cold],
     ["the same once more", "reopen_cold_again", tiers.again],
+    ["a restored session reopened", "reopen_restored", tiers.restored],
     ["fifty turns of the hot one", "read_50", samples.whole],
     [`the newest 50 of ${count} sessions`, "list_first", samples.list],
     ["each 200 further down the list", "list_page_200", pages],
@@ -242,12 +243,15 @@ function report({ count, filled, bytes, measured, tiers }: Found): BenchResult {
       "sessions.cold_bytes_per_turn": tiers.coldBytes / tiers.turns,
       "sessions.backup_bytes_per_turn": tiers.backupBytes / tiers.turns,
       "sessions.moved_turns_per_second": tiers.turns / tiers.movedSeconds,
+      "sessions.restored_turns_per_second": tiers.turns / tiers.restoredSeconds,
     },
     notes: [
       `Brought in by POST /api/sessions/import, ${BATCH} at a time: ${Math.round(count / filled.seconds)} sessions/s.`,
       `A turn is ${Math.round(plainBytes)} bytes of JSON, and ${Math.round(hotBytes)} in the object's SQLite with its session and both indexes.`,
       `Of ${Math.round(tiers.jsonBytes / tiers.turns)} bytes, a cold turn takes ${Math.round(tiers.coldBytes / tiers.turns)} at home, ` +
         `compressed, and ${Math.round(tiers.backupBytes / tiers.turns)} sealed in the bucket: of made-up words, which compress badly.`,
+      `${tiers.turns} old turns were at home ${tiers.movedSeconds.toFixed(1)} s after their import began; a machine that had lost them had ` +
+        `them back from the bucket in ${tiers.restoredSeconds.toFixed(1)} s.`,
       "The edge was stopped and started in between: nothing was in memory.",
     ],
   };
