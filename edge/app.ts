@@ -1,4 +1,5 @@
 import { Hono } from "hono";
+import { CROSS_ORIGIN_PATHS, crossOrigin } from "../shared/api/cross-origin.ts";
 import { errorResponse, logUnexpected, toPorchlightError } from "../shared/api/errors.ts";
 import { identifyRequest, limitHeaders } from "../shared/api/headers.ts";
 import { refuseOtherMethods } from "../shared/api/methods.ts";
@@ -20,6 +21,7 @@ export const app = new Hono<AppEnv>();
 app.use(identifyRequest);
 for (const path of ["/v1/*", "/api/*", "/j/*", "/oauth/*", "/enter/*", "/healthz", "/openapi.json"])
   app.use(path, securityHeaders);
+for (const path of CROSS_ORIGIN_PATHS) app.use(path, crossOrigin);
 app.use(limitHeaders);
 for (const path of [...PAGE_PATHS, "/enter/*"]) app.use(path, preferLocalhost);
 for (const path of [...PAGE_PATHS, "/v1/*", "/api/*"]) app.use(path, authenticate);

@@ -1,6 +1,7 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context, Env, MiddlewareHandler } from "hono";
 import type { InferenceBackend } from "../inference/backend.ts";
+import { crossOrigin } from "./cross-origin.ts";
 import { mountCountTokens } from "./anthropic/count-tokens-route.ts";
 import { mountMessages } from "./anthropic/messages-route.ts";
 import { OLLAMA_PATHS } from "./dialect.ts";
@@ -43,7 +44,7 @@ export function createInferenceApi<E extends Env = Env>(options: InferenceApiOpt
   api.notFound(onApiNotFound);
   registerSecurity(api);
   for (const path of ["/v1/*", ...OLLAMA_PATHS]) {
-    api.use(path, identifyRequest, limitHeaders);
+    api.use(path, identifyRequest, crossOrigin, limitHeaders);
     if (options.authorize) api.use(path, options.authorize);
   }
   mountModels(api, options.backend);

@@ -42,6 +42,29 @@ describe("the openai SDK, through the edge", () => {
     expect(Math.hypot(...(short?.embedding ?? []))).toBeCloseTo(1, 5);
   });
 
+  it("takes a file of requests, and gives one of answers", async () => {
+    const line = (custom_id: string, messages: object[]) =>
+      JSON.stringify({ custom_id, method: "POST", url: "/v1/chat/completions", body: { model, messages } });
+    const asked = new File([`${line("a", hello)}\n${line("b", hello)}\n`], "asked.jsonl");
+    const file = await client.files.create({ purpose: "batch", file: asked });
+    expect(await (await client.files.content(file.id)).text()).toContain('"custom_id":"b"');
+    const { id } = await client.batches.create({
+      input_file_id: file.id,
+      endpoint: "/v1/chat/completions",
+      completion_window: "24h",
+    });
+    await expect.poll(async () => (await client.batches.retrieve(id)).status, { timeout: 20_000 }).toBe("completed");
+    const batch = await client.batches.retrieve(id);
+    expect(batch.request_counts).toEqual({ total: 2, completed: 2, failed: 0 });
+    const answers = (await (await client.files.content(batch.output_file_id ?? "")).text()).trim().split("\n");
+    const [a, b] = answers.map((text) => JSON.parse(text));
+    expect([a.custom_id, b.custom_id]).toEqual(["a", "b"]);
+    expect(a.response.body.choices[0].message.content).toMatch(/starter/i);
+    expect((await client.batches.list()).data.map((one) => one.id)).toEqual([id]);
+    await client.files.delete(file.id);
+    expect((await client.files.list()).data.map((one) => one.id)).toEqual([batch.output_file_id]);
+  });
+
   it("carries many vectors through the tunnel", async () => {
     const input = Array.from({ length: 2048 }, (_, i) => ["a cat", "the dog ran", "rain is falling"][i % 3] ?? "");
     const { data } = await client.embeddings.create({ model: "vectors", input });
