@@ -23,9 +23,9 @@ export function checkEndings(world: World): void {
     if (errorCode === "internal") throw new Violation(`${requestId} ended with internal`);
   }
   if (plan.hostile) return;
-  // A machine whose engine fails so often that it is given no more is trouble, too.
+  // A machine whose engine fails so often that it is given no more is trouble, too, and so is one that falls asleep with work in hand.
   const fails = world.outcomes.some(({ script }) => script.failsAt !== undefined);
-  const isCalm = !fails && TROUBLES.every((trouble) => plan.every[trouble] === 0);
+  const isCalm = !fails && !plan.sleeps && TROUBLES.every((trouble) => plan.every[trouble] === 0);
   for (const outcome of world.outcomes) {
     if (outcome.ended !== "error" || mayFail(outcome, isCalm)) continue;
     throw new Violation(`${outcome.requestId} ended with ${outcome.errorCode}`);
