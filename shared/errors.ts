@@ -197,6 +197,10 @@ export const ERRORS = {
     message: "So many jobs wait already that no more are taken. Try again when some have run, or cancel some.",
   },
   job_active: { status: 409, retryable: false, message: "The job has not ended yet. Cancel it first." },
+  plugin_invalid: { status: 422, retryable: false, message: "This is not a plugin's package. Pack it again." },
+  plugin_input_invalid: { status: 400, retryable: false, message: "The tool does not take this input." },
+  plugin_failed: { status: 502, retryable: false, message: "The plugin failed. Its log says more." },
+  plugin_timeout: { status: 504, retryable: true, message: "The plugin took longer than a call may, and was stopped." },
   webhook_url_refused: {
     status: 400,
     retryable: false,

@@ -1,0 +1,4 @@
+/** What a plugin's module imports: `import { definePlugin, tool } from "porchlight/plugin"`. */
+export type * from "./context.ts";
+export { definePlugin, tool, type PluginDefinition, type PluginTool } from "./define-plugin.ts";
+export type { FromSchema, ToolSchema } from "./schema-type.ts";
