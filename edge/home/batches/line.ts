@@ -81,8 +81,9 @@ export async function answerOf(
     return await collectCompletion({ id: `chatcmpl-${id}`, created, model }, iterable);
   }
   if (url === "/v1/completions") {
-    const { model } = parseWith(completionsSchema, body);
-    return await collectCompletions({ id: `cmpl-${id}`, created, model }, [iterable]);
+    const { model, prompt, echo } = parseWith(completionsSchema, body);
+    const before = echo === true && typeof prompt === "string" ? prompt : "";
+    return await collectCompletions({ id: `cmpl-${id}`, created, model }, [iterable], before);
   }
   const asked = parseWith(responsesSchema, body);
   const begun = { ...begunResponse(asked, { store: false, conversation: undefined }), id: `resp_${id}` };

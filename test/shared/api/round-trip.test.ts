@@ -86,6 +86,16 @@ const common = {
   maxTokens: integer({ min: 1, max: 9999 }),
 };
 const temperature = share;
+const everySampling = record({
+  temperature,
+  topP: share,
+  topK: integer({ min: 0, max: 99 }),
+  minP: share,
+  seed: integer(),
+  frequencyPenalty: share,
+  presencePenalty: share,
+  repetitionPenalty: share,
+});
 const choice = oneof(
   constant("required" as const),
   constantFrom(...NAMES).map((name) => ({ name })),
@@ -117,16 +127,7 @@ const DIALECTS: Record<string, Dialect> = {
       toolChoice: optional(choice),
       parallelToolCalls: optional(constant(false)),
       reasoning: optional(record({ enabled: boolean(), maxTokens: integer({ min: 1, max: 999 }) })),
-      sampling: record({
-        temperature,
-        topP: share,
-        topK: integer({ min: 0, max: 99 }),
-        minP: share,
-        seed: integer(),
-        frequencyPenalty: share,
-        presencePenalty: share,
-        repetitionPenalty: share,
-      }),
+      sampling: everySampling,
       logitBias: optional(constant({ "7": -3 })),
       topLogprobs: optional(integer({ min: 0, max: 20 })),
       stop: optional(listOf(text, { minLength: 1, maxLength: 4 })),
@@ -211,6 +212,36 @@ const DIALECTS: Record<string, Dialect> = {
     }),
   },
 
+  "OpenAI's completions": {
+    path: "/v1/completions",
+    requests: record({
+      model: common.model,
+      messages: constant([]),
+      prompt: text,
+      maxTokens: common.maxTokens,
+      sampling: everySampling,
+      logitBias: optional(constant({ "7": -3 })),
+      topLogprobs: optional(integer({ min: 0, max: 5 })),
+      stop: optional(listOf(text, { minLength: 1, maxLength: 4 })),
+    }),
+    encode: ({ model, prompt, sampling, ...request }) => ({
+      model,
+      prompt,
+      max_tokens: request.maxTokens,
+      temperature: sampling.temperature,
+      top_p: sampling.topP,
+      top_k: sampling.topK,
+      min_p: sampling.minP,
+      seed: sampling.seed,
+      frequency_penalty: sampling.frequencyPenalty,
+      presence_penalty: sampling.presencePenalty,
+      repetition_penalty: sampling.repetitionPenalty,
+      logit_bias: request.logitBias,
+      logprobs: request.topLogprobs,
+      stop: request.stop,
+    }),
+  },
+
   "Anthropic's messages": {
     path: "/v1/messages",
     requests: record({
@@ -282,16 +313,7 @@ const DIALECTS: Record<string, Dialect> = {
     requests: record({
       ...common,
       reasoning: optional(constantFrom({ enabled: false }, { enabled: true }, { enabled: true, maxTokens: 2048 })),
-      sampling: record({
-        temperature,
-        topP: share,
-        topK: integer({ min: 0, max: 99 }),
-        minP: share,
-        seed: integer(),
-        frequencyPenalty: share,
-        presencePenalty: share,
-        repetitionPenalty: share,
-      }),
+      sampling: everySampling,
       topLogprobs: optional(integer({ min: 0, max: 20 })),
       stop: optional(listOf(text, { minLength: 1, maxLength: 4 })),
       keepAliveMs: optional(integer({ min: 0, max: 99 }).map((seconds) => seconds * 1000)),

@@ -83,6 +83,11 @@ export const openaiChecks: Checks = {
     for await (const { choices } of await client.completions.create({ ...request, stream: true }))
       text += choices[0]?.text;
     expect(text).toBe(whole.choices[0]?.text);
+    const [told] = (await client.completions.create({ ...request, logprobs: 2 })).choices;
+    expect(told?.logprobs?.tokens?.join("")).toBe(text);
+    expect(Object.keys(told?.logprobs?.top_logprobs?.[0] ?? {})).toHaveLength(2);
+    const [echoed] = (await client.completions.create({ ...request, echo: true })).choices;
+    expect(echoed?.text).toBe(prompt + text);
     expect((await client.completions.create({ ...request, n: 2, max_tokens: 2 })).choices).toHaveLength(2);
   },
 

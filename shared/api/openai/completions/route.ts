@@ -45,11 +45,13 @@ export function mountCompletions<E extends Env>(
     const left = new AbortController();
     const signal = AbortSignal.any([c.req.raw.signal, left.signal]);
     const choices = body.n ?? 1;
-    const generations = toChoices(toGenerateRequest(body), choices).map((one) => backend(c).generate(one, signal));
+    const request = toGenerateRequest(body);
+    const generations = toChoices(request, choices).map((one) => backend(c).generate(one, signal));
     const head = answerHead(body.model, "cmpl");
+    const echo = body.echo === true ? request.prompt : undefined;
     if (body.stream !== true) {
       try {
-        return c.json(await orAborted(collectCompletions(head, generations), signal), 200);
+        return c.json(await orAborted(collectCompletions(head, generations, echo), signal), 200);
       } catch (error) {
         // One choice failed: the others are of no use.
         left.abort();
@@ -57,7 +59,8 @@ export function mountCompletions<E extends Env>(
       }
     }
     const events = await firstEvents(generations, signal, left);
-    const encoder = new CompletionEncoder(head, { choices, includeUsage: body.stream_options?.include_usage === true });
+    const includeUsage = body.stream_options?.include_usage === true;
+    const encoder = new CompletionEncoder(head, { choices, includeUsage, ...(echo === undefined ? {} : { echo }) });
     const stream = eventStream(mergeChoices(events), {
       encode: ({ event, choice }) => encoder.encode(event, choice),
       fail: (error) => encoder.fail(error),

@@ -4,6 +4,7 @@ import { type GenerateRequest, samplingSchema } from "../../../inference/request
 import { supported } from "../../validation.ts";
 import { toSampling } from "../chat-request.ts";
 import { usageSchema } from "../chat-response.ts";
+import { completionLogprobsSchema } from "./logprobs.ts";
 
 const sampling = samplingSchema.shape;
 
@@ -47,19 +48,22 @@ export const completionsRequestSchema = z
     presence_penalty: sampling.presencePenalty.nullable(),
     repetition_penalty: sampling.repetitionPenalty.nullable(),
     logit_bias: logitBiasSchema.nullish(),
-    logprobs: supported(
-      z.number().int().min(0).max(5).nullish(),
-      (value) => value === null || value === undefined,
-      "/v1/chat/completions tells probabilities",
-    ),
+    logprobs: z.number().int().min(0).max(5).nullish().openapi({
+      description: "Tell the log probability of each token, and those of so many that were likely in its place.",
+    }),
     best_of: supported(z.number().int().min(1).max(20).nullish(), (best) => (best ?? 1) === 1, "only 1 is supported"),
-    echo: supported(z.boolean().nullish(), (echo) => echo !== true, "the prompt is not sent back"),
+    echo: z.boolean().nullish().openapi({ description: "The prompt comes before its continuation." }),
     suffix: supported(z.string().nullish(), (suffix) => !suffix, "text cannot be filled in before a suffix"),
     user: z.string().max(512).nullish(),
   })
   .refine((body) => !body.stream_options || body.stream === true, {
     path: ["stream_options"],
     error: "it is only allowed when 'stream' is true",
+  })
+  .refine(({ echo, logprobs }) => echo !== true || (logprobs ?? undefined) === undefined, {
+    path: ["logprobs"],
+    error: "the probabilities of a prompt's tokens are not known: leave out 'echo'",
+    params: { unsupported: true },
   })
   .openapi("CompletionRequest", { example: { model: "starter", prompt: "Once upon a time" } });
 export type CompletionsRequest = z.infer<typeof completionsRequestSchema>;
@@ -73,6 +77,7 @@ export function toGenerateRequest(body: CompletionsRequest): GenerateRequest {
     // The schema has refused lists.
     prompt: typeof body.prompt === "string" ? body.prompt : "",
     sampling: toSampling(body),
+    ...(typeof body.logprobs === "number" ? { topLogprobs: body.logprobs } : {}),
     ...(body.logit_bias && Object.keys(body.logit_bias).length > 0 ? { logitBias: body.logit_bias } : {}),
     maxTokens: body.max_tokens ?? DEFAULT_TOKENS,
     ...(stop.length === 0 ? {} : { stop }),
@@ -91,7 +96,7 @@ export const completionSchema = z
       z.object({
         text: z.string(),
         index: z.number().int(),
-        logprobs: z.null(),
+        logprobs: completionLogprobsSchema.nullable(),
         finish_reason: finishReasonSchema.nullable(),
       }),
     ),

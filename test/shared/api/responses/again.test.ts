@@ -66,7 +66,7 @@ describe("an answer that is encoded anew", () => {
           }
         },
       ),
-      { numRuns: 150 },
+      { numRuns: 100 },
     );
   });
 });
