@@ -1,9 +1,7 @@
 import { z } from "zod";
 import { edgeHandshakeSchema } from "../../shared/protocol/edge-handshake.ts";
 import { publicKeySchema } from "../../shared/protocol/handshake.ts";
-
-export const archiveStateSchema = z.enum(["none", "keeping", "sealing"]);
-export type ArchiveState = z.infer<typeof archiveStateSchema>;
+import { archiveStateSchema } from "./archive/archive-tunnel.ts";
 
 /** All that is known of a socket; the runtime keeps it while the object hibernates (at most 2 KiB). */
 const attachmentSchema = z.discriminatedUnion("phase", [

@@ -1,28 +1,23 @@
 import type { SessionLimits } from "../../shared/protocol/handshake.ts";
 import { CLOSE_CODES } from "../../shared/protocol/close-codes.ts";
-import {
-  ARCHIVE_FEATURE,
-  BACKUP_KEY_FEATURE,
-  DEFAULT_SESSION_LIMITS,
-  RUNS_FEATURE,
-} from "../../shared/protocol/handshake.ts";
+import { DEFAULT_SESSION_LIMITS, RUNS_FEATURE } from "../../shared/protocol/handshake.ts";
 import type { ControlMessage, StreamHeader } from "../../shared/protocol/messages.ts";
 import { createSession } from "../../shared/protocol/session.ts";
 import type { ProtocolStream, Session } from "../../shared/protocol/types.ts";
 import { PorchlightError } from "../../shared/errors.ts";
-import { type ArchiveState, readAttachment, writeAttachment } from "./attachment.ts";
+import { archiveStateOf, type ArchiveTunnel } from "./archive/archive-tunnel.ts";
+import { readAttachment, writeAttachment } from "./attachment.ts";
 import { Liveness } from "./liveness.ts";
 import { closeSocket, FrameSender } from "./sockets.ts";
 
 export const SESSION_LIMITS: SessionLimits = DEFAULT_SESSION_LIMITS;
 
 /** An agent's socket whose handshake is done. */
-export interface Tunnel {
+export interface Tunnel extends ArchiveTunnel {
   readonly agentId: string;
   readonly generation: number;
   /** Whether the agent keeps runs whose stream is lost. */
   readonly keepsRuns: boolean;
-  readonly archive: ArchiveState;
   readonly socket: WebSocket;
   readonly session: Session;
   readonly frames: FrameSender;
@@ -90,7 +85,7 @@ export class Tunnels {
       if (older.agentId === agentId) this.close(older.socket, CLOSE_CODES.replaced, "agent_replaced");
     }
     const keepsRuns = features.includes(RUNS_FEATURE);
-    const attachment = { agentId, generation, keepsRuns, archive: archiveOf(features), nextStreamId: undefined };
+    const attachment = { agentId, generation, keepsRuns, archive: archiveStateOf(features), nextStreamId: undefined };
     this.#save(this.#add(socket, attachment));
   }
 
@@ -161,9 +156,4 @@ export class Tunnels {
     const { nextStreamId } = session;
     writeAttachment(socket, { phase: "open", agentId, generation, keepsRuns, archive, nextStreamId });
   }
-}
-
-function archiveOf(features: readonly string[]): ArchiveState {
-  if (!features.includes(ARCHIVE_FEATURE)) return "none";
-  return features.includes(BACKUP_KEY_FEATURE) ? "sealing" : "keeping";
 }

@@ -22,9 +22,9 @@ import type {
   SealedObject,
   Segment,
 } from "../sessions/archive-port.ts";
-import type { Tunnel } from "../tunnels.ts";
+import type { ArchiveTunnel } from "./archive-tunnel.ts";
 
-export interface TunnelArchiveOptions {
+export interface TunnelArchiveOptions<Tunnel extends ArchiveTunnel> {
   /** The open tunnels. */
   tunnels: () => readonly Tunnel[];
   openStream: (tunnel: Tunnel, header: StreamHeader) => ProtocolStream;
@@ -34,10 +34,10 @@ export interface TunnelArchiveOptions {
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** The archives of a household's machines, through their tunnels: a stream of kind `archive` for each call. */
-export class TunnelArchive implements ArchivePort {
-  readonly #options: TunnelArchiveOptions;
+export class TunnelArchive<Tunnel extends ArchiveTunnel> implements ArchivePort {
+  readonly #options: TunnelArchiveOptions<Tunnel>;
 
-  constructor(options: TunnelArchiveOptions) {
+  constructor(options: TunnelArchiveOptions<Tunnel>) {
     this.#options = options;
   }
 
