@@ -19,6 +19,7 @@ const OPEN = [
   "GET /setup",
   "GET /sign-in",
   "GET /tunnel",
+  "POST /api/agents/:id/backup",
   "POST /api/agents/:id/leave",
   "POST /api/join",
   "POST /api/join/options",
