@@ -33,10 +33,7 @@ const FLAG_HELP: Record<keyof typeof FLAGS, [form: string, meaning: string]> = {
   "trusted-proxy": ["--trusted-proxy A", "edge: whose X-Forwarded-For is believed: 127.0.0.1,10.0.0.0/8"],
   "give-up-after": ["--give-up-after N", "edge: end with code 1 after N failures in a row (20)"],
   "passphrase-file": ["--passphrase-file F", "edge backup, restore: encryption by the passphrase in it"],
-  "phrase-file": [
-    "--phrase-file FILE",
-    "backup key, restore: the recovery phrase is in it (without it, it is asked for)",
-  ],
+  "phrase-file": ["--phrase-file FILE", "backup key, restore: a file with the recovery phrase"],
   out: ["--out FILE", "sessions export: where to (without it, standard output)"],
   "dry-run": ["--dry-run", "edge deploy: say what would be done, and build"],
   link: ["--link", "link to a model folder on this disk instead of copying it"],

@@ -135,7 +135,7 @@ export const COMMANDS = {
     },
   },
   backup: {
-    summary: "seal your conversations for the backup at the edge, with a key that only your machines have",
+    summary: "seal your conversations for the backup, with a key that only your machines have",
     usage: "porchlight backup [status | on | key [--phrase-file FILE]]",
     flags: ["data", "phrase-file", "json"],
     run: async (flags, rest) => {
