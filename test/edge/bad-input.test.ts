@@ -26,6 +26,10 @@ const BODIES: Record<string, Record<string, unknown>> = {
   },
   "post /v1/embeddings": { model: "m", input: "x", dimensions: 1, truncate: true, user: "x" },
   "post /v1/completions": { model: "m", prompt: "x", max_tokens: 4, stream: false },
+  "post /v1/conversations": { metadata: {} },
+  "post /v1/conversations/{id}": { metadata: {} },
+  "post /v1/conversations/{id}/items": { items: [{ role: "user", content: "x" }] },
+  "post /v1/batches": { input_file_id: "file-x", endpoint: "/v1/responses", completion_window: "24h" },
   "post /v1/responses": { model: "m", input: "x", store: false, stream: false, max_output_tokens: 16 },
   "post /api/jobs": {
     request: { model: "m", messages: [{ role: "user", content: "x" }] },
@@ -102,8 +106,9 @@ const routes = Object.entries(document.paths ?? {}).flatMap(([path, methods]) =>
     }),
   ),
 );
-/** Routes in others' dialects read fields and write errors as those do: their own tests hold them to that. */
-const isForeign = (path: string): boolean => OLLAMA_PATHS.includes(path) || path.startsWith("/v1/messages");
+/** Routes in others' dialects, and one that takes a form, read as those do: their own tests hold them to that. */
+const isForeign = (path: string): boolean =>
+  OLLAMA_PATHS.includes(path) || path.startsWith("/v1/messages") || path === "/v1/files";
 const withBody = routes.filter(({ takesBody, path }) => takesBody && !isForeign(path));
 const closed = routes.filter(({ open }) => !open);
 
