@@ -22,6 +22,7 @@ const BATCH_TURNS = 4;
 /** Turns that are looked at in one go. */
 const MOST_TURNS = 200;
 const SUMMARY_TOKENS = 400;
+/** Of an extract: a character for every four tokens of the context leaves it about half of the room that a summary may take. */
 const EXTRACT_CHARACTERS = { least: 200, most: 1_500 };
 
 const ASK =
@@ -87,7 +88,7 @@ export class Summarizer {
     const turns = await this.#store.turns(sessionId, from, upTo);
     const former = this.#store.find(sessionId)?.summary?.text ?? "";
     const { least, most } = EXTRACT_CHARACTERS;
-    const characters = Math.max(least, Math.min(most, Math.floor(contextLength / 2)));
+    const characters = Math.max(least, Math.min(most, Math.floor(contextLength / 4)));
     this.#set(note, extractiveSummary([former, ...turns.map(turnText)], characters));
   }
 

@@ -1,13 +1,15 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, expect, it } from "vitest";
-import { SessionStore } from "../../../../edge/home/sessions/store.ts";
-import { sessionTables } from "../../../../edge/home/sessions/tables.ts";
+import type { z } from "zod";
+import type { tracedTurnSchema } from "../../../../edge/routes/session-turns-schema.ts";
 import type { GenerateEvent } from "../../../../shared/inference/event.ts";
 import type { GenerateRequest } from "../../../../shared/inference/request.ts";
 import { type Answer, type Identity, pair, saying, STARTER, TestAgent, writeEvents } from "../../support/agent.ts";
 import { dataOf, modelOnline, textOf } from "../../support/chat.ts";
 import { bearer, errorOf, insertKey, type Owner, postJson, request, setUp } from "../../support/edge.ts";
+import { failing, listening, rambling } from "./turn-answers.ts";
+import { writeTurns } from "./write-turns.ts";
 
 const MODEL = { ...STARTER, contextLength: 8192 };
 const END: GenerateEvent[] = [
@@ -15,21 +17,7 @@ const END: GenerateEvent[] = [
   { type: "finish", reason: "stop" },
 ];
 
-interface Traced {
-  state: string;
-  messages: { role: string; content: string }[];
-  error: { code: string } | null;
-  usage: { completionTokens: number } | null;
-  runId: string;
-  trace: {
-    window: { set: number; turns: number; from: number; to: number; withoutRoom: number };
-    summary: { text: string; upTo: number } | null;
-    retrieval: { decision: string; pieces: { index: number; text: string }[] };
-    facts: string;
-    remembered: string | null;
-    shortened: number;
-  };
-}
+type Traced = z.infer<typeof tracedTurnSchema>;
 
 let owner: Owner;
 let identity: Identity;
@@ -76,58 +64,47 @@ const ended = async (id: string, index: number): Promise<Traced> => {
   return await traced(id, index);
 };
 
-/** Writes turns as Home's own parts do. */
-async function write(id: string, questions: string[], answer = (n: number) => `Noted, number ${n}.`): Promise<void> {
-  await runInDurableObject(home(), (_home, { storage }) => {
-    const tables = sessionTables(storage.sql);
-    const store = new SessionStore({ tables, transaction: (step) => storage.transactionSync(step), hotTurns: 0 });
-    for (const [n, content] of questions.entries()) {
+const write = (id: string, questions: string[], answer = (n: number) => `Noted, number ${n}.`): Promise<void> =>
+  writeTurns(
+    owner.accountId,
+    id,
+    questions.map((content, n) => {
       const messages = [
         { role: "user" as const, content },
         { role: "assistant" as const, content: answer(n) },
       ];
-      store.addTurn(id, { createdAtMs: Date.now(), messages, model: "starter", state: "complete" });
-    }
-  });
-}
-
-const rambling = (count: number): string[] =>
-  Array.from({ length: count }, (_, n) => `Tell me about subject${n} and the weather on day${n}.`);
-
-/** Says "yes", and keeps what it was asked. */
-function listening(asked: GenerateRequest[]): Answer {
-  return async (one, stream, signal) => {
-    asked.push(one);
-    await saying("yes")(one, stream, signal);
-  };
-}
+      return { createdAtMs: Date.now(), messages, model: "starter", state: "complete" as const };
+    }),
+  );
 
 it("sends the last 8 turns, and brings a fact of turn 3 back when it is asked for at turn 50", async () => {
   const asked: GenerateRequest[] = [];
   await connect(listening(asked));
   const id = await begin();
-  for (let n = 0; n < 60; n++) {
-    const usual = `Tell me about subject${n} and the weather on day${n}.`;
-    const content = n === 3 ? "My cat Pixel was born in Lisbon." : n === 50 ? "Where was my cat Pixel born?" : usual;
+  await write(
+    id,
+    rambling(48).map((usual, n) => (n === 3 ? "My cat Pixel was born in Lisbon." : usual)),
+  );
+  for (const [n, content] of ["How are you?", "Tell me about subject49.", "Where was my cat Pixel born?"].entries()) {
     const response = await say(id, content);
     expect(response.status).toBe(200);
-    expect(response.headers.get("porchlight-turn")).toBe(String(n));
+    expect(response.headers.get("porchlight-turn")).toBe(String(48 + n));
   }
-  expect(asked).toHaveLength(60);
   const { trace, state } = await traced(id, 50);
+  if (trace === null) throw new Error("no trace");
   expect(state).toBe("complete");
   expect(trace.window).toEqual({ set: 8, turns: 8, from: 42, to: 50, withoutRoom: 0 });
   expect(trace.retrieval).toMatchObject({ decision: "needed", pieces: [{ index: 3 }] });
   expect(trace.summary?.upTo).toBe(42);
-  const sent = asked[50]?.messages ?? [];
+  const sent = asked[2]?.messages ?? [];
   expect(sent).toHaveLength(1 + 2 * 8 + 1);
   expect(sent[0]?.role).toBe("system");
   expect(sent[0]?.content).toContain("[turn 4]\nUser: My cat Pixel was born in Lisbon.");
   expect(sent[0]?.content).toContain(trace.summary?.text);
   expect(sent[1]?.content).toBe("Tell me about subject42 and the weather on day42.");
   // The others ask for nothing that is not there.
-  expect((await traced(id, 49)).trace.retrieval).toMatchObject({ decision: "not_needed", pieces: [] });
-}, 20_000);
+  expect((await traced(id, 49)).trace?.retrieval).toMatchObject({ decision: "not_needed", pieces: [] });
+});
 
 it("takes the window from request, session, person and configuration, in this order", async () => {
   const asked: GenerateRequest[] = [];
@@ -159,7 +136,7 @@ it("leaves whole turns out where the context is small, and takes more where it i
   const id = await begin();
   await write(id, rambling(40), (n) => `Subject ${n}. ${"It rained, and then it did not. ".repeat(6)}`);
   await say(id, "Go on.", { retrieval: "off", summary: "off" });
-  const small = (await traced(id, 40)).trace.window;
+  const small = (await traced(id, 40)).trace?.window ?? { from: 0, withoutRoom: 0 };
   expect(small.withoutRoom).toBeGreaterThan(0);
   expect(small.from).toBe(32 + small.withoutRoom);
   expect(asked[0]?.messages[0]).toEqual({ role: "user", content: rambling(40)[small.from] });
@@ -167,7 +144,7 @@ it("leaves whole turns out where the context is small, and takes more where it i
   await modelOnline(owner.apiKey, "starter", false);
   await connect(listening(asked), [], { ...MODEL, contextLength: 32_768 });
   await say(id, "Go on.", { retrieval: "off", summary: "off" });
-  expect((await traced(id, 41)).trace.window).toMatchObject({ set: 8, turns: 32, from: 9 });
+  expect((await traced(id, 41)).trace?.window).toMatchObject({ set: 8, turns: 32, from: 9 });
 });
 
 it("asks again with fewer turns when the machine finds the prompt too long", async () => {
@@ -175,9 +152,7 @@ it("asks again with fewer turns when the machine finds the prompt too long", asy
   await connect(async (one, stream, signal) => {
     counts.push(one.messages.filter(({ role }) => role === "user").length);
     if (counts.length < 4) {
-      const error = { code: "context_length_exceeded" as const, message: "Too long.", retryable: false };
-      await writeEvents(stream, { type: "error", error });
-      return stream.end();
+      return await failing("context_length_exceeded")(one, stream, signal);
     }
     await saying("short")(one, stream, signal);
   });
@@ -191,11 +166,9 @@ it("asks again with fewer turns when the machine finds the prompt too long", asy
 
 it("says so when even the question alone is too long", async () => {
   let asked = 0;
-  await connect(async (_one, stream) => {
+  await connect(async (one, stream, signal) => {
     asked += 1;
-    const error = { code: "context_length_exceeded" as const, message: "Too long.", retryable: false };
-    await writeEvents(stream, { type: "error", error });
-    stream.end();
+    await failing("context_length_exceeded")(one, stream, signal);
   });
   const id = await begin();
   await write(id, rambling(2));
@@ -259,10 +232,14 @@ it("finishes a turn over a crash of the object", async () => {
   await first.closed;
   await connect(
     async (_one, stream) => {
-      await writeEvents(stream, ...words("a", "b", "c").slice(lastFrom(stream.header)), ...END);
+      await writeEvents(
+        stream,
+        ...words("a", "b", "c").slice("from" in stream.header ? stream.header.from : 0),
+        ...END,
+      );
       stream.end();
     },
-    [runId],
+    [runId ?? ""],
   );
   const turn = await ended(id, 0);
   expect(turn).toMatchObject({
@@ -271,19 +248,12 @@ it("finishes a turn over a crash of the object", async () => {
   });
 });
 
-function lastFrom(header: object): number {
-  return "from" in header && typeof header.from === "number" ? header.from : 0;
-}
-
 it("marks a turn failed of which an earlier life left no run", async () => {
   await connect(saying("yes"));
   const id = await begin();
-  await runInDurableObject(home(), (_home, { storage }) => {
-    const tables = sessionTables(storage.sql);
-    const store = new SessionStore({ tables, transaction: (step) => storage.transactionSync(step), hotTurns: 0 });
-    const messages = [{ role: "user" as const, content: "Hello?" }];
-    store.addTurn(id, { createdAtMs: 1, messages, model: "starter", state: "answering", runId: "chatcmpl-lost" });
-  });
+  const messages = [{ role: "user" as const, content: "Hello?" }];
+  const turn = { createdAtMs: 1, messages, model: "starter", state: "answering" as const, runId: "chatcmpl-lost" };
+  await writeTurns(owner.accountId, id, [turn]);
   expect(await errorOf(await say(id, "And now?"))).toMatchObject({ code: "session_busy" });
   await runInDurableObject(home(), (_home, state) => state.abort("crash")).catch(() => undefined);
   agents.pop();
@@ -334,14 +304,14 @@ it("keeps what a message asks to have remembered, and sends it with the next", a
   const id = await begin();
   await say(id, "What shall I cook?");
   expect(asked[1]?.messages[0]?.content).toContain("I am vegan");
-  expect((await traced(id, 0)).trace.facts).toContain("I am vegan");
+  expect((await traced(id, 0)).trace?.facts).toContain("I am vegan");
   await say(id, "And now?", { memory: "off" });
   expect(asked[2]?.messages[0]).toMatchObject({ role: "user" });
 });
 
 it("refuses keys without the scope for models, other people's conversations and bodies that are no turn", async () => {
   const id = await begin();
-  const sessionsOnly = await insertKey(owner.accountId, "sessions", owner.userId);
+  const sessionsOnly = await insertKey(owner.accountId, "sessions");
   const refused = await postJson(`/api/sessions/${id}/turns`, { content: "Hello?" }, bearer(sessionsOnly));
   expect(await errorOf(refused)).toMatchObject({ code: "forbidden" });
   for (const body of [
@@ -360,4 +330,41 @@ it("refuses keys without the scope for models, other people's conversations and 
   expect(await errorOf(nobody)).toMatchObject({ code: "agent_offline" });
   const session = await request(`/api/sessions/${id}`, { headers: bearer(owner.apiKey) });
   expect(await session.json()).toMatchObject({ turnCount: 0 });
+});
+
+it("has a model that can sum up do so in the background, and takes sentences where it fails", async () => {
+  const able = { ...MODEL, parameters: 7_000_000_000 };
+  const asked: GenerateRequest[] = [];
+  let summaries = 0;
+  await connect(
+    async (one, stream, signal) => {
+      const isSummary = one.messages[0]?.content.startsWith("Write down in short") === true;
+      if (!isSummary) return await saying("yes")(one, stream, signal);
+      asked.push(one);
+      summaries += 1;
+      if (summaries === 1) return await saying("They spoke of ", "subjects.")(one, stream, signal);
+      await failing("internal")(one, stream, signal);
+    },
+    [],
+    able,
+  );
+  const id = await begin();
+  const summary = async (): Promise<{ text: string; upTo: number } | null> => {
+    const session = await request(`/api/sessions/${id}`, { headers: bearer(owner.apiKey) });
+    return (await session.json<{ summary: { text: string; upTo: number } | null }>()).summary;
+  };
+  await write(id, rambling(11));
+  await say(id, "Go on.");
+  await expect.poll(summary).toEqual({ text: "They spoke of subjects.", upTo: 4 });
+  expect(asked[0]).toMatchObject({ priority: "low", maxTokens: 400, sampling: { temperature: 0 } });
+  expect(asked[0]?.messages[1]?.content).toContain("user: Tell me about subject3");
+  expect(asked[0]?.messages[1]?.content).not.toContain("subject4");
+  await write(id, rambling(3));
+  await say(id, "Go on.");
+  await expect.poll(async () => (await summary())?.upTo).toBe(8);
+  expect(asked[1]?.messages[1]?.content).toContain("Summary so far:\nThey spoke of subjects.");
+  expect((await summary())?.text).toContain("subject");
+  // It goes along from now on.
+  await say(id, "Go on.");
+  expect((await traced(id, 16)).trace?.summary?.upTo).toBe(8);
 });
