@@ -201,6 +201,7 @@ export const ERRORS = {
   plugin_input_invalid: { status: 400, retryable: false, message: "The tool does not take this input." },
   plugin_failed: { status: 502, retryable: false, message: "The plugin failed. Its log says more." },
   plugin_timeout: { status: 504, retryable: true, message: "The plugin took longer than a call may, and was stopped." },
+  plugin_crashed: { status: 502, retryable: false, message: "The plugin crashed. That cost this call alone." },
   webhook_url_refused: {
     status: 400,
     retryable: false,

@@ -18,8 +18,8 @@ export interface PluginContext<Input = unknown> {
   /** With `permissions.tools`: a tool of the host, such as `vision.ocr`. */
   readonly hostTool?: (name: string, input: unknown) => Promise<unknown>;
   /** From 0 to 1, with words if there are any. */
-  progress(done: number, words?: string): Promise<void>;
-  log(line: string): Promise<void>;
+  readonly progress: (done: number, words?: string) => Promise<void>;
+  readonly log: (line: string) => Promise<void>;
 }
 
 export interface PluginCaller {

@@ -29,9 +29,14 @@ export async function signManifest(
   manifest: Manifest,
   { publicKey, privateKey }: { publicKey: SigningKey; privateKey: SigningKey },
 ): Promise<PublisherSignature> {
-  const raw = new Uint8Array((await crypto.subtle.exportKey("raw", publicKey)) as ArrayBuffer); // "raw" gives no other
+  const raw = await crypto.subtle.exportKey("raw", publicKey);
+  if (!(raw instanceof ArrayBuffer)) throw new TypeError("The public key is none of Ed25519.");
   const signature = await crypto.subtle.sign("Ed25519", privateKey, signedBytes(manifest));
-  return { algorithm: "Ed25519", publicKey: toBase64Url(raw), signature: toBase64Url(new Uint8Array(signature)) };
+  return {
+    algorithm: "Ed25519",
+    publicKey: toBase64Url(new Uint8Array(raw)),
+    signature: toBase64Url(new Uint8Array(signature)),
+  };
 }
 
 /** Whether the owner of the key that it names signed this manifest. False, never a throw, for garbage. */

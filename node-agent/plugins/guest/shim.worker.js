@@ -1,0 +1,66 @@
+import { WorkerEntrypoint } from "cloudflare:workers";
+import plugin from "PLUGIN_ENTRY";
+
+const MAKERS = {
+  fetch: (use) => async (url, init = {}) => {
+    const { body, ...rest } = init;
+    const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
+    const answer = await use("fetch", { url: String(url), ...rest }, bytes);
+    return { ...JSON.parse(answer.text), body: answer.bytes };
+  },
+  storage: (use) => ({
+    async get(key) {
+      const { text, bytes } = await use("storage.get", { key });
+      return JSON.parse(text) === null ? undefined : bytes;
+    },
+    async set(key, value) {
+      await use("storage.set", { key }, typeof value === "string" ? new TextEncoder().encode(value) : value);
+    },
+    async delete(key) {
+      await use("storage.delete", { key });
+    },
+    async list(prefix = "") {
+      return JSON.parse((await use("storage.list", { prefix })).text);
+    },
+  }),
+  secret: (use) => async (name) => JSON.parse((await use("secret", { name })).text) ?? undefined,
+  model: (use) => async (question) => JSON.parse((await use("model", question)).text),
+  files: (use) => ({
+    list: async () => JSON.parse((await use("files.list", {})).text),
+    read: async (id) => (await use("files.read", { id })).bytes,
+  }),
+  hostTool: (use) => async (name, input) => JSON.parse((await use("hostTool", { name, input })).text),
+};
+
+/** Runs beside the plugin's module, in its isolate: a convenience for the plugin, trusted with nothing. */
+export default class extends WorkerEntrypoint {
+  describe() {
+    const tools = Object.entries(plugin.tools).map(([name, { description, input, output, effect }]) => ({
+      name,
+      description,
+      input,
+      output,
+      effect,
+    }));
+    return JSON.stringify(tools);
+  }
+
+  async call(name, input, grants, caller, capabilities) {
+    if (!Object.hasOwn(plugin.tools, name)) throw new Error(`There is no tool '${name}'.`);
+    const use = async (capability, argument, bytes) =>
+      await capabilities.use(capability, JSON.stringify(argument), bytes);
+    const context = {
+      input: JSON.parse(input),
+      caller,
+      signal: new AbortController().signal,
+      ...Object.fromEntries(grants.map((grant) => [grant, MAKERS[grant](use)])),
+      async progress(done, words) {
+        await use("progress", { done, words });
+      },
+      async log(line) {
+        await use("log", { line: String(line) });
+      },
+    };
+    return JSON.stringify((await plugin.tools[name].execute(context)) ?? null);
+  }
+}

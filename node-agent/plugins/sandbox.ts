@@ -1,0 +1,131 @@
+import { PorchlightError } from "../../shared/errors.ts";
+import type { PluginCaller } from "../../shared/plugin/context.ts";
+import { CALL_LIMITS } from "../../shared/plugin/limits.ts";
+import type { PluginPackage } from "../../shared/plugin/package.ts";
+import { mismatch, parseToolList, type ToolDescription } from "../../shared/plugin/tool-list.ts";
+import type { Capability, Granted } from "./capability.ts";
+import { guestCode } from "./guest-code.ts";
+import { SandboxProcess } from "./sandbox-process.ts";
+
+/** A tool's call as the host makes it. */
+export interface PluginCall {
+  package: PluginPackage;
+  tool: string;
+  input: unknown;
+  caller: PluginCaller;
+  granted: Granted;
+  wallTimeMs?: number;
+  /** Uses of its capabilities, all together. */
+  capabilityCalls?: number;
+}
+
+/** Processes that are kept: each runs one call at a time, others wait their turn. */
+const PROCESSES = 2;
+
+/** Runs the tools of plugins, each call with what it was granted, in processes that may be killed at any moment. */
+export class PluginSandbox {
+  readonly #idle: SandboxProcess[] = [];
+  readonly #waiting: (() => void)[] = [];
+  readonly #descriptions = new Map<string, ToolDescription[]>();
+  readonly #code = new Map<string, string>();
+  #running = 0;
+  readonly #processes: number;
+
+  constructor({ processes = PROCESSES }: { processes?: number } = {}) {
+    this.#processes = processes;
+  }
+
+  /** Its tools, as its own code says them in the sandbox. Throws PorchlightError `plugin_invalid` or as `call` does. */
+  async describe(plugin: PluginPackage): Promise<ToolDescription[]> {
+    const known = this.#descriptions.get(plugin.hash);
+    if (known !== undefined) return known;
+    const text = await this.#run(plugin, { operation: "describe" }, new Map(), CALL_LIMITS.wallTimeMs);
+    const tools = parseToolList(text);
+    this.#descriptions.set(plugin.hash, tools);
+    return tools;
+  }
+
+  /**
+   * The tool's result. Throws PorchlightError `plugin_input_invalid`, `plugin_failed` (it threw), `plugin_timeout` or
+   * `plugin_crashed`; the next call works after each.
+   */
+  async call(call: PluginCall): Promise<unknown> {
+    const {
+      package: plugin,
+      granted,
+      caller,
+      wallTimeMs = CALL_LIMITS.wallTimeMs,
+      capabilityCalls = CALL_LIMITS.capabilityCalls,
+    } = call;
+    const tool = (await this.describe(plugin)).find(({ name }) => name === call.tool);
+    if (tool === undefined) throw new PorchlightError("plugin_input_invalid", `The plugin has no tool '${call.tool}'.`);
+    const wrong = mismatch(tool.input, call.input);
+    if (wrong !== undefined) throw new PorchlightError("plugin_input_invalid", `The tool does not take this: ${wrong}`);
+    const input = JSON.stringify(call.input);
+    if (input.length > CALL_LIMITS.inputBytes)
+      throw new PorchlightError("plugin_input_invalid", "The input is too large.");
+    const message = { operation: "call", tool: tool.name, input, grants: granted.grants, caller };
+    const text = await this.#run(plugin, message, counted(granted.capabilities, capabilityCalls), wallTimeMs);
+    const result: unknown = parseResult(text);
+    const odd = tool.output === undefined ? undefined : mismatch(tool.output, result);
+    if (odd !== undefined)
+      throw new PorchlightError("plugin_failed", `The result is not what the tool promises: ${odd}`);
+    return result;
+  }
+
+  /** Ends the processes. Call it when no call is under way. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#idle.splice(0).map(async (one) => await one.stop()));
+  }
+
+  async #run(
+    plugin: PluginPackage,
+    message: object,
+    capabilities: ReadonlyMap<string, Capability>,
+    wallTimeMs: number,
+  ): Promise<string> {
+    if (this.#running >= this.#processes) await new Promise<void>((free) => this.#waiting.push(free));
+    this.#running++;
+    let one: SandboxProcess | undefined;
+    try {
+      one = this.#idle.pop();
+      if (one?.isAlive !== true) one = await SandboxProcess.start();
+      const host = { code: await this.#codeOf(plugin), capabilities };
+      const limits = { wallTimeMs, outputBytes: CALL_LIMITS.outputBytes };
+      return await one.call({ ...message, hash: plugin.hash }, host, limits);
+    } finally {
+      if (one?.isAlive === true) this.#idle.push(one);
+      this.#running--;
+      this.#waiting.shift()?.();
+    }
+  }
+
+  async #codeOf(plugin: PluginPackage): Promise<string> {
+    const code = this.#code.get(plugin.hash) ?? (await guestCode(plugin));
+    this.#code.clear(); // the last one alone: an isolate that lives does not ask again
+    this.#code.set(plugin.hash, code);
+    return code;
+  }
+}
+
+function parseResult(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new PorchlightError("plugin_failed", "The plugin's result is not JSON.");
+  }
+}
+
+/** The same, until the call has used them as often as a call may. */
+function counted(capabilities: ReadonlyMap<string, Capability>, most: number): ReadonlyMap<string, Capability> {
+  let uses = 0;
+  return new Map(
+    [...capabilities].map(([name, use]): [string, Capability] => [
+      name,
+      async (argument, bytes) => {
+        if (++uses > most) throw new RangeError("This call has used its capabilities too often.");
+        return await use(argument, bytes);
+      },
+    ]),
+  );
+}
