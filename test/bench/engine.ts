@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { probeHardware } from "../../node-agent/hardware/probe.ts";
 import type { Quantization } from "../../shared/inference/model.ts";
-import { seededRandom } from "../support/engine-schedule.ts";
+import { seededRandom } from "../support/seeded-random.ts";
 import { temporaryFolder } from "../support/model-temp.ts";
 import type { Bench, BenchResult } from "./bench.ts";
 import { Engine, type Result } from "./engine-job.ts";

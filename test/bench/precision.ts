@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { probeHardware } from "../../node-agent/hardware/probe.ts";
 import { loadDecoder } from "../../node-agent/model/load.ts";
 import type { Quantization } from "../../shared/inference/model.ts";
-import { seededRandom } from "../support/engine-schedule.ts";
+import { seededRandom } from "../support/seeded-random.ts";
 import { STARTER } from "../support/engine-starter.ts";
 import { perplexity, readEvaluation } from "../support/model-starter.ts";
 import { temporaryFolder } from "../support/model-temp.ts";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { CONTRIB, GraphBuilder, type Value } from "../../node-agent/runtime/graph-builder.ts";
 import { openSession, Tensor } from "../../node-agent/runtime/session.ts";
 import { mixedSignsAreExact, probeHardware } from "../../node-agent/hardware/probe.ts";
-import { seededRandom } from "../support/engine-schedule.ts";
+import { seededRandom } from "../support/seeded-random.ts";
 import { temporaryFolder } from "../support/model-temp.ts";
 import type { Bench } from "./bench.ts";
 

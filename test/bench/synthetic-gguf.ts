@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { TENSOR_TYPES } from "../../node-agent/model/gguf/tensor-types.ts";
 import { encodeGguf, type GgufTensorToWrite, type ValueToWrite } from "../support/gguf-writer.ts";
-import { seededRandom } from "../support/engine-schedule.ts";
+import { seededRandom } from "../support/seeded-random.ts";
 import { toHalf } from "../support/half.ts";
 import { RMS_NORM_EPS, ROPE_THETA, type SyntheticShape, tensorShapes } from "./synthetic-model.ts";
 

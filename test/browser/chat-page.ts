@@ -74,8 +74,9 @@ export async function answerSlowly(page: Page, text: string, pieceMs: number): P
     ([whole, waitMs]) => {
       const real = globalThis.fetch;
       globalThis.fetch = async (...parameters) => {
-        if (String(parameters[0]).endsWith("/cancel")) return new Response();
-        if (parameters[0] !== "/v1/chat/completions") return await real(...parameters);
+        const [to] = parameters;
+        if (typeof to === "string" && to.endsWith("/cancel")) return new Response();
+        if (to !== "/v1/chat/completions") return await real(...parameters);
         const pieces = whole.match(/[\s\S]{1,40}/g) ?? [];
         const body = new ReadableStream({
           async pull(controller) {

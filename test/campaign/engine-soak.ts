@@ -4,15 +4,8 @@ import { Scheduler } from "../../node-agent/engine/scheduler.ts";
 import { loadDecoder } from "../../node-agent/model/load.ts";
 import { quantizationSchema } from "../../shared/inference/model.ts";
 import { quantile } from "../bench/statistics.ts";
-import {
-  answerAlone,
-  brokenOff,
-  type Job,
-  largestMargin,
-  randomJobs,
-  runJobs,
-  seededRandom,
-} from "../support/engine-schedule.ts";
+import { answerAlone, brokenOff, type Job, largestMargin, randomJobs, runJobs } from "../support/engine-schedule.ts";
+import { seededRandom } from "../support/seeded-random.ts";
 import { STARTER } from "../support/engine-starter.ts";
 import { readEvaluation } from "../support/model-starter.ts";
 import { temporaryFolder } from "../support/model-temp.ts";

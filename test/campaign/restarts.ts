@@ -97,11 +97,11 @@ process.stdout.write(
 process.exitCode = findings.length === 0 ? 0 : 1;
 
 /** Where two texts part, with what each has there. */
-function difference(expected: string, found: string): string {
+function difference(whole: string, found: string): string {
   let at = 0;
-  while (at < expected.length && expected[at] === found[at]) at += 1;
+  while (at < whole.length && whole[at] === found[at]) at += 1;
   const near = (text: string) => JSON.stringify(text.slice(Math.max(0, at - 30), at + 40));
-  return `from character ${at} of ${expected.length} on: ${near(expected)}, ${near(found)}`;
+  return `from character ${at} of ${whole.length} on: ${near(whole)}, ${near(found)}`;
 }
 
 /** SIGKILL; who supervises it starts it again. Returns whether there was such a process. */

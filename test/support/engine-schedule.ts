@@ -19,17 +19,6 @@ export interface Job {
   cancelAfter: number | null;
 }
 
-/** Uniform in [0, 1) from a seed (mulberry32). */
-export function seededRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** Requests cut out of `documents`: many begin alike, some are long, some repeat themselves, some are cancelled. */
 export function randomJobs(documents: readonly (readonly number[])[], count: number, random: () => number): Job[] {
   const below = (end: number): number => Math.floor(random() * end);

@@ -1,4 +1,4 @@
-import { seededRandom } from "./engine-schedule.ts";
+import { seededRandom } from "./seeded-random.ts";
 
 /** Damage done to an entry, and what an import is to say of it. `raw`: the text of the entry is damaged; else its object is. */
 export interface Damage {

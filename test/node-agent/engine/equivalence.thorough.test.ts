@@ -6,14 +6,8 @@ import type { Decoder } from "../../../node-agent/engine/decoder.ts";
 import { createDraftModel } from "../../../node-agent/engine/draft-model.ts";
 import { Scheduler } from "../../../node-agent/engine/scheduler.ts";
 import { loadDecoder } from "../../../node-agent/model/load.ts";
-import {
-  answerAlone,
-  brokenOff,
-  largestMargin,
-  randomJobs,
-  runJobs,
-  seededRandom,
-} from "../../support/engine-schedule.ts";
+import { answerAlone, brokenOff, largestMargin, randomJobs, runJobs } from "../../support/engine-schedule.ts";
+import { seededRandom } from "../../support/seeded-random.ts";
 import { STARTER } from "../../support/engine-starter.ts";
 import { readEvaluation } from "../../support/model-starter.ts";
 

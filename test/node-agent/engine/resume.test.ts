@@ -9,7 +9,7 @@ import type { Runner } from "../../../node-agent/engine/runner.ts";
 import type { GenerateEvent } from "../../../shared/inference/event.ts";
 import { type GenerateRequest, generateRequestSchema, type Tool } from "../../../shared/inference/request.ts";
 import { ask } from "../../support/engine-events.ts";
-import { seededRandom } from "../../support/engine-schedule.ts";
+import { seededRandom } from "../../support/seeded-random.ts";
 import { STARTER } from "../../support/engine-starter.ts";
 
 let cacheDir: string;

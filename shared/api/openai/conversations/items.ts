@@ -41,8 +41,8 @@ export async function appendItems(
   const conversation = await records.get(conversationId);
   if (conversation === undefined) return;
   await records.put(CONVERSATIONS, [{ id: conversationId, text: conversation }]);
-  const named = items.map((item) => ({ id: recordId(conversationId, idOf(item)), text: JSON.stringify(item) }));
-  await records.put(conversationId, named);
+  const rows = items.map((item) => ({ id: recordId(conversationId, idOf(item)), text: JSON.stringify(item) }));
+  await records.put(conversationId, rows);
 }
 
 /** Where an item is kept: clients may put one into several conversations. */
