@@ -75,6 +75,7 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "GET /api/ps": MODELS,
   "GET /api/version": MODELS,
   "POST /api/show": MODELS,
+  "POST /api/pull": MODELS,
 
   // Jobs, and who is told of them.
   "GET /api/jobs": INFERENCE,

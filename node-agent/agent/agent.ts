@@ -8,6 +8,7 @@ import { enrol } from "../link/enrol.ts";
 import { isPaired, loadIdentity, type PairedIdentity, savePairing } from "../link/identity.ts";
 import { createLink, type Link, type LinkState, type StopOptions } from "../link/link.ts";
 import { loadLocalKey, startLocalApi } from "./local-api.ts";
+import { createPull } from "./pull.ts";
 import { type AgentStatus, markAgent, unmarkAgent } from "./agent-status.ts";
 import { tryModel } from "./canary.ts";
 import { countRequests } from "./count-requests.ts";
@@ -129,6 +130,7 @@ export async function startAgent(options: AgentOptions, events: AgentEvents): Pr
     port: options.localPort,
     key: localKey,
     backend: local.backend,
+    pull: createPull(options.modelsDir),
     stats: () => backend.stats(),
     status: async () => await ownStatus(),
     change: async (change) => await upkeep.set(change),

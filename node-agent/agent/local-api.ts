@@ -7,6 +7,7 @@ import { PorchlightError } from "../../shared/errors.ts";
 import type { InferenceBackend } from "../../shared/inference/backend.ts";
 import { apiKeyOf } from "../../shared/api/headers.ts";
 import { createInferenceApi } from "../../shared/api/inference-api.ts";
+import type { PullModel } from "../../shared/api/ollama/pull-route.ts";
 import { createMemoryRecords } from "../../shared/api/openai/kept/memory-records.ts";
 import { readJsonBody } from "../../shared/api/json-body.ts";
 import type { AgentStatus } from "./agent-status.ts";
@@ -32,6 +33,7 @@ export async function startLocalApi(options: {
   port: number;
   key: string;
   backend: InferenceBackend;
+  pull?: PullModel;
   stats: EngineBackend["stats"];
   status?: () => Promise<AgentStatus>;
   change?: (change: MachineChange) => Promise<unknown>;
@@ -45,7 +47,12 @@ export async function startLocalApi(options: {
     await next();
   };
   const records = createMemoryRecords();
-  const app = createInferenceApi({ backend: () => options.backend, authorize, responses: { records: () => records } });
+  const app = createInferenceApi({
+    backend: () => options.backend,
+    authorize,
+    responses: { records: () => records },
+    ...(options.pull && { pull: options.pull }),
+  });
   app.get("/api/stats", authorize, async (c) => c.json({ models: await options.stats() }));
   const { status, change } = options;
   if (status) app.get("/api/status", authorize, async (c) => c.json(await status()));

@@ -1,11 +1,9 @@
 import { homedir } from "node:os";
-import { z } from "zod";
 import { PorchlightError } from "../../shared/errors.ts";
-import { SUPPORTED_ARCHITECTURES } from "../model/config.ts";
 import { pullModel, type PullEvent } from "../model/pull/pull.ts";
-import { checkModelName, parseSource } from "../model/pull/source.ts";
+import { namedSource, refuseUnsupported } from "../model/pull/named.ts";
+import { checkModelName } from "../model/pull/source.ts";
 import { listVersions } from "../model/store/versions.ts";
-import { CATALOGUE } from "../model/store/catalogue.ts";
 import type { StoredVersion } from "../model/store/commit.ts";
 import { findLocalFiles, importModel, linkModel } from "../model/store/import-local.ts";
 import { findModel } from "./models-find.ts";
@@ -15,15 +13,11 @@ import { formatBytes } from "./models-units.ts";
 import { interruption } from "./signals.ts";
 import { say, styled } from "./terminal.ts";
 
-const DEFAULT_ENDPOINT = "https://huggingface.co";
-
 /** `porchlight models pull`: exit code 0 when the model is here, 130 when interrupted (the same command goes on). */
 export async function pullModelNamed(context: ModelsContext): Promise<number> {
   const { flags, modelsDir, model } = context;
-  const { endpoint, token } = hubEnvironment(process.env);
-  const suggested = CATALOGUE.find(({ name }) => name === model);
-  const source = parseSource(suggested?.repo ?? model, endpoint);
-  const name = flags.as === undefined ? suggested?.name : checkModelName(flags.as);
+  const { source, endpoint, token, name: suggested } = namedSource(model, process.env);
+  const name = flags.as === undefined ? suggested : checkModelName(flags.as);
   const stop = new AbortController();
   void interruption().then(() => stop.abort(new PorchlightError("cancelled")));
   const progress = new DownloadProgress();
@@ -100,26 +94,4 @@ function report(event: PullEvent, progress: DownloadProgress): void {
   say(
     `Pulling ${styled("bold", event.name)}: ${event.files} file${event.files === 1 ? "" : "s"}, ${formatBytes(event.bytes)}.`,
   );
-}
-
-function refuseUnsupported(config: unknown): void {
-  const parsed = z.looseObject({ architectures: z.array(z.string().max(128)).min(1) }).safeParse(config);
-  const architecture = parsed.data?.architectures[0];
-  if (architecture !== undefined && SUPPORTED_ARCHITECTURES.includes(architecture)) return;
-  const message = `This build cannot load ${architecture ?? "a model without an architecture"}; it loads ${SUPPORTED_ARCHITECTURES.join(", ")}. To download it nevertheless, add --force.`;
-  throw new PorchlightError("model_load_failed", message);
-}
-
-/** HF_ENDPOINT and HF_TOKEN, as the hub's own tools read them. */
-function hubEnvironment(env: NodeJS.ProcessEnv): { endpoint: string; token?: string } {
-  const text = env.HF_ENDPOINT?.trim() || DEFAULT_ENDPOINT;
-  const url = URL.parse(text);
-  if (url === null || !/^https?:$/.test(url.protocol)) {
-    throw new PorchlightError(
-      "invalid_request",
-      `HF_ENDPOINT is no address: "${text.slice(0, 200)}". Give one such as https://hub.example.`,
-    );
-  }
-  const token = env.HF_TOKEN?.trim();
-  return { endpoint: url.href.replace(/\/+$/, ""), ...(token ? { token } : {}) };
 }

@@ -18,6 +18,7 @@ export const OLLAMA_PATHS: readonly string[] = [
   "/api/show",
   "/api/embed",
   "/api/embeddings",
+  "/api/pull",
 ];
 
 /** The dialect of a request. /v1/models is in two: Anthropic's clients name their version. */

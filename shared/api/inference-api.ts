@@ -12,6 +12,7 @@ import { refuseOtherMethods } from "./methods.ts";
 import { mountOllamaEmbed } from "./ollama/embed-route.ts";
 import { mountOllamaGenerate } from "./ollama/generate-route.ts";
 import { mountOllamaModels } from "./ollama/models-route.ts";
+import { mountOllamaPull, type PullModel } from "./ollama/pull-route.ts";
 import { mountAnswers } from "./openai/answer-routes.ts";
 import type { BackgroundJobs } from "./openai/background.ts";
 import { mountChat } from "./openai/chat-route.ts";
@@ -30,6 +31,8 @@ export interface InferenceApiOptions<E extends Env> {
   keepsAnswers?: boolean;
   /** Takes chat requests that may wait; absent: they are refused by name. */
   jobs?: BackgroundJobs<E>;
+  /** Gets models; absent: that is refused by name. */
+  pull?: PullModel;
   /** What the Responses API needs: where a caller's conversations are kept, and what takes those that may wait. */
   responses?: ResponsesOptions<E>;
 }
@@ -59,6 +62,7 @@ export function createInferenceApi<E extends Env = Env>(options: InferenceApiOpt
   mountOllamaGenerate(api, options.backend);
   mountOllamaEmbed(api, options.backend);
   mountOllamaModels(api, options.backend);
+  mountOllamaPull(api, options.pull);
   refuseOtherMethods(api);
   return api;
 }

@@ -173,6 +173,7 @@ describe("the document", () => {
       "/api/ps",
       "/api/version",
       "/api/show",
+      "/api/pull",
     ]);
     expect(document.components?.securitySchemes).toMatchObject({ apiKey: { type: "http", scheme: "bearer" } });
     const schemas = document.components?.schemas ?? {};
