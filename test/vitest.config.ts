@@ -9,7 +9,7 @@ const onNode = { isolate: false, testTimeout: 30_000, hookTimeout: 60_000 };
 
 /**
  * `edge` runs inside workerd with the real bindings, `node` on Node. `thorough` holds the engine to other implementations and to its
- * memory by whole models: too long for every run.
+ * memory by whole models, and kills whole processes: too long for every run.
  */
 export default defineConfig({
   root,
