@@ -13,6 +13,8 @@ it("takes a fact, rewords it by keyboard and forgets it", async () => {
   const row = page.locator("[data-fact]");
   await row.locator(".row-name", { hasText: "I am allergic to peanuts and cats" }).waitFor();
   await page.getByText("1 of 200 facts").waitFor();
+  // The page came anew: its script is there a moment later.
+  await page.waitForLoadState();
   await row.locator("summary").focus();
   await page.keyboard.press("Enter");
   const words = row.getByLabel("Fact");
@@ -23,6 +25,7 @@ it("takes a fact, rewords it by keyboard and forgets it", async () => {
   await words.fill("I am allergic to cats");
   await row.getByRole("button", { name: "Save" }).click();
   await row.getByText("changed").waitFor();
+  await page.waitForLoadState();
   expect(await row.locator(".row-name").innerText()).toBe("I am allergic to cats");
   await row.getByRole("button", { name: "Forget" }).click();
   await page.getByRole("button", { name: "Yes" }).click();
