@@ -4,8 +4,14 @@ import { defineConfig } from "vitest/config";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** Modules are loaded once per worker: no test here leaves anything in them. */
-const onNode = { isolate: false, testTimeout: 30_000, hookTimeout: 60_000 };
+const onNode = {
+  /** Modules are loaded once per worker: no test here leaves anything in them. */
+  isolate: false,
+  /** Node runs the sources as they are; only to measure coverage are they rewritten first. */
+  experimental: { viteModuleRunner: process.argv.includes("--coverage"), nodeLoader: false },
+  testTimeout: 30_000,
+  hookTimeout: 60_000,
+};
 
 /**
  * `edge` runs inside workerd with the real bindings, `node` on Node. `thorough` holds the engine to other implementations and to its
