@@ -202,6 +202,63 @@ export const ERRORS = {
   plugin_failed: { status: 502, retryable: false, message: "The plugin failed. Its log says more." },
   plugin_timeout: { status: 504, retryable: true, message: "The plugin took longer than a call may, and was stopped." },
   plugin_crashed: { status: 502, retryable: false, message: "The plugin crashed. That cost this call alone." },
+  plugin_revoked: { status: 410, retryable: false, message: "The market took this plugin back. It runs no more." },
+  namespace_taken: {
+    status: 409,
+    retryable: false,
+    message: "This namespace is somebody's already, or reserved. Choose another.",
+  },
+  publisher_key_invalid: {
+    status: 422,
+    retryable: false,
+    message:
+      "The package is not signed by a key of its publisher. Register the key, or sign with one that is registered.",
+  },
+  version_taken: {
+    status: 409,
+    retryable: false,
+    message: "This version was handed in already, and stays what it is. Give the new one a higher number.",
+  },
+  version_state: {
+    status: 409,
+    retryable: false,
+    message: "The version is in another state than this needs. Reload, and look where it stands.",
+  },
+  market_not_ready: {
+    status: 409,
+    retryable: false,
+    message: "This edge is no market yet. Its administrator runs 'porchlight market init'.",
+  },
+  market_rollback: {
+    status: 502,
+    retryable: false,
+    message: "The market's metadata is older than what was seen before. Nothing of it is used.",
+  },
+  market_freeze: {
+    status: 502,
+    retryable: true,
+    message: "The market's metadata has expired: somebody may be holding it back. Nothing new is used.",
+  },
+  market_mix_and_match: {
+    status: 502,
+    retryable: true,
+    message: "Parts of the market's metadata do not belong together. Nothing of it is used.",
+  },
+  market_wrong_signature: {
+    status: 502,
+    retryable: false,
+    message: "The market's metadata is not signed by the keys that are trusted. Nothing of it is used.",
+  },
+  market_arbitrary_package: {
+    status: 502,
+    retryable: false,
+    message: "What arrived is not the package that the market's metadata names. It is not used.",
+  },
+  market_unreadable: {
+    status: 502,
+    retryable: true,
+    message: "The market did not answer as one does. Check its address, then try again.",
+  },
   webhook_url_refused: {
     status: 400,
     retryable: false,
