@@ -19,6 +19,9 @@ import type { EngineBackend } from "../engine/backend.ts";
 /** Hosts a browser page may have used to get here; any other name was made to point at this machine (DNS rebinding). */
 const HOSTS = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/;
 
+const EDGE_ALONE =
+  "A machine has no queue for files and batches: an edge has. Send this to the address of yours, with one of its keys.";
+
 export interface LocalApi {
   url: string;
   stop(): Promise<void>;
@@ -53,6 +56,11 @@ export async function startLocalApi(options: {
     responses: { records: () => records },
     ...(options.pull && { pull: options.pull }),
   });
+  for (const path of ["/v1/files", "/v1/files/*", "/v1/batches", "/v1/batches/*"]) {
+    app.all(path, () => {
+      throw new PorchlightError("not_found", EDGE_ALONE);
+    });
+  }
   app.get("/api/stats", authorize, async (c) => c.json({ models: await options.stats() }));
   const { status, change } = options;
   if (status) app.get("/api/status", authorize, async (c) => c.json(await status()));

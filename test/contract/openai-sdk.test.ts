@@ -1,5 +1,6 @@
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { loadLocalKey } from "../../node-agent/agent/local-api.ts";
 import { distance, readExpected, referenceFolder } from "../support/embedding-vectors.ts";
 import { engineLoad } from "../support/engine-load.ts";
 import { LONG_WINDED } from "../support/long-winded.ts";
@@ -184,6 +185,15 @@ describe("the openai SDK, through the edge", () => {
     expect(refusal).toMatchObject({ status: 400, code: "context_length_exceeded" });
     expect(String(refusal)).toMatch(/\b1024\b/);
     expect(String(refusal)).toMatch(/\b\d{4,5}\b tokens/);
+  });
+
+  it("says where files and batches are, asked for at a machine's own port", async () => {
+    const apiKey = await loadLocalKey(stack.folder.localKey);
+    const home = new OpenAI({ baseURL: `${stack.localUrl}/v1`, apiKey, maxRetries: 0 });
+    const file = new File(["{}"], "lines.jsonl");
+    const refusals = [home.files.list(), home.files.create({ file, purpose: "batch" }), home.batches.cancel("batch_1")];
+    const wanted = { status: 404, message: expect.stringContaining("an edge has") as string };
+    await Promise.all(refusals.map(async (refusal) => await expect(refusal).rejects.toMatchObject(wanted)));
   });
 
   it("stops the engine within 100 ms when streams are aborted, and frees their slots", async () => {

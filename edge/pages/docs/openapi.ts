@@ -112,9 +112,19 @@ export function operationsOf(document: OpenApiDocument): Operation[] {
       ...operation,
       method: method.toUpperCase(),
       path,
-      anchor: `${method}${path.replaceAll(/[^a-zA-Z0-9]+/g, "-").replace(/-$/, "")}`,
+      anchor: `${method}${anchorText(path)}`,
     })),
   );
+}
+
+/** Routes that belong together, by their first tag, in the order in which the tags first appear. */
+export function routeGroups(document: OpenApiDocument): { tag: string; anchor: string; operations: Operation[] }[] {
+  const groups = Map.groupBy(operationsOf(document), ({ tags }) => tags?.[0] ?? "");
+  return [...groups].map(([tag, operations]) => ({ tag, anchor: `tag-${anchorText(tag)}`, operations }));
+}
+
+function anchorText(text: string): string {
+  return text.replaceAll(/[^a-zA-Z0-9]+/g, "-").replace(/-$/, "");
 }
 
 const REF = "#/components/schemas/";

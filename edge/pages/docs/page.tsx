@@ -1,7 +1,7 @@
 import { Inline } from "../components/inline.tsx";
 import { ReadingShell } from "../components/shell.tsx";
 import type { PageProps } from "../page-props.ts";
-import { type OpenApiDocument, operationsOf } from "./openapi.ts";
+import { type OpenApiDocument, routeGroups } from "./openapi.ts";
 import { OperationView, RouteName } from "./operation-view.tsx";
 import { Quickstart } from "./quickstart.tsx";
 import { SchemaView } from "./schema-view.tsx";
@@ -11,7 +11,6 @@ type DocsProps = { page: PageProps; document: OpenApiDocument; origin: string };
 /** The API reference: a pure function of the OpenAPI document and the address the API is reached at. */
 export function DocsPage({ page, document, origin }: DocsProps) {
   const { docs, chat } = page.strings;
-  const operations = operationsOf(document);
   const schemas = Object.entries(document.components?.schemas ?? {});
   return (
     <ReadingShell page={page} title={docs.title} current="docs">
@@ -37,9 +36,13 @@ export function DocsPage({ page, document, origin }: DocsProps) {
             </dl>
           </header>
           <Quickstart origin={origin} strings={docs} copyLabel={chat.copyCode} />
-          <h2 id="routes">{docs.routes}</h2>
-          {operations.map((operation) => (
-            <OperationView {...{ operation, document, origin }} strings={docs} copyLabel={chat.copyCode} />
+          {routeGroups(document).map(({ tag, anchor, operations }) => (
+            <>
+              <h2 id={anchor}>{tag}</h2>
+              {operations.map((operation) => (
+                <OperationView {...{ operation, document, origin }} strings={docs} copyLabel={chat.copyCode} />
+              ))}
+            </>
           ))}
           {schemas.length === 0 ? null : <h2 id="schemas">{docs.schemas}</h2>}
           {schemas.map(([name, schema]) => (
@@ -61,30 +64,30 @@ export function DocsPage({ page, document, origin }: DocsProps) {
   );
 }
 
-/** Links to everything on the page: a column on a wide screen, folded on a narrow one. */
+/** Links to everything on the page, folded by group: a column on a wide screen, before all else on a narrow one. */
 function Contents({ page, document }: DocsProps) {
   const { docs } = page.strings;
   const schemaNames = Object.keys(document.components?.schemas ?? {});
   return (
     <nav class="docs-nav" aria-label={docs.onThisPage}>
       <a href="#quickstart">{docs.quickstart}</a>
-      <a href="#routes" class="docs-nav-head">
-        {docs.routes}
-      </a>
-      <ul>
-        {operationsOf(document).map((operation) => (
-          <li>
-            <a href={`#${operation.anchor}`}>
-              <RouteName operation={operation} />
-            </a>
-          </li>
-        ))}
-      </ul>
+      {routeGroups(document).map(({ tag, operations }) => (
+        <details>
+          <summary>{tag}</summary>
+          <ul>
+            {operations.map((operation) => (
+              <li>
+                <a href={`#${operation.anchor}`}>
+                  <RouteName operation={operation} />
+                </a>
+              </li>
+            ))}
+          </ul>
+        </details>
+      ))}
       {schemaNames.length === 0 ? null : (
-        <>
-          <a href="#schemas" class="docs-nav-head">
-            {docs.schemas}
-          </a>
+        <details>
+          <summary>{docs.schemas}</summary>
           <ul>
             {schemaNames.map((name) => (
               <li>
@@ -92,7 +95,7 @@ function Contents({ page, document }: DocsProps) {
               </li>
             ))}
           </ul>
-        </>
+        </details>
       )}
     </nav>
   );

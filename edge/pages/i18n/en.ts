@@ -131,7 +131,6 @@ export const en = {
     authentication: "Authentication",
     document: "OpenAPI document",
     onThisPage: "On this page",
-    routes: "Routes",
     schemas: "Schemas",
     parameters: "Parameters",
     requestBody: "Request body",

@@ -171,7 +171,6 @@ export const zhCn: Strings = {
     authentication: "身份验证",
     document: "OpenAPI 文档",
     onThisPage: "本页内容",
-    routes: "接口",
     schemas: "数据结构",
     parameters: "参数",
     requestBody: "请求体",
