@@ -2,11 +2,13 @@ import type { Role } from "./access/roles.ts";
 import type { Scope } from "./access/scopes.ts";
 import type { KeyGrant } from "./credentials/key-grant.ts";
 import type { Home } from "./home/home.ts";
+import type { Market } from "./market/market.ts";
 
 /** Bindings of wrangler.toml, and secrets. */
 export interface EdgeBindings {
   DB: D1Database;
   HOME: DurableObjectNamespace<Home>;
+  MARKET: DurableObjectNamespace<Market>;
   ASSETS: Fetcher;
   /** Origin people and machines reach this edge at; empty means that of each request (see origin.ts). */
   PUBLIC_ORIGIN: string;
@@ -16,6 +18,8 @@ export interface EdgeBindings {
   WEBHOOK_HOSTS?: string;
   /** Where sealed backups of conversations go; absent: nowhere. */
   BACKUPS?: R2Bucket;
+  /** Plugins' packages, as `packages/<hash>`. */
+  PACKAGES: R2Bucket;
   /** Turns of a conversation that a model is sent where nobody set another number: 8 if absent. */
   SESSION_WINDOW?: string;
   /** The household's last turns that are kept in memory: 100 if absent. */

@@ -4,6 +4,7 @@ import { database } from "./store/database.ts";
 import { purgeExpired } from "./store/purge.ts";
 
 export { Home } from "./home/home.ts";
+export { Market } from "./market/market.ts";
 
 export default {
   fetch: app.fetch,

@@ -224,6 +224,11 @@ export const ERRORS = {
     retryable: false,
     message: "The version is in another state than this needs. Reload, and look where it stands.",
   },
+  market_role_needed: {
+    status: 403,
+    retryable: false,
+    message: "Only the market's reviewers may do that. An administrator of the market makes them.",
+  },
   market_not_ready: {
     status: 409,
     retryable: false,

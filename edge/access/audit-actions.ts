@@ -41,5 +41,13 @@ export const AUDIT_ACTIONS = [
   "webhook_made",
   "webhook_removed",
   "webhook_secret_changed",
+  "namespace_claimed",
+  "publisher_key_added",
+  "publisher_key_revoked",
+  "version_submitted",
+  "version_decided",
+  "version_revoked",
+  "market_role_changed",
+  "market_root_changed",
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];

@@ -2,7 +2,15 @@
  * What an API key is for; never more than its person may do. A route that names no scope in the access table needs `admin`. As in
  * OAuth, several are written in one string with spaces between.
  */
-export const SCOPES = ["inference", "sessions", "models:read", "agents:read", "usage:read", "admin"] as const;
+export const SCOPES = [
+  "inference",
+  "sessions",
+  "models:read",
+  "agents:read",
+  "usage:read",
+  "publish",
+  "admin",
+] as const;
 export type Scope = (typeof SCOPES)[number];
 
 /** Whether a key with `granted` may do what any of `needed` lets one do. `admin` may do all that its person may. */

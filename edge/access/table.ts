@@ -23,6 +23,8 @@ const INFERENCE: Need = { role: "viewer", scopes: ["inference"] };
 const SESSIONS: Need = { role: "viewer", scopes: ["sessions"] };
 const MODELS: Need = { role: "viewer", scopes: ["inference", "models:read"] };
 const MEMBER: Need = { role: "member" };
+/** One's own plugins in the market. */
+const PUBLISH: Need = { role: "member", scopes: ["publish"] };
 const OWNER: Need = { role: "owner" };
 /** One's own affairs: everybody has some, whatever their role. */
 const SELF: Need = { role: "viewer", session: true };
@@ -156,6 +158,19 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "PATCH /api/keys/:id": MEMBER,
   "DELETE /api/keys/:id": MEMBER,
   "GET /api/usage": { role: "viewer", scopes: ["usage:read"] },
+
+  // The market: publishers.
+  "GET /api/market/publisher": PUBLISH,
+  "PUT /api/market/publisher": MEMBER,
+  "POST /api/market/namespaces": MEMBER,
+  "POST /api/market/publisher-keys/challenge": MEMBER,
+  "POST /api/market/publisher-keys": MEMBER,
+  "DELETE /api/market/publisher-keys/:id": MEMBER,
+  "POST /api/market/packages": PUBLISH,
+  "GET /api/market/versions": PUBLISH,
+  "GET /api/market/versions/:id": PUBLISH,
+  "DELETE /api/market/versions/:id": PUBLISH,
+  "POST /api/market/versions/:id/submit": PUBLISH,
 
   // Ways in.
   "POST /api/setup": ANYONE,

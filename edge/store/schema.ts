@@ -177,12 +177,12 @@ export const deviceAuthorizations = sqliteTable(
   ],
 );
 
-/** WebAuthn ceremonies under way, by the hash of their challenge. */
+/** WebAuthn ceremonies under way, and proofs of publishers' keys, by the hash of their challenge. */
 export const ceremonies = sqliteTable(
   "ceremonies",
   {
     hash: text().primaryKey(),
-    kind: text({ enum: ["set_up", "join", "add", "sign_in", "confirm"] }).notNull(),
+    kind: text({ enum: ["set_up", "join", "add", "sign_in", "confirm", "publisher_key"] }).notNull(),
     /** Whom the passkey is made for, or who confirms; null while nobody has said who they are. */
     subject: text(),
     /** The name a new person chose. */

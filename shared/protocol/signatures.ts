@@ -46,12 +46,21 @@ export interface BackupClaims {
   call: string;
 }
 
+/** What a publisher of plugins says with a key that it registers at a market. */
+export interface PublisherKeyClaims {
+  origin: string;
+  publisherId: string;
+  /** Base64url, of the market, for this once. */
+  challenge: string;
+}
+
 // The labels keep a signature made for one purpose from being used for the other.
 const PROOF_LABEL = "porchlight tunnel proof v1";
 const ENROLMENT_LABEL = "porchlight enrolment v1";
 const DEVICE_LABEL = "porchlight device authorization v1";
 const LEAVE_LABEL = "porchlight leave v1";
 const BACKUP_LABEL = "porchlight backup v1";
+const PUBLISHER_KEY_LABEL = "porchlight publisher key v1";
 const PUBLIC_KEY_BYTES = 32;
 const SIGNATURE_BYTES = 64;
 
@@ -107,6 +116,20 @@ export async function verifyBackup(publicKey: string, signature: string, claims:
   return verify(publicKey, signature, await backupTranscript(claims));
 }
 
+/** Base64url of the signature by which a publisher shows that it holds a key. */
+export async function signPublisherKey(privateKey: SigningKey, claims: PublisherKeyClaims): Promise<string> {
+  return sign(privateKey, publisherKeyTranscript(claims));
+}
+
+/** Whether this publisher holds the private half of `publicKey`. False for garbage. */
+export async function verifyPublisherKey(
+  publicKey: string,
+  signature: string,
+  claims: PublisherKeyClaims,
+): Promise<boolean> {
+  return verify(publicKey, signature, publisherKeyTranscript(claims));
+}
+
 /** The exact bytes a proof signs, as PROTOCOL.md lays them out. */
 export async function proofTranscript(claims: ProofClaims): Promise<Uint8Array<ArrayBuffer>> {
   const features = lengthPrefixed(claims.features.map((feature) => utf8.encode(feature)));
@@ -132,6 +155,10 @@ function deviceTranscript({ origin, name }: DeviceClaims): Uint8Array<ArrayBuffe
 
 function leaveTranscript({ origin, agentId, time }: LeaveClaims): Uint8Array<ArrayBuffer> {
   return lengthPrefixed([LEAVE_LABEL, origin, agentId, String(time)].map((field) => utf8.encode(field)));
+}
+
+function publisherKeyTranscript({ origin, publisherId, challenge }: PublisherKeyClaims): Uint8Array<ArrayBuffer> {
+  return lengthPrefixed([PUBLISHER_KEY_LABEL, origin, publisherId, challenge].map((field) => utf8.encode(field)));
 }
 
 async function backupTranscript({ origin, agentId, time, call }: BackupClaims): Promise<Uint8Array<ArrayBuffer>> {

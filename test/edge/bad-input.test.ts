@@ -104,6 +104,15 @@ const BODIES: Record<string, Record<string, unknown>> = {
   "post /api/agents/{id}/leave": { time: Date.now(), signature: "A".repeat(86) },
   "post /api/pairing-codes": {},
   "post /api/sign-in-links": {},
+  "put /api/market/publisher": { name: "x" },
+  "post /api/market/namespaces": { namespace: "x" },
+  "post /api/market/publisher-keys": {
+    publicKey: "A".repeat(43),
+    name: "x",
+    challenge: "x",
+    signature: "A".repeat(86),
+  },
+  "post /api/market/versions/{id}/submit": { official: false },
   "post /j/{code}": { publicKey: "A".repeat(43), name: "x", signature: "A".repeat(86) },
 };
 
@@ -124,7 +133,11 @@ const isForeign = (path: string): boolean =>
   OLLAMA_PATHS.includes(path) || path.startsWith("/v1/messages") || path === "/v1/files";
 /** Asks who it is before it reads anything: its own test holds it to the rest. */
 const CLOSED_FIRST = "post /api/agents/{id}/backup";
-const withBody = routes.filter(({ name, takesBody, path }) => takesBody && !isForeign(path) && name !== CLOSED_FIRST);
+/** Takes bytes, not JSON. */
+const BYTES = ["post /api/market/packages"];
+const withBody = routes.filter(
+  ({ name, takesBody, path }) => takesBody && !isForeign(path) && name !== CLOSED_FIRST && !BYTES.includes(name),
+);
 const closed = routes.filter(({ open }) => !open);
 
 let owner: Owner;

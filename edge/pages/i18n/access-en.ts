@@ -42,6 +42,14 @@ const actions: Record<AuditAction, string> = {
   webhook_made: "made a webhook",
   webhook_removed: "removed a webhook",
   webhook_secret_changed: "changed a webhook's secret",
+  namespace_claimed: "claimed a namespace of the market",
+  publisher_key_added: "registered a publisher's key",
+  publisher_key_revoked: "withdrew a publisher's key",
+  version_submitted: "handed in a plugin's version",
+  version_decided: "reviewed a plugin's version",
+  version_revoked: "revoked a plugin's version",
+  market_role_changed: "changed a role in the market",
+  market_root_changed: "changed the market's root of trust",
 };
 
 /** The pages of people and their ways in. Part of `en`. */

@@ -16,6 +16,7 @@ export const keysEn = {
       "models:read": "list models",
       "agents:read": "see the machines",
       "usage:read": "see usage",
+      publish: "publish plugins",
       admin: "do everything that you may",
     },
     expires: "Ends",

@@ -17,6 +17,7 @@ export const keysZhCn: Pick<Strings, "keys" | "usage"> = {
       "models:read": "列出模型",
       "agents:read": "查看机器",
       "usage:read": "查看用量",
+      publish: "发布插件",
       admin: "做你能做的一切",
     },
     expires: "有效期",
