@@ -13,6 +13,7 @@ import { homeSchedules } from "./schedules/home-schedules.ts";
 import type { ArchivePort } from "./sessions/archive-port.ts";
 import { sessionConfiguration } from "./sessions/configuration.ts";
 import { SessionDesk } from "./sessions/desk.ts";
+import type { Embedder } from "./sessions/meaning/meaning-index.ts";
 import type { BackupStore } from "./sessions/tiers/backup-store.ts";
 import { TurnDesk } from "./sessions/turns/desk.ts";
 import type { TurnRunner } from "./sessions/turns/runner.ts";
@@ -26,6 +27,7 @@ export interface DesksOptions {
   archive?: ArchivePort;
   /** Absent: there is no backup. */
   backup?: BackupStore | undefined;
+  embedder: Embedder;
   /** Has `tick` called at that time at the latest. */
   wakeAt: (atMs: number) => void;
 }
@@ -40,7 +42,7 @@ export class Desks {
   readonly schedules: ScheduleDesk;
   readonly turns: TurnDesk;
 
-  constructor({ storage, env, runner, turnRunner, archive, backup, wakeAt }: DesksOptions) {
+  constructor({ storage, env, runner, turnRunner, archive, backup, embedder, wakeAt }: DesksOptions) {
     const { sql } = storage;
     const wakeFor = (desk: { nextAtMs: () => number | undefined }): void => {
       const atMs = desk.nextAtMs();
@@ -66,6 +68,7 @@ export class Desks {
       configuration: sessionConfiguration(env),
       ...(archive === undefined ? {} : { archive }),
       backup,
+      embedder,
       onRemove: (id) => this.turns.sessionGone(id),
       onChange: () => wakeFor(this.sessions),
     });

@@ -22,6 +22,7 @@ import { Desks } from "./desks.ts";
 import { challenge, closeOverdue, handshakeDeadlineMs, takeProof } from "./handshakes.ts";
 import type { JobDesk } from "./jobs/desk.ts";
 import { DESK_METHODS, type DeskMethod } from "./jobs/desk-calls.ts";
+import { homeEmbedder } from "./home-embedder.ts";
 import { jobRunner } from "./jobs/home-runner.ts";
 import { BATCH_METHODS, type BatchDesk, type BatchMethod } from "./batches/desk.ts";
 import { KEPT_METHODS, type KeptDesk, type KeptMethod } from "./kept/desk.ts";
@@ -110,6 +111,7 @@ export class Home extends DurableObject<EdgeBindings> {
         openStream: (tunnel, header) => this.#tunnels.openStream(tunnel, header),
       }),
       backup: env.BACKUPS && bucketBackup(env.BACKUPS, ctx.id.name ?? ctx.id.toString()),
+      embedder: homeEmbedder(this.#machines, this.#opener),
       wakeAt: (atMs) => ctx.waitUntil(this.#wakeAt(atMs)),
     });
     this.#runs.restore();

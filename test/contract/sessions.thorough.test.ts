@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { z } from "zod";
 import { traceSchema } from "../../edge/home/sessions/context/trace.ts";
+import { referenceFolder } from "../support/embedding-vectors.ts";
 import { startStack, type TestStack } from "../support/stack.ts";
 
 const TURNS = 60;
@@ -12,10 +13,15 @@ const turnSchema = z.object({
 });
 const sessionSchema = z.object({ id: z.string(), turnCount: z.number() });
 
+const searchSchema = z.object({
+  hits: z.array(z.object({ sessionId: z.string(), index: z.number().nullable(), by: z.string(), snippet: z.string() })),
+  meaning: z.boolean(),
+});
+
 let stack: TestStack;
 
 beforeAll(async () => {
-  stack = await startStack();
+  stack = await startStack({ vectors: referenceFolder("bert-mean") });
 });
 afterAll(async () => {
   await stack?.stop();
@@ -61,4 +67,17 @@ it("holds a conversation of 60 turns, and brings a fact of turn 3 back at turn 5
   expect(asked?.summary).toMatchObject({ upTo: expect.any(Number), text: expect.stringMatching(/\S/) });
   expect(asked?.summary?.upTo).toBeGreaterThan(3);
   expect(sessionSchema.parse(await (await call(`/api/sessions/${id}`)).json()).turnCount).toBe(TURNS);
+});
+
+/** An embedding model's path from the turn to the hit; its weights are of chance, so that only what is written alike is alike. */
+it("finds a turn by its vector, whose words are others", async () => {
+  const { id } = sessionSchema.parse(await (await call("/api/sessions", {})).json());
+  const said = await call(`/api/sessions/${id}/turns`, { content: "My red bicycles stand outside", max_tokens: 4 });
+  expect(said.status, await said.text()).toBe(200);
+  const search = async () =>
+    searchSchema.parse(await (await call("/api/sessions/search?q=My%20red%20bicycle%20standing%20outside")).json());
+  const hit = { sessionId: id, index: 0, by: "meaning", snippet: expect.stringContaining("bicycles") as string };
+  await expect
+    .poll(search, { timeout: 30_000 })
+    .toEqual({ hits: expect.arrayContaining([hit]) as unknown, meaning: true });
 });

@@ -6,8 +6,11 @@ import { type Made, made, madeLater } from "../made.ts";
 import type { ArchivePort } from "./archive-port.ts";
 import type { SessionConfiguration } from "./configuration.ts";
 import { TIER_LIMITS } from "./limits.ts";
+import { type Embedder, MeaningIndex } from "./meaning/meaning-index.ts";
 import type { SearchAnswer } from "./search.ts";
-import { type ImportedSession, type NewSession, SessionStore } from "./store.ts";
+import type { NewSession } from "./session-writer.ts";
+import { SessionStore } from "./store.ts";
+import type { ImportedSession } from "./take-in.ts";
 import type { ListFilter } from "./table.ts";
 import { sessionTables, type Transaction } from "./tables.ts";
 import { type Adopted, Adoption } from "./tiers/adoption.ts";
@@ -40,6 +43,8 @@ export interface SessionDeskOptions {
   archive?: ArchivePort;
   /** Absent: there is no backup. */
   backup?: BackupStore | undefined;
+  /** Absent: conversations are searched by words alone. */
+  embedder?: Embedder;
   /** A conversation is about to be deleted. */
   onRemove?: (id: string) => void;
   /** What is due may be due at another time now: see `nextAtMs`. */
@@ -59,6 +64,7 @@ export class SessionDesk {
   readonly store: SessionStore;
   readonly #tiers: Tiers | undefined;
   readonly #adoption: Adoption;
+  readonly #meaning: MeaningIndex | undefined;
   readonly #onRemove: (id: string) => void;
   readonly #now: () => number;
 
@@ -68,6 +74,7 @@ export class SessionDesk {
     configuration,
     archive,
     backup,
+    embedder,
     onRemove,
     onChange,
     now = Date.now,
@@ -79,22 +86,28 @@ export class SessionDesk {
     const changed = onChange ?? ((): void => undefined);
     this.store = new SessionStore({ tables, transaction, archive, hotTurns, onChange: changed, now });
     this.#adoption = new Adoption({ tables, transaction, now });
+    const { vectors } = tables;
+    const { store } = this;
+    this.#meaning = embedder && new MeaningIndex({ vectors, store, transaction, embedder, onChange: changed, now });
     this.#tiers = archive && new Tiers({ tables, transaction, archive, backup, coldAfterMs, onChange: changed, now });
   }
 
   /** Does what is due, some of it. Call it at `nextAtMs`. */
   async tick(): Promise<void> {
     if (!this.store.isTidy) this.store.tidy();
-    await this.#tiers?.tick();
+    await Promise.all([this.#tiers?.tick(), this.#meaning?.tick()]);
   }
 
   nextAtMs(): number | undefined {
-    return this.store.isTidy ? this.#tiers?.nextAtMs() : this.#now();
+    if (!this.store.isTidy) return this.#now();
+    const moments = [this.#tiers?.nextAtMs(), this.#meaning?.nextAtMs()].filter((atMs) => atMs !== undefined);
+    return moments.length === 0 ? undefined : Math.min(...moments);
   }
 
   /** A machine came or went. */
   machinesChanged(): void {
     this.#tiers?.machinesChanged();
+    this.#meaning?.machinesChanged();
   }
 
   /** Takes back what a machine restored from the backup: see `Adoption`. */
@@ -139,7 +152,7 @@ export class SessionDesk {
   }
 
   async search(userId: string, query: string, limit: number): Promise<SearchAnswer> {
-    return await this.store.search(userId, query, limit);
+    return await this.store.search(userId, query, limit, this.#meaning);
   }
 
   /** Each by itself: one that is refused keeps no other out. */

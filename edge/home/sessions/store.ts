@@ -1,19 +1,17 @@
 import { parseWith } from "../../../shared/api/validation.ts";
 import { PorchlightError } from "../../../shared/errors.ts";
 import { SESSION_LIMITS } from "../../../shared/sessions/limits.ts";
-import {
-  newSessionId,
-  type Session,
-  type SessionSource,
-  type SessionSummary,
-} from "../../../shared/sessions/session.ts";
+import { type Session, type SessionSummary } from "../../../shared/sessions/session.ts";
 import type { SessionSettings } from "../../../shared/sessions/settings.ts";
 import { type NewTurn, newTurnSchema, type Turn } from "../../../shared/sessions/turn.ts";
 import type { ArchivePort } from "./archive-port.ts";
 import { checkTurn, endOf, type TurnEnd } from "./checked-turn.ts";
 import { HotTurns } from "./hot-turns.ts";
 import { TIER_LIMITS } from "./limits.ts";
+import type { MeaningIndex } from "./meaning/meaning-index.ts";
 import { type SearchAnswer, searchSessions } from "./search.ts";
+import { type NewSession, SessionWriter } from "./session-writer.ts";
+import { type ImportedSession, type TakenIn, takeIn } from "./take-in.ts";
 import { type ListFilter, type SessionRow, shownSession } from "./table.ts";
 import type { SessionTables, Transaction } from "./tables.ts";
 import { COMPRESSION, noSuchSession, TurnReader } from "./turn-reader.ts";
@@ -30,27 +28,6 @@ export interface SessionStoreOptions {
   now?: () => number;
 }
 
-export interface NewSession {
-  userId: string;
-  title?: string;
-  settings?: SessionSettings;
-  source?: SessionSource;
-  forkedFrom?: Session["forkedFrom"];
-}
-
-/** A conversation from elsewhere. */
-export interface ImportedSession
-  extends Partial<Pick<Session, "updatedAtMs" | "settings" | "summary" | "forkedFrom" | "source">> {
-  userId: string;
-  /** Of the same source, a conversation comes in once. */
-  sourceId: string;
-  /** The id it had where it was exported: whoever still has that very session has it already. */
-  formerId?: string;
-  title: string;
-  createdAtMs: number;
-  turns: NewTurn[];
-}
-
 /** A fork is read into memory: most of what a Worker has is for that. */
 const FORK_BYTES = 24 * 1024 * 1024;
 
@@ -64,6 +41,7 @@ export class SessionStore {
   readonly #archive: ArchivePort | undefined;
   readonly #hot: HotTurns;
   readonly #reader: TurnReader;
+  readonly #writer: SessionWriter;
   readonly #onChange: () => void;
   readonly #now: () => number;
 
@@ -80,13 +58,14 @@ export class SessionStore {
     this.#archive = archive;
     this.#hot = new HotTurns(hotTurns);
     this.#reader = new TurnReader({ tables, archive, hot: this.#hot });
+    this.#writer = new SessionWriter({ tables, hot: this.#hot, now });
     this.#onChange = onChange;
     this.#now = now;
   }
 
   /** Throws `too_many_sessions`. */
   create(wanted: NewSession): Session {
-    return this.#step(() => shownSession(this.#add(this.#newSession(wanted))));
+    return this.#step(() => shownSession(this.#writer.add(this.#writer.newSession(wanted))));
   }
 
   /** Undefined where the person has none of this id. */
@@ -136,10 +115,10 @@ export class SessionStore {
     if (turns.some(({ state }) => state === "answering")) throw new PorchlightError("session_busy");
     return this.#step(() => {
       const { title, settings } = this.#require(id, userId);
-      const forked = this.#newSession({ userId, title, settings, forkedFrom: { sessionId: id, upTo } });
+      const forked = this.#writer.newSession({ userId, title, settings, forkedFrom: { sessionId: id, upTo } });
       const summary = from.summary !== undefined && from.summary.upTo <= upTo ? { summary: from.summary } : {};
-      const row = this.#add({ ...forked, ...summary, turnCount: turns.length });
-      for (const { runId: _run, ...turn } of turns) this.#insert(row, turn, this.#now());
+      const row = this.#writer.add({ ...forked, ...summary, turnCount: turns.length });
+      for (const { runId: _run, ...turn } of turns) this.#writer.insert(row, turn, this.#now());
       return shownSession(row);
     });
   }
@@ -149,7 +128,7 @@ export class SessionStore {
     return this.#step(() => {
       const row = this.#tables.sessions.find(id);
       if (row?.userId !== userId) return false;
-      this.#remove(row);
+      this.#writer.remove(row);
       return true;
     });
   }
@@ -181,7 +160,7 @@ export class SessionStore {
       this.#requireIdle(row);
       if (row.turnCount >= SESSION_LIMITS.turnsPerSession) throw new PorchlightError("session_full");
       const added = checkTurn({ ...parseWith(newTurnSchema, turn), index: row.turnCount });
-      this.#insert(row, added, this.#now());
+      this.#writer.insert(row, added, this.#now());
       this.#tables.sessions.change(sessionId, { turnCount: row.turnCount + 1, updatedAtMs: this.#now() });
       return added;
     });
@@ -195,8 +174,8 @@ export class SessionStore {
       if (row === undefined || turn?.state !== "answering") return undefined;
       if (runId !== undefined && turn.runId !== runId) return undefined;
       const ended = endOf(turn, end);
-      this.#cut(sessionId, index, index + 1);
-      this.#insert(row, ended, this.#now());
+      this.#writer.cut(sessionId, index, index + 1);
+      this.#writer.insert(row, ended, this.#now());
       this.#tables.sessions.change(sessionId, { updatedAtMs: this.#now() });
       return ended;
     });
@@ -208,8 +187,8 @@ export class SessionStore {
       const row = this.#tables.sessions.find(sessionId);
       const [turn] = this.#tables.turns.turns(sessionId, index, index + 1);
       if (row === undefined || turn?.state !== "answering") return;
-      this.#cut(sessionId, index, index + 1);
-      this.#insert(row, checkTurn({ ...turn, trace }), this.#now());
+      this.#writer.cut(sessionId, index, index + 1);
+      this.#writer.insert(row, checkTurn({ ...turn, trace }), this.#now());
     });
   }
 
@@ -242,6 +221,26 @@ export class SessionStore {
     return await this.turns(sessionId, from, this.#reader.pageEnd(sessionId, from, to, bytes));
   }
 
+  /**
+   * The last turns before `before`, at most `limit` of them and about `bytes` together: the cold ones too while their machine is there.
+   * Rejects with `not_found`.
+   */
+  async turnsBefore(
+    sessionId: string,
+    before: number,
+    { limit, bytes }: { limit: number; bytes: number },
+  ): Promise<Turn[]> {
+    const from = this.#reader.pageStart(sessionId, Math.max(0, before - limit), before, bytes);
+    try {
+      return await this.turns(sessionId, from, before);
+    } catch (error) {
+      if (error instanceof PorchlightError && error.code === "archive_offline") {
+        return this.hotTurns(sessionId, before, before - from);
+      }
+      throw error;
+    }
+  }
+
   /** Another turn in the place of the last, which comes back here first if it is cold. Rejects as `addTurn` and `turns` do. */
   async replaceLast(sessionId: string, turn: NewTurn): Promise<Turn> {
     const checked = parseWith(newTurnSchema, turn);
@@ -253,51 +252,20 @@ export class SessionStore {
     }
   }
 
-  /** Where words were found, in titles and turns, here and at the machines that are online. */
-  async search(userId: string, query: string, limit: number): Promise<SearchAnswer> {
-    return await searchSessions({
-      tables: this.#tables,
-      reader: this.#reader,
-      archive: this.#archive,
-      userId,
-      query,
-      limit,
-    });
+  /** What was found in titles and turns, here and at the machines that are online: by its words, and with `meaning` by that too. */
+  async search(
+    userId: string,
+    query: string,
+    limit: number,
+    meaning?: Pick<MeaningIndex, "search">,
+  ): Promise<SearchAnswer> {
+    const [tables, reader, archive] = [this.#tables, this.#reader, this.#archive];
+    return await searchSessions({ tables, reader, archive, userId, query, limit, meaning });
   }
 
-  /** Takes a conversation in. `known`: it is here already, and stays as it is. Throws as `create` and `addTurn` do. */
-  importSession(imported: ImportedSession): { session: Session; known: boolean } {
-    const { userId, sourceId, formerId, title, createdAtMs, turns } = imported;
-    return this.#step(() => {
-      const former = formerId === undefined ? undefined : this.get(formerId, userId);
-      if (former !== undefined) return { session: former, known: true };
-      const known = this.#tables.sessions.findSource(userId, sourceId);
-      if (known !== undefined) return { session: shownSession(known), known: true };
-      if (turns.length > SESSION_LIMITS.turnsPerSession) throw new PorchlightError("session_full");
-      const { settings, forkedFrom, summary, source = "import" } = imported;
-      const base = this.#newSession({
-        userId,
-        title,
-        source,
-        ...(settings === undefined ? {} : { settings }),
-        ...(forkedFrom === undefined ? {} : { forkedFrom }),
-      });
-      const lastMs = turns.reduce((latest, turn) => Math.max(latest, turn.createdAtMs), createdAtMs);
-      const updatedAtMs = imported.updatedAtMs ?? lastMs;
-      const times = {
-        createdAtMs: Math.min(createdAtMs, this.#now()),
-        updatedAtMs: Math.min(updatedAtMs, this.#now()),
-      };
-      const summarized = summary === undefined || summary.upTo > turns.length ? {} : { summary };
-      const row = this.#add({ ...base, ...times, ...summarized, turnCount: turns.length }, sourceId);
-      let hotAtMs = 0;
-      for (const [index, turn] of turns.entries()) {
-        // As old as it is: what was said long ago need not wait here for a week.
-        hotAtMs = Math.max(hotAtMs, Math.min(turn.createdAtMs, this.#now()));
-        this.#insert(row, checkTurn({ ...parseWith(newTurnSchema, turn), index }), hotAtMs);
-      }
-      return { session: shownSession(row), known: false };
-    });
+  /** Takes a conversation in: see `takeIn`. */
+  importSession(imported: ImportedSession): TakenIn {
+    return this.#step(() => takeIn(imported, this.#tables, this.#writer));
   }
 
   /** What a person set for all their sessions. */
@@ -315,42 +283,6 @@ export class SessionStore {
     this.#hot.drop(sessionId, from, to);
   }
 
-  #newSession({ userId, title = "", settings = {}, source, forkedFrom }: NewSession): Session {
-    if (this.#tables.sessions.count(userId) >= SESSION_LIMITS.sessionsPerPerson) {
-      throw new PorchlightError("too_many_sessions");
-    }
-    const now = this.#now();
-    return {
-      id: newSessionId(now),
-      userId,
-      title,
-      createdAtMs: now,
-      updatedAtMs: now,
-      turnCount: 0,
-      settings,
-      ...(source === undefined ? {} : { source }),
-      ...(forkedFrom === undefined ? {} : { forkedFrom }),
-    };
-  }
-
-  #add(session: Session, sourceId?: string): SessionRow {
-    const row = this.#tables.sessions.add(session, sourceId === undefined ? {} : { sourceId });
-    this.#tables.index.setTitle(row.seq, session.title);
-    return row;
-  }
-
-  #insert({ id }: SessionRow, turn: Turn, hotAtMs: number): void {
-    const seq = this.#tables.turns.add(id, turn, hotAtMs);
-    this.#tables.index.addTurn(seq, turn);
-  }
-
-  #cut(sessionId: string, from: number, to: number): void {
-    const heads = this.#tables.turns.heads(sessionId, from, to);
-    this.#tables.index.dropTurns(heads.map(({ seq }) => seq));
-    this.#tables.turns.remove(sessionId, from, to);
-    this.#hot.drop(sessionId, from, to);
-  }
-
   #replaceLast(sessionId: string, turn: NewTurn): Turn {
     const row = this.#require(sessionId);
     this.#requireIdle(row);
@@ -362,9 +294,9 @@ export class SessionStore {
         this.#tables.drops.addSegment(segment.id, segment.agentId);
       }
     }
-    this.#cut(sessionId, index, index + 1);
+    this.#writer.cut(sessionId, index, index + 1);
     const replaced = checkTurn({ ...turn, index });
-    this.#insert(row, replaced, this.#now());
+    this.#writer.insert(row, replaced, this.#now());
     if (row.summary !== undefined && row.summary.upTo > index) this.#tables.sessions.dropSummary(sessionId);
     this.#tables.sessions.change(sessionId, { updatedAtMs: this.#now() });
     return replaced;
@@ -379,20 +311,11 @@ export class SessionStore {
       const row = this.#tables.sessions.find(sessionId);
       const now = this.#tables.segments.find(segment.id);
       if (row?.coldTo !== segment.to || now?.agentId !== segment.agentId) return; // Another was quicker.
-      for (const turn of turns) this.#insert(row, turn, this.#now());
+      for (const turn of turns) this.#writer.insert(row, turn, this.#now());
       this.#tables.segments.remove(segment.id);
       this.#tables.drops.addSegment(segment.id, segment.agentId);
       this.#tables.sessions.setColdTo(sessionId, segment.from);
     });
-  }
-
-  #remove({ id, seq, turnCount, coldTo, backupBegan }: SessionRow): void {
-    this.#tables.index.dropTitle(seq);
-    this.#cut(id, coldTo, turnCount);
-    this.#hot.drop(id, 0, coldTo);
-    this.#tables.segments.removeOf(id);
-    this.#tables.drops.addSession(id, this.#now(), backupBegan);
-    this.#tables.sessions.remove(id);
   }
 
   #requireIdle({ id, turnCount }: SessionRow): void {

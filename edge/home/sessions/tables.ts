@@ -1,3 +1,4 @@
+import { VectorTable } from "./meaning/vector-table.ts";
 import { SearchIndex } from "./search-index.ts";
 import { SessionTable } from "./table.ts";
 import { DropTable } from "./tiers/drop-table.ts";
@@ -11,15 +12,18 @@ export interface SessionTables {
   index: SearchIndex;
   segments: SegmentTable;
   drops: DropTable;
+  vectors: VectorTable;
 }
 
 export function sessionTables(sql: SqlStorage): SessionTables {
   return {
+    // First: its rows say what the vectors are of.
     sessions: new SessionTable(sql),
     turns: new TurnTable(sql),
     index: new SearchIndex(sql),
     segments: new SegmentTable(sql),
     drops: new DropTable(sql),
+    vectors: new VectorTable(sql),
   };
 }
 

@@ -2,6 +2,7 @@ import { PorchlightError } from "../../../shared/errors.ts";
 import type { Turn } from "../../../shared/sessions/turn.ts";
 import type { ArchivePort } from "./archive-port.ts";
 import type { HotTurns } from "./hot-turns.ts";
+import { TIER_LIMITS } from "./limits.ts";
 import type { SessionTables } from "./tables.ts";
 import type { SegmentRow } from "./tiers/segment-table.ts";
 
@@ -53,7 +54,7 @@ export class TurnReader {
     let left = bytes;
     for (const segment of this.#tables.segments.of(sessionId)) {
       if (segment.state !== "cold" || segment.to <= from || segment.from >= to) continue;
-      left -= segment.bytes * COMPRESSION;
+      left -= plainBytes(segment);
       if (left < 0) return Math.min(to, segment.to);
     }
     for (const turn of this.#tables.turns.heads(sessionId, from, to)) {
@@ -61,6 +62,21 @@ export class TurnReader {
       if (left < 0) return Math.max(from + 1, turn.idx);
     }
     return to;
+  }
+
+  /** Where a page that ends before `to` begins: as many turns as are about `bytes` together, none before `from`. */
+  pageStart(sessionId: string, from: number, to: number, bytes: number): number {
+    let left = bytes;
+    for (const turn of this.#tables.turns.heads(sessionId, from, to).toReversed()) {
+      left -= turn.bytes;
+      if (left < 0) return turn.idx + 1;
+    }
+    for (const segment of this.#tables.segments.of(sessionId).toReversed()) {
+      if (segment.state !== "cold" || segment.to <= from || segment.from >= to) continue;
+      left -= plainBytes(segment);
+      if (left < 0) return Math.min(to, segment.to);
+    }
+    return from;
   }
 
   /** Those that are hot, from memory where it has them. */
@@ -157,6 +173,11 @@ export class TurnReader {
       this.#stored(sessionId, index, index + 1);
     }
   }
+}
+
+/** Of one that came back from the backup it is not known. */
+function plainBytes({ bytes }: SegmentRow): number {
+  return bytes === 0 ? TIER_LIMITS.segmentBytes : bytes * COMPRESSION;
 }
 
 export function noSuchSession(): PorchlightError {

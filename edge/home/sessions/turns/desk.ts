@@ -27,8 +27,8 @@ import { Summarizer } from "./summarizer.ts";
 export const TURN_METHODS = ["start", "turn"] as const;
 export type TurnMethod = (typeof TURN_METHODS)[number];
 
-/** Older turns that are looked through for a question, while they are here. */
-const OLDER_TURNS = 500;
+/** Older turns that are looked through for a question: cold ones come from a machine for that. */
+const OLDER = { limit: 500, bytes: 4 * 1024 * 1024 };
 const TITLE_CHARACTERS = 80;
 const NOTHING: Retrieval = { decision: "off", coverage: { older: 0, window: 0 }, pieces: [] };
 
@@ -170,10 +170,21 @@ export class TurnDesk {
     const model = modelOfTurn(this.#runner.models(), choice);
     const turns = windowTurns(settings.window, isChosen, model.contextLength, SESSION_LIMITS.windowTurns);
     const recent = await this.#store.turns(sessionId, index - turns, index);
+    const older = settings.retrieval === "off" ? [] : await this.#store.turnsBefore(sessionId, index, OLDER);
     // Another request may have been quicker.
     if (this.#requireIdle(sessionId, userId).turnCount !== session.turnCount) throw new PorchlightError("session_busy");
     const window = { set: settings.window, turns };
-    const { messages, trace } = this.#plan({ userId, sessionId, question, index, recent, window, settings, model });
+    const { messages, trace } = this.#plan({
+      userId,
+      sessionId,
+      question,
+      index,
+      recent,
+      older,
+      window,
+      settings,
+      model,
+    });
     const createdAtMs = this.#now();
     const started = { id: asked.id, index, created: Math.floor(createdAtMs / 1000), model: model.name };
     const { maxTokens, temperature } = settings;
@@ -218,11 +229,13 @@ export class TurnDesk {
     question: string;
     index: number;
     recent: Turn[];
+    /** Those that may be looked through. */
+    older: Turn[];
     window: { set: number; turns: number };
     settings: ResolvedSettings;
     model: TurnModel;
   }): ReturnType<typeof planContext> {
-    const { userId, sessionId, question, index, recent, window, settings, model } = of;
+    const { userId, sessionId, question, index, recent, older, window, settings, model } = of;
     const { contextLength } = model;
     const { maxTokens, instructions = "" } = settings;
     const isOn = settings.memory === "on";
@@ -237,9 +250,9 @@ export class TurnDesk {
     // What goes along word for word need not be told in short: only a summary of what was before that is of use.
     const summary = known !== undefined && known.upTo > 0 && from > 0 ? known : undefined;
     if (settings.retrieval === "off" || from === 0) return planContext({ ...base, retrieval: NOTHING, summary });
-    const older = this.#store.hotTurns(sessionId, from, OLDER_TURNS);
+    const left = older.filter((turn) => turn.index < from);
     const shown = recent.filter((turn) => turn.index >= from);
-    return planContext({ ...base, retrieval: retrieve(question, older, shown), summary });
+    return planContext({ ...base, retrieval: retrieve(question, left, shown), summary });
   }
 
   /** Request, session, person, then the edge's configuration. */

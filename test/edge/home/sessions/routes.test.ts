@@ -118,7 +118,11 @@ describe("/api/sessions", () => {
     ] as const) {
       expect((await call(method, path, body)).status, `${method} ${path}`).toBe(404);
     }
-    expect((await call("GET", "/api/sessions/search?q=pelican")).body).toEqual({ hits: [], complete: true });
+    expect((await call("GET", "/api/sessions/search?q=pelican")).body).toEqual({
+      hits: [],
+      complete: true,
+      meaning: false,
+    });
     const key = await insertKey(owner.accountId, "inference");
     const refused = await request("/api/sessions", { headers: bearer(key) });
     expect([refused.status, (await errorOf(refused)).code]).toEqual([403, "forbidden"]);

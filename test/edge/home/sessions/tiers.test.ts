@@ -76,7 +76,7 @@ describe("turns that grow old", () => {
       world.archive.online.clear();
       world.restart();
       await expect(words(world, session.id)()).rejects.toMatchObject({ code: "archive_offline" });
-      expect(await world.life.store.search("ann", "oak", 10)).toEqual({ hits: [], complete: false });
+      expect(await world.life.store.search("ann", "oak", 10)).toEqual({ hits: [], complete: false, meaning: false });
       world.life.store.addTurn(session.id, said(world, "ash"));
       expect(await world.life.store.turns(session.id, 2, 3)).toMatchObject([{ index: 2 }]);
       await expect(world.life.store.replaceLast(session.id, said(world, "yew"))).resolves.toMatchObject({ index: 2 });
@@ -97,6 +97,27 @@ describe("turns that grow old", () => {
       expect(world.life.tables.sessions.find(session.id)?.coldTo).toBe(2);
       expect(await words(world, session.id)()).toEqual(["oak", "yew"]);
       expect((await world.life.store.search("ann", "elm", 10)).hits).toEqual([]);
+    });
+  });
+
+  it("are looked through for a question, as many as fit and as their machine is there", async () => {
+    await inWorld(async (world) => {
+      const { id } = begin(world, "oak", "elm", "ash");
+      await pass(world, 10);
+      world.life.store.addTurn(id, said(world, "yew"));
+      world.life.store.addTurn(id, said(world, "fir"));
+      const before = async (index: number, of: { limit: number; bytes: number }): Promise<(string | undefined)[]> => {
+        const turns = await world.life.store.turnsBefore(id, index, of);
+        return turns.map(({ messages }) => messages[0]?.content);
+      };
+      expect(await before(5, { limit: 100, bytes: 100_000 })).toEqual(["oak", "elm", "ash", "yew", "fir"]);
+      expect(await before(4, { limit: 2, bytes: 100_000 })).toEqual(["ash", "yew"]);
+      expect(await before(5, { limit: 100, bytes: 600 })).toEqual(["yew", "fir"]);
+      expect(await before(5, { limit: 100, bytes: 1 })).toEqual([]);
+      world.archive.online.clear();
+      world.restart();
+      expect(await before(5, { limit: 100, bytes: 100_000 })).toEqual(["yew", "fir"]);
+      expect(await before(3, { limit: 100, bytes: 100_000 })).toEqual([]);
     });
   });
 
