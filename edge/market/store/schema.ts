@@ -133,6 +133,8 @@ export const marketVersions = sqliteTable(
     /** Of who has it on their review desk, and until when. */
     claimedBy: person("claimed_by"),
     claimedUntil: integer("claimed_until"),
+    /** The state that the signed metadata says; null: it does not name the version. */
+    signedState: text("signed_state", { enum: ["published", "yanked"] }),
     /** Tries of the checks: what breaks them each time is refused in the end. */
     tries: integer().notNull().default(0),
   },
@@ -228,6 +230,12 @@ export const marketMetadata = sqliteTable(
     role: text().notNull(),
     version: integer().notNull(),
     body: text().notNull(),
+    /** SHA-256 (hex) and length of the body. */
+    sha256: text().notNull().default(""),
+    bytes: integer().notNull().default(0),
+    expiresAt: integer("expires_at").notNull().default(0),
+    /** Of the key that signed it. */
+    keyId: text("key_id").notNull().default(""),
     /** When a newer version took its place; null: current. */
     replacedAt: integer("replaced_at"),
   },
