@@ -1,8 +1,13 @@
+import { generateKeyPairSync } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
+
+/** A key as 'porchlight market init' writes it. */
+const marketKey = (): string =>
+  generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "der" }).toString("base64url");
 
 const onNode = {
   /** Modules are loaded once per worker: no test here leaves anything in them. */
@@ -39,6 +44,7 @@ export default defineConfig({
               bindings: {
                 TEST_MIGRATIONS: await readD1Migrations(`${root}migrations`),
                 SETUP_TOKEN: "set-up token of the tests",
+                MARKET_KEYS: JSON.stringify({ targets: marketKey(), snapshot: marketKey(), timestamp: marketKey() }),
               },
             },
           })),
