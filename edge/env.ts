@@ -18,6 +18,10 @@ export interface EdgeBindings {
   WEBHOOK_HOSTS?: string;
   /** Where sealed backups of conversations go; absent: nowhere. */
   BACKUPS?: R2Bucket;
+  /** The keys of this edge's market that are online, as 'porchlight market init' wrote them; absent: it is no market. */
+  MARKET_KEYS?: string;
+  /** Origin of the market that plugins come from; empty or absent: this edge's own. */
+  MARKET_ORIGIN?: string;
   /** Plugins' packages, as `packages/<hash>`. */
   PACKAGES: R2Bucket;
   /** Turns of a conversation that a model is sent where nobody set another number: 8 if absent. */

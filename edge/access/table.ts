@@ -171,6 +171,24 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "GET /api/market/versions/:id": PUBLISH,
   "DELETE /api/market/versions/:id": PUBLISH,
   "POST /api/market/versions/:id/submit": PUBLISH,
+  "POST /api/market/versions/:id/yank": PUBLISH,
+  "POST /api/market/versions/:id/restore": PUBLISH,
+  // Reviewers and administrators: see market/roles.ts.
+  "GET /api/market/desk": VIEWER,
+  "GET /api/market/desk/:id": VIEWER,
+  "POST /api/market/desk/:id/claim": VIEWER,
+  "POST /api/market/desk/:id/decision": VIEWER,
+  "POST /api/market/desk/:id/revoke": VIEWER,
+  "GET /api/market/roles": VIEWER,
+  "PUT /api/market/roles/:id": VIEWER,
+  "PUT /api/market/publishers/:id/official": VIEWER,
+  "GET /api/market/trust": VIEWER,
+  "PUT /api/market/trust": VIEWER,
+  // What clients check by its signatures.
+  "GET /api/market/tuf/:file": ANYONE,
+  "GET /api/market/targets/:file": ANYONE,
+  "GET /api/market/targets/:publisher/:name/:file": ANYONE,
+  "GET /api/market/packages/:hash": ANYONE,
 
   // Ways in.
   "POST /api/setup": ANYONE,

@@ -2,6 +2,10 @@ import { DurableObject } from "cloudflare:workers";
 import type { EdgeBindings } from "../env.ts";
 import { database } from "../store/database.ts";
 import { checkNext } from "./check-next.ts";
+import { newestRoot } from "./store/metadata.ts";
+import { onlineKeys } from "./trust/keys.ts";
+import { LIVES } from "./trust/lives.ts";
+import { signCatalogue } from "./trust/sign-catalogue.ts";
 
 /** Between two versions others get a word in; what is left is done at the next ring. */
 const BETWEEN_MS = 1;
@@ -17,9 +21,14 @@ export class Market extends DurableObject<EdgeBindings> {
   }
 
   override async alarm(): Promise<void> {
+    const nowMs = Date.now();
     const options = { db: database(this.env.DB), packages: this.env.PACKAGES };
-    const again = await checkNext(options, Date.now());
+    const again = await checkNext(options, nowMs);
     if (again !== undefined) await this.#wakeIn(Math.max(again, BETWEEN_MS));
+    const keys = await onlineKeys(this.env);
+    if (keys === undefined || (await newestRoot(options.db)) === undefined) return;
+    const more = await signCatalogue({ ...options, keys, nowMs });
+    await this.#wakeIn(more ? BETWEEN_MS : LIVES.upkeepMs);
   }
 
   /** Later than an alarm that is set already changes nothing. */

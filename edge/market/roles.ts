@@ -1,7 +1,8 @@
-import { eq } from "drizzle-orm";
+import { and, asc, eq } from "drizzle-orm";
 import { PorchlightError } from "../../shared/errors.ts";
 import type { Account } from "../env.ts";
 import type { Database } from "../store/database.ts";
+import { users } from "../store/schema.ts";
 import { marketRoles } from "./store/schema.ts";
 
 export type MarketRole = "reviewer" | "administrator";
@@ -25,4 +26,35 @@ export async function requireMarketRole(
   const role = await marketRoleOf(db, account);
   if (role === "administrator" || (role !== undefined && role === least)) return role;
   throw new PorchlightError("market_role_needed", `Only the market's ${least}s may do that.`);
+}
+
+/** Who has a role beside the owners, by name. */
+export async function listMarketRoles(db: Database) {
+  return await db
+    .select({ userId: users.id, name: users.name, role: marketRoles.role, grantedAt: marketRoles.grantedAt })
+    .from(marketRoles)
+    .innerJoin(users, eq(users.id, marketRoles.userId))
+    .orderBy(asc(users.name));
+}
+
+/** Gives somebody of the edge a role, or takes it away. False where there is nobody of that id. */
+export async function setMarketRole(
+  db: Database,
+  grant: { userId: string; accountId: string; role: MarketRole | null; grantedBy: string; nowMs: number },
+): Promise<boolean> {
+  const { userId, accountId, role, grantedBy, nowMs } = grant;
+  const [somebody] = await db
+    .select({ id: users.id })
+    .from(users)
+    .where(and(eq(users.id, userId), eq(users.accountId, accountId)))
+    .limit(1);
+  if (somebody === undefined) return false;
+  const row = { role, grantedBy, grantedAt: nowMs };
+  if (role === null) await db.delete(marketRoles).where(eq(marketRoles.userId, userId));
+  else
+    await db
+      .insert(marketRoles)
+      .values({ userId, ...row, role })
+      .onConflictDoUpdate({ target: marketRoles.userId, set: { ...row, role } });
+  return true;
 }

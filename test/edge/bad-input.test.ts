@@ -113,6 +113,13 @@ const BODIES: Record<string, Record<string, unknown>> = {
     signature: "A".repeat(86),
   },
   "post /api/market/versions/{id}/submit": { official: false },
+  "post /api/market/versions/{id}/yank": { words: "x" },
+  "post /api/market/versions/{id}/restore": { words: "x" },
+  "post /api/market/desk/{id}/decision": { decision: "approve", words: "x" },
+  "post /api/market/desk/{id}/revoke": { reason: "malware", words: "x" },
+  "put /api/market/roles/{id}": { role: "reviewer" },
+  "put /api/market/publishers/{id}/official": { official: true },
+  "put /api/market/trust": { root: "x" },
   "post /j/{code}": { publicKey: "A".repeat(43), name: "x", signature: "A".repeat(86) },
 };
 

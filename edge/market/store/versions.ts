@@ -161,6 +161,17 @@ export async function moveVersion(
   return moved;
 }
 
+/** Versions of which the signed metadata says something else than is so. */
+export async function unsignedVersions(db: Database, limit: number): Promise<VersionOf[]> {
+  const { state, signedState } = marketVersions;
+  const wanted = sql`CASE WHEN ${state} IN ('published', 'yanked') THEN ${state} END`;
+  return await versionsWithPlugins(db)
+    // What runs must stop before anything new comes: the revoked first.
+    .where(sql`${wanted} IS NOT ${signedState}`)
+    .orderBy(desc(sql`${wanted} IS NULL`), asc(marketVersions.stateAt))
+    .limit(limit);
+}
+
 /** Counts a try of the checks. Returns how many there were. */
 export async function countTry(db: Database, id: string): Promise<number> {
   const [row] = await db
@@ -199,14 +210,14 @@ export async function removeDraft(db: Database, id: string): Promise<Version | u
   return removed;
 }
 
-/** Whether a package of this hash is still some version's. */
-export async function hasPackage(db: Database, hash: string): Promise<boolean> {
-  const found = await db
-    .select({ id: marketVersions.id })
+/** The version of this package that is, or was, everybody's. */
+export async function findPublicVersion(db: Database, hash: string): Promise<Version | undefined> {
+  const [found] = await db
+    .select()
     .from(marketVersions)
-    .where(eq(marketVersions.hash, hash))
+    .where(and(eq(marketVersions.hash, hash), inArray(marketVersions.state, ["published", "yanked", "revoked"])))
     .limit(1);
-  return found.length > 0;
+  return found?.signedState === null && found.state !== "revoked" ? undefined : found;
 }
 
 /** Puts findings in the place of those that an earlier try wrote. */

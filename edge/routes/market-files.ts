@@ -1,0 +1,108 @@
+import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
+import { errorResponses, registerRoute } from "../../shared/api/document.ts";
+import { PorchlightError } from "../../shared/errors.ts";
+import type { AppEnv } from "../env.ts";
+import { packageName } from "../market/packages.ts";
+import { metadataBody } from "../market/store/metadata.ts";
+import { findPlugin, findPublicVersion, listVersions } from "../market/store/versions.ts";
+import { database } from "../store/database.ts";
+
+/** What is named by its hash or version stays what it is. */
+const FOR_EVER = "public, max-age=31536000, immutable";
+const METADATA_FILE = /^(?:timestamp|[1-9]\d{0,8}\.(?:root|snapshot|targets|bin-[0-9a-f]{2}))\.json$/;
+const OWN_TARGET = /^[0-9a-f]{64}\.revocations\.json$/;
+const PACKAGE_FILE = /^([0-9a-f]{64})\.(.{1,64})\.tar$/;
+
+const described = { tags: ["Market"], security: [] };
+const bytes = { 200: { description: "The file." }, ...errorResponses("not_found") };
+const file = z.string().max(200);
+
+const metadataRoute = createRoute({
+  ...described,
+  method: "get",
+  path: "/api/market/tuf/{file}",
+  operationId: "getMarketMetadata",
+  summary: "Signed metadata of the market",
+  description:
+    "By The Update Framework, specification 1.0, with consistent snapshots: `timestamp.json`, `7.snapshot.json`, ...",
+  request: { params: z.object({ file }) },
+  responses: bytes,
+});
+const ownTargetRoute = createRoute({
+  ...described,
+  method: "get",
+  path: "/api/market/targets/{file}",
+  operationId: "getMarketTarget",
+  summary: "A target that the market writes itself: the revocations, as `<sha256>.revocations.json`",
+  request: { params: z.object({ file }) },
+  responses: bytes,
+});
+const targetRoute = createRoute({
+  ...described,
+  method: "get",
+  path: "/api/market/targets/{publisher}/{name}/{file}",
+  operationId: "getPackageTarget",
+  summary: "A package as the metadata names it, as `<sha256>.<version>.tar`",
+  request: { params: z.object({ publisher: file, name: file, file }) },
+  responses: bytes,
+});
+const packageRoute = createRoute({
+  ...described,
+  method: "get",
+  path: "/api/market/packages/{hash}",
+  operationId: "getPackage",
+  summary: "A published package by its hash",
+  description: "The hash is that of its canonical manifest. What was revoked is not given out.",
+  request: { params: z.object({ hash: z.string().max(64) }) },
+  responses: { ...bytes, ...errorResponses("plugin_revoked") },
+});
+
+/** What clients of the market fetch. All of it is public, and none of it has to be believed: they check it. */
+export function mountMarketFiles(app: OpenAPIHono<AppEnv>): void {
+  registerRoute(app, metadataRoute);
+  app.get("/api/market/tuf/:file", async (c) => {
+    const name = c.req.param("file");
+    const body = METADATA_FILE.test(name) ? await metadataBody(database(c.env.DB), name) : undefined;
+    if (body === undefined) throw new PorchlightError("not_found", "The market has no such metadata.");
+    return json(body, name === "timestamp.json" ? "no-cache" : FOR_EVER);
+  });
+
+  registerRoute(app, ownTargetRoute);
+  app.get("/api/market/targets/:file", async (c) => {
+    const name = c.req.param("file");
+    const body = OWN_TARGET.test(name) ? await metadataBody(database(c.env.DB), name) : undefined;
+    if (body === undefined) throw new PorchlightError("not_found", "The market has no such target.");
+    return json(body, FOR_EVER);
+  });
+
+  registerRoute(app, targetRoute);
+  app.get("/api/market/targets/:publisher/:name/:file", async (c) => {
+    const { publisher, name, file: wanted } = c.req.param();
+    const [, sha256, version] = PACKAGE_FILE.exec(wanted) ?? [];
+    const db = database(c.env.DB);
+    const plugin = sha256 === undefined ? undefined : await findPlugin(db, publisher, name);
+    const versions = plugin === undefined ? [] : await listVersions(db, plugin.seq);
+    const found = versions.find((one) => one.version === version && one.sha256 === sha256 && one.signedState !== null);
+    return await packageBody(c.env.PACKAGES, found);
+  });
+
+  registerRoute(app, packageRoute);
+  app.get("/api/market/packages/:hash", async (c) => {
+    const found = await findPublicVersion(database(c.env.DB), c.req.param("hash"));
+    if (found?.state === "revoked")
+      throw new PorchlightError("plugin_revoked", `The market took it back: ${found.words}`);
+    return await packageBody(c.env.PACKAGES, found);
+  });
+}
+
+async function packageBody(packages: R2Bucket, version: { hash: string } | undefined): Promise<Response> {
+  const object = version === undefined ? null : await packages.get(packageName(version.hash));
+  if (object === null) throw new PorchlightError("not_found", "The market has no such package.");
+  return new Response(object.body, {
+    headers: { "content-type": "application/x-tar", "content-length": String(object.size), "cache-control": FOR_EVER },
+  });
+}
+
+function json(body: string, cacheControl: string): Response {
+  return new Response(body, { headers: { "content-type": "application/json", "cache-control": cacheControl } });
+}
