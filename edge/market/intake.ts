@@ -15,16 +15,6 @@ export interface IntakeOptions {
   nowMs: number;
 }
 
-/** Beginnings of formats that a package is not. */
-const OTHER_FORMATS: readonly (readonly [name: string, magic: readonly number[]])[] = [
-  ["gzip", [0x1f, 0x8b]],
-  ["zip", [0x50, 0x4b]],
-  ["zstd", [0x28, 0xb5, 0x2f, 0xfd]],
-  ["xz", [0xfd, 0x37, 0x7a, 0x58, 0x5a]],
-  ["bzip2", [0x42, 0x5a, 0x68]],
-  ["7z", [0x37, 0x7a, 0xbc, 0xaf]],
-];
-
 /**
  * Takes a package that its publisher uploaded as a draft: it is whole, in its one form, and signed by a key of the publisher whose
  * namespace it is in. Nothing is unpacked: the format compresses nothing. Throws PorchlightError.
@@ -79,12 +69,6 @@ export async function takeDraft(
 
 /** Throws `plugin_invalid` or `publisher_key_invalid`. */
 async function readSigned(bytes: Uint8Array): Promise<PluginPackage & { signature: PublisherSignature }> {
-  const other = OTHER_FORMATS.find(([, magic]) => magic.every((byte, at) => bytes[at] === byte));
-  if (other !== undefined)
-    throw new PorchlightError(
-      "plugin_invalid",
-      `This is ${other[0]}. A package is never compressed: send it as packed.`,
-    );
   const plugin = await readPackage(bytes);
   const { manifest, files, signature } = plugin;
   if (signature === undefined)

@@ -32,8 +32,12 @@ export function readArchive(bytes: Uint8Array): Map<string, Uint8Array> {
     const head = bytes.subarray(offset, offset + BLOCK);
     const path = latin.decode(head.subarray(0, 100)).replace(/\0+$/, "");
     const digits = latin.decode(head.subarray(124, 135));
-    if (!isPackagePath(path) || !/^[0-7]{11}$/.test(digits))
-      throw invalid("A name or size in the archive is not allowed.");
+    const type = latin.decode(head.subarray(156, 157));
+    // A link may have any name, and anything that is no file.
+    if (type === "1" || type === "2") throw invalid(`'${shown(path)}' is a link. A package has none.`);
+    if (type !== "0") throw invalid(`'${shown(path)}' is not a plain file of a package.`);
+    if (!isPackagePath(path)) throw invalid(whyNot(path));
+    if (!/^[0-7]{11}$/.test(digits)) throw invalid(`The size of '${path}' cannot be read.`);
     const size = Number.parseInt(digits, 8);
     const start = offset + BLOCK;
     const end = start + size;
@@ -68,6 +72,16 @@ function header(path: string, size: number): Uint8Array {
   const sum = block.reduce((total, byte) => total + byte, 0);
   put(148, `${sum.toString(8).padStart(6, "0")}\0 `);
   return block;
+}
+
+function whyNot(path: string): string {
+  if (path.startsWith("/") || path.split("/").includes("..")) return `'${shown(path)}' leaves the package's folder.`;
+  return `'${shown(path)}' is no name that every system has for a file.`;
+}
+
+/** A name that somebody else chose, for a sentence. */
+function shown(path: string): string {
+  return path.replace(/[^\u0020-\u007e]/g, "?");
 }
 
 function paddingOf(size: number): number {

@@ -10,6 +10,16 @@ import { readArchive, writeArchive } from "./archive.ts";
 const MANIFEST = "manifest.json";
 const SIGNATURE = "signature.json";
 
+/** Beginnings of formats that a package is not. */
+const OTHER_FORMATS: readonly (readonly [name: string, magic: readonly number[]])[] = [
+  ["gzip", [0x1f, 0x8b]],
+  ["a zip file", [0x50, 0x4b, 0x03, 0x04]],
+  ["zstd", [0x28, 0xb5, 0x2f, 0xfd]],
+  ["xz", [0xfd, 0x37, 0x7a, 0x58, 0x5a]],
+  ["bzip2", [0x42, 0x5a, 0x68]],
+  ["7z", [0x37, 0x7a, 0xbc, 0xaf]],
+];
+
 export interface PluginPackage {
   manifest: Manifest;
   /** Every file that the manifest names, by its path. */
@@ -54,6 +64,9 @@ export function writePackage(
  */
 export async function readPackage(bytes: Uint8Array): Promise<PluginPackage> {
   if (bytes.length > MOST_PACKAGE_BYTES) throw invalid("The package is larger than 20 MiB.");
+  const other = OTHER_FORMATS.find(([, magic]) => magic.every((byte, at) => bytes[at] === byte));
+  if (other !== undefined)
+    throw invalid(`This is ${other[0]}. A package is never compressed: send it as it was packed.`);
   const entries = readArchive(bytes);
   const manifestText = entries.get(MANIFEST);
   if (manifestText === undefined) throw invalid("The package has no manifest.json.");
