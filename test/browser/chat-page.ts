@@ -39,12 +39,40 @@ export async function ended(message: Locator): Promise<void> {
   await message.and(message.page().locator(':not([data-state="streaming"])')).waitFor();
 }
 
+/** What the page says in a conversation. */
+export const SAYS = "**/api/sessions/*/turns";
+
+/** A conversation that is there already, by the way that any comes in. Returns its id. */
+export async function importConversation(page: Page, title: string, turns: [string, string][]): Promise<string> {
+  const nowMs = Date.now();
+  const said = turns.map(([question, content]) => ({
+    createdAtMs: nowMs,
+    model: "",
+    state: "complete",
+    messages: [
+      { role: "user", content: question },
+      { role: "assistant", content },
+    ],
+  }));
+  const from = { kind: "porchlight", id: `test-${crypto.randomUUID()}` };
+  const session = { from, title, createdAtMs: nowMs, updatedAtMs: nowMs, settings: {}, turns: said };
+  const answer: unknown = await page.evaluate(
+    async (body) => {
+      const headers = { "content-type": "application/json" };
+      return await (await fetch("/api/sessions/import", { method: "POST", headers, body })).json();
+    },
+    JSON.stringify({ sessions: [session] }),
+  );
+  const { sessions } = answer as { sessions: { id: string }[] }; // our own API's answer
+  return sessions[0]?.id ?? "";
+}
+
 /**
  * Makes the page's requests ask for a long answer: a strong repetition penalty also falls on the end-of-turn token, so the model
  * talks on to the limit, for about a second. Request, model and stream are the real ones; the page itself never sets a penalty.
  */
 export async function askForLength(page: Page): Promise<void> {
-  await page.route("**/v1/chat/completions", async (route) => {
+  await page.route(SAYS, async (route) => {
     // The page's own request, in the API's schema.
     const body = route.request().postDataJSON() as Record<string, unknown>;
     await route.continue({ postData: { ...body, temperature: 0, repetition_penalty: 10, max_tokens: 900 } });
@@ -76,7 +104,7 @@ export async function answerSlowly(page: Page, text: string, pieceMs: number): P
       globalThis.fetch = async (...parameters) => {
         const [to] = parameters;
         if (typeof to === "string" && to.endsWith("/cancel")) return new Response();
-        if (to !== "/v1/chat/completions") return await real(...parameters);
+        if (typeof to !== "string" || !to.endsWith("/turns")) return await real(...parameters);
         const pieces = whole.match(/[\s\S]{1,40}/g) ?? [];
         const body = new ReadableStream({
           async pull(controller) {
@@ -98,7 +126,7 @@ const chunk = (value: object): string => `data: ${JSON.stringify(value)}\n\n`;
 
 /** Answers the page's next requests with this text, as the API would stream it: for what no honest model says. */
 export async function answerWith(page: Page, text: string): Promise<void> {
-  await page.route("**/v1/chat/completions", async (route) => {
+  await page.route(SAYS, async (route) => {
     const pieces = text.match(/[\s\S]{1,7}/g) ?? [];
     const body = [
       ...pieces.map((content) => chunk({ choices: [{ index: 0, delta: { content }, finish_reason: null }] })),

@@ -12,7 +12,7 @@ describe("languages", () => {
     await page.getByText("在线", { exact: true }).waitFor();
     await page.getByRole("button", { name: "你能做什么？" }).click();
     await page.locator('[data-role="assistant"]:not([data-state="streaming"])').waitFor();
-    expect(await page.locator('[data-part="window-note"]').innerText()).toBe("模型能看到最近 8 轮对话。");
+    await page.getByText("模型能看到最近 8 轮对话。").waitFor();
     expect(await page.locator('[data-role="assistant"] [data-part="body"]').innerText()).toMatch(/工具/);
     await page.getByRole("link", { name: "English" }).click();
     expect(await page.locator("html").getAttribute("lang")).toBe("en");

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { answerSlowly, answerWith, chatOn, ended } from "./chat-page.ts";
+import { answerSlowly, answerWith, chatOn, ended, importConversation } from "./chat-page.ts";
 import { useVisitors } from "./visitor.ts";
 
 const { visit } = useVisitors();
@@ -36,8 +36,10 @@ describe("answers", () => {
     const chat = chatOn(page);
     await answerWith(page, HOSTILE);
     await chat.askAndWait("Attack!");
-    await page.reload();
-    await ended(chat.answer);
+    // As it came, and as it is kept.
+    const id = await importConversation(page, "Attack!", [["Attack!", HOSTILE]]);
+    await page.goto(`/?session=${id}`);
+    await chat.answer.waitFor();
     await chat.answerText.hover();
     expect(await page.evaluate(() => Reflect.get(globalThis, "hacked"))).toBeUndefined();
     const body = await chat.answerText.evaluate((element) => ({

@@ -6,6 +6,7 @@ import { Select } from "../components/field.tsx";
 import { Status } from "../components/status.tsx";
 import type { PageProps } from "../page-props.ts";
 import { Composer } from "./composer.tsx";
+import { SettingsDialog, TraceDialog } from "./dialogs.tsx";
 import type { ChatPageData } from "./page-data.ts";
 import { Sidebar } from "./sidebar.tsx";
 import { Templates } from "./templates.tsx";
@@ -25,6 +26,7 @@ export function ChatPage({ page, account }: { page: PageProps; account: string }
           </span>
           <Select id="model" label={chat.model} quietLabel part="model" />
           <Status label={client.checking} part="status" />
+          <Button kind="quiet" icon="sliders" iconOnly label={chat.settings} action="open-settings" />
           <span class="narrow-only">
             <Button kind="quiet" icon="plus" iconOnly label={chat.newConversation} action="new-conversation" />
           </span>
@@ -52,12 +54,17 @@ export function ChatPage({ page, account }: { page: PageProps; account: string }
           <noscript>
             <p class="notice notice-plain">{shell.noScript}</p>
           </noscript>
+          <div class="earlier" data-part="earlier" hidden>
+            <Button kind="quiet" label={chat.earlier} action="earlier" />
+          </div>
           <section class="thread" data-part="thread" aria-label={chat.thread} />
         </main>
         <Composer strings={chat} />
       </div>
       <div class="toasts" data-part="toasts" role="status" />
       <p class="visually-hidden" data-part="announcer" aria-live="polite" />
+      <SettingsDialog strings={chat} />
+      <TraceDialog strings={chat} />
       <Templates strings={chat} />
       <PageData id="page-data" data={data} />
     </Document>

@@ -1,4 +1,5 @@
 import { Button, ButtonLink } from "../components/button.tsx";
+import { SESSION_LIMITS } from "../../../shared/sessions/limits.ts";
 import { Brand, Preferences, SignOut } from "../components/shell.tsx";
 import type { PageProps } from "../page-props.ts";
 
@@ -18,10 +19,23 @@ export function Sidebar({ page }: { page: PageProps }) {
           Ctrl K
         </kbd>
       </Button>
+      <input
+        class="sidebar-search"
+        type="search"
+        data-part="search"
+        aria-label={chat.search}
+        placeholder={chat.search}
+        maxlength={SESSION_LIMITS.queryCharacters}
+        autocomplete="off"
+      />
       <nav class="conversations" aria-label={chat.conversations}>
-        <ul data-part="conversations" />
+        <div data-part="listed">
+          <ul data-part="conversations" />
+          <Button kind="quiet" label={chat.more} part="more" action="more-conversations" hidden />
+        </div>
+        <ul data-part="found" hidden />
+        <p class="sidebar-note" data-part="found-note" role="status" />
       </nav>
-      <p class="sidebar-note">{chat.localOnly}</p>
       <div class="sidebar-foot">
         <ButtonLink href="/account" kind="quiet" icon="person" label={shell.account} />
         <ButtonLink href="/docs" kind="quiet" icon="book" label={shell.docs} />

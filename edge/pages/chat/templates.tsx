@@ -29,6 +29,14 @@ export function Templates({ strings }: { strings: Strings["chat"] }) {
           <Button kind="quiet" icon="trash" iconOnly label={strings.delete} action="delete-conversation" />
         </li>
       </template>
+      <template id="template-found">
+        <li class="conversation">
+          <button type="button" class="conversation-open" data-part="found-open" data-action="open-found">
+            <span data-part="found-title" />
+            <span class="found-text" data-part="found-text" />
+          </button>
+        </li>
+      </template>
       <template id="template-toast">
         <div class="toast">
           <span data-part="toast-text" />

@@ -1,19 +1,25 @@
 import type { ChatPageData } from "../chat/page-data.ts";
 import { format } from "../i18n/format.ts";
 import { Chat } from "./logic/chat.ts";
-import { ConversationStore } from "./logic/store.ts";
-import { MAX_TURNS } from "./logic/turns.ts";
+import type { AnswerError } from "./logic/completion.ts";
+import { Sessions } from "./logic/sessions.ts";
+import { bringOver } from "./ui/bring-over.ts";
 import { Composer } from "./ui/composer.ts";
 import { copyWithButton } from "./ui/copy.ts";
 import { onAction, part } from "./ui/dom.ts";
 import { HomeWatch } from "./ui/home-watch.ts";
 import { announce, toast } from "./ui/notify.ts";
 import { StickyScroll } from "./ui/scroll.ts";
+import { SearchBox } from "./ui/search-box.ts";
+import { errorSentence } from "./ui/sentences.ts";
+import { SettingsDialog } from "./ui/settings-dialog.ts";
 import { startShell } from "./ui/shell.ts";
 import { Sidebar } from "./ui/sidebar.ts";
 import { StatusView } from "./ui/status-view.ts";
 import { openStorage, remember } from "./ui/storage.ts";
+import { Tabs } from "./ui/tabs.ts";
 import { Thread } from "./ui/thread.ts";
+import { TraceDialog } from "./ui/trace-dialog.ts";
 
 // The server of the same build wrote this JSON, typed by ChatPageData.
 const { account, strings } = JSON.parse(document.querySelector("#page-data")?.textContent ?? "") as ChatPageData;
@@ -23,13 +29,15 @@ const mac = navigator.userAgent.includes("Mac");
 
 const local = openStorage("localStorage");
 const session = openStorage("sessionStorage");
-const store = new ConversationStore(local.storage, account);
+const sessions = new Sessions((path, init) => fetch(path, init));
 const scroll = new StickyScroll(part("scroller"), part("jump"));
 const thread = new Thread(part("thread"), strings, () => scroll.follow());
-let troubleTold = false;
+const tabs = new Tabs(account, () => void chat.refresh());
+/** Deletions that may still be taken back. */
+const deletions = new Set<(isLast?: boolean) => void>();
 
-const chat = new Chat(store, {
-  listChanged: () => sidebar.show(chat.list(), chat.active.id),
+const chat = new Chat(sessions, {
+  listChanged: () => sidebar.show(chat.list(), chat.active, chat.hasMore),
   messagesChanged: (conversation) => {
     if (conversation === chat.active) showActive();
   },
@@ -40,15 +48,25 @@ const chat = new Chat(store, {
     if (answer.state === "failed") void watch.check();
     if (conversation === chat.active) announce(answer.state === "done" ? strings.answered : strings.stopped);
   },
-  storageTrouble: (result) => {
-    if (!troubleTold) toast(result === "evicted" ? strings.storageFull : strings.storageOff);
-    troubleTold = true;
-  },
+  told: () => tabs.tell(),
+  failed: (error) => toast(errorSentence(error, strings)),
 });
 const sidebar = new Sidebar(strings, {
-  open: (id) => openConversation(id),
-  remove: (id) => toast(strings.deleted, chat.remove(id)),
+  open: (id) => void openConversation(id),
+  remove: (id) => removeConversation(id),
+  more: () => void chat.more(),
 });
+const search = new SearchBox(strings, {
+  search: async (text) => {
+    return await sessions.search(text).catch((error: AnswerError) => {
+      toast(errorSentence(error, strings));
+      return undefined;
+    });
+  },
+  open: (id, turn) => void openConversation(id, turn),
+});
+const settings = new SettingsDialog((change) => void chat.change(change));
+const traces = new TraceDialog(strings);
 const status = new StatusView(
   strings,
   { getItem: (key) => local.storage.getItem(key), setItem: (key, value) => remember(local.storage, key, value) },
@@ -63,10 +81,27 @@ const composer = new Composer({
   draftChanged: (text) => remember(session.storage, DRAFT_KEY, text),
 });
 
-function openConversation(id?: string): void {
-  chat.open(id);
-  scroll.toEnd();
+async function openConversation(id?: string, turn?: number): Promise<void> {
+  sidebar.closeDrawer();
   composer.focus();
+  scroll.toEnd();
+  await chat.open(id, turn);
+  if (turn === undefined) scroll.toEnd();
+  else thread.showTurn(turn);
+}
+
+function removeConversation(id: string): void {
+  const { undo, done } = chat.remove(id);
+  const settle = (isLast?: boolean): void => {
+    deletions.delete(settle);
+    done(isLast);
+  };
+  const takeBack = (): void => {
+    deletions.delete(settle);
+    undo();
+  };
+  deletions.add(settle);
+  toast(strings.deleted, takeBack, settle);
 }
 
 /** Sends if there is someone to answer; what was believed to be offline is asked once more before it is said. */
@@ -78,7 +113,7 @@ async function send(text: string): Promise<void> {
     return;
   }
   composer.setText("");
-  const answered = chat.send(text, model);
+  const answered = chat.send(text, model.id);
   announce(strings.answering);
   scroll.toEnd();
   await answered;
@@ -87,31 +122,50 @@ async function send(text: string): Promise<void> {
 function regenerate(): void {
   const model = status.model();
   if (model === undefined) toast(strings.noModelPicked);
-  else void chat.regenerate(model);
+  else void chat.regenerate(model.id);
 }
 
 /** Brings the page in line with the active conversation. */
 function showActive(): void {
   const { active } = chat;
-  const { messages, turns, limitedBy } = chat.window(status.model());
-  const first = messages[0];
-  const unseen = limitedBy === "none" || first === undefined ? 0 : active.messages.indexOf(first);
+  const { messages, firstTurn } = active;
+  const trace = messages.findLast((message) => message.trace !== undefined)?.trace;
+  const seenFrom = trace?.window.from ?? 0;
   const title = active.title === "" ? strings.untitled : active.title;
-  const empty = active.messages.length === 0;
-  thread.show(active, unseen);
+  const empty = messages.length === 0 && active.turnCount === 0;
+  thread.show(active, seenFrom > firstTurn ? messages.findIndex(({ turn }) => turn === seenFrom) : 0);
+  part("earlier").hidden = firstTurn === 0 || messages.length === 0;
   part("empty-on").hidden = !empty || status.offline;
   part("empty-off").hidden = !empty || !status.offline;
   part("offline").hidden = empty || !status.offline;
-  part("window-note").textContent = empty ? "" : windowNote(turns, limitedBy);
+  part("window-note").textContent = trace === undefined ? "" : windowNote(trace.window);
   part("title").textContent = title;
   document.title = `${title} · Porchlight`;
   composer.setRunning(chat.isRunning());
   remember(session.storage, ACTIVE_KEY, active.id);
 }
 
-function windowNote(turns: number, limitedBy: string): string {
-  if (limitedBy !== "context") return format(strings.windowAll, { n: MAX_TURNS });
-  return turns === 1 ? strings.windowOne : format(strings.windowFit, { n: turns });
+function windowNote({
+  turns,
+  withoutRoom,
+  from,
+  to,
+}: {
+  turns: number;
+  withoutRoom: number;
+  from: number;
+  to: number;
+}): string {
+  if (withoutRoom === 0) return turns === 1 ? strings.windowLast : format(strings.windowAll, { n: turns });
+  // With the one that was answered.
+  return from === to ? strings.windowOne : format(strings.windowFit, { n: to - from + 1 });
+}
+
+async function showEarlier(): Promise<void> {
+  const scroller = part("scroller");
+  const { scrollHeight, scrollTop } = scroller;
+  await chat.older();
+  scroller.scrollTop = scrollTop + scroller.scrollHeight - scrollHeight;
 }
 
 async function copyAnswer(button: HTMLElement): Promise<void> {
@@ -119,38 +173,59 @@ async function copyAnswer(button: HTMLElement): Promise<void> {
   toast(copied ? strings.copied : strings.copyFailed);
 }
 
-function startNew(): void {
-  sidebar.closeDrawer();
-  openConversation();
+async function showTrace(button: HTMLElement): Promise<void> {
+  const answer = thread.messageAt(button);
+  if (answer !== undefined) traces.show(await chat.trace(answer));
+}
+
+async function fork(button: HTMLElement): Promise<void> {
+  const turn = thread.messageAt(button)?.turn;
+  if (turn === undefined) return;
+  await chat.fork(turn);
+  toast(strings.forked);
+  scroll.toEnd();
+  composer.focus();
 }
 
 startShell(() => toast(strings.copyFailed));
-onAction(document, "new-conversation", startNew);
+onAction(document, "new-conversation", () => {
+  search.clear();
+  void openConversation();
+});
+onAction(document, "open-settings", () => settings.open(chat.active));
 onAction(document, "suggest", (chip) => void send(chip.textContent.trim()));
 onAction(document, "stop", () => chat.stop());
 onAction(document, "jump", () => scroll.toEnd());
+onAction(document, "earlier", () => void showEarlier());
 onAction(document, "regenerate", regenerate);
 onAction(document, "retry", regenerate);
 onAction(document, "copy-answer", (button) => void copyAnswer(button));
+onAction(document, "show-trace", (button) => void showTrace(button));
+onAction(document, "fork", (button) => void fork(button));
 
 document.addEventListener("keydown", (event) => {
-  if (event.isComposing) return;
+  if (event.isComposing || document.querySelector("dialog[open]") !== null) return;
   if (event.key === "Escape" && !sidebar.closeDrawer()) chat.stop();
   if (event.key.toLowerCase() !== "k" || !(mac ? event.metaKey : event.ctrlKey) || event.shiftKey) return;
   event.preventDefault();
-  startNew();
+  void openConversation();
 });
-addEventListener("storage", (event) => {
-  if (store.owns(event.key)) chat.reload();
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) void chat.refresh();
 });
-addEventListener("pagehide", () => chat.leave());
-addEventListener("pageshow", () => chat.comeBack());
+addEventListener("pagehide", () => {
+  for (const settle of deletions) settle(true);
+});
+
+/** The conversation that the address names, or that this tab had open. */
+async function start(): Promise<void> {
+  const named = new URLSearchParams(location.search).get("session");
+  const last = named ?? session.storage.getItem(ACTIVE_KEY) ?? "";
+  await Promise.all([chat.refresh(), openConversation(last === "" ? undefined : last)]);
+  if ((await bringOver(local.storage, account, sessions)) > 0) await chat.refresh();
+}
 
 if (mac) part("new-key").textContent = "⌘ K";
-const draft = session.storage.getItem(DRAFT_KEY) ?? "";
-chat.open(session.storage.getItem(ACTIVE_KEY) ?? undefined);
-scroll.toEnd();
-composer.setText(draft);
-composer.focus();
+composer.setText(session.storage.getItem(DRAFT_KEY) ?? "");
 void watch.check();
-void chat.resumeInterrupted();
+void start();

@@ -6,6 +6,8 @@ type FieldProps = {
   name?: string;
   type?: "text" | "password" | "email" | "number" | "time";
   maxlength?: number;
+  min?: number;
+  max?: number;
   value?: string;
   hint?: string;
   error?: string;
@@ -27,6 +29,8 @@ export function Field({ id, label, hint, error, name = id, type = "text", ...res
         type={type}
         value={rest.value}
         maxlength={rest.maxlength}
+        min={rest.min}
+        max={rest.max}
         required={rest.required}
         autocomplete={rest.autocomplete}
         list={rest.list}

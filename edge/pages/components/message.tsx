@@ -14,6 +14,12 @@ export function Message({ role, strings }: { role: "user" | "assistant"; strings
         </div>
       )}
       <div class="message-main">
+        {mine ? null : (
+          <details class="thoughts" data-part="thoughts" hidden>
+            <summary>{strings.thoughts}</summary>
+            <div class="thoughts-text" data-part="thoughts-text" />
+          </details>
+        )}
         <div class={mine ? "message-body message-plain" : "message-body prose"} data-part="body" />
         {mine ? null : (
           <>
@@ -24,6 +30,8 @@ export function Message({ role, strings }: { role: "user" | "assistant"; strings
             <footer class="message-foot" data-part="foot" hidden>
               <Button label={strings.copyAnswer} icon="copy" iconOnly kind="quiet" action="copy-answer" />
               <Button label={strings.regenerate} icon="again" iconOnly kind="quiet" action="regenerate" />
+              <Button label={strings.fork} icon="branch" iconOnly kind="quiet" action="fork" />
+              <Button label={strings.trace} icon="list" iconOnly kind="quiet" action="show-trace" />
               <span class="message-note" data-part="note" />
             </footer>
           </>

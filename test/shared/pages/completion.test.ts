@@ -4,7 +4,8 @@ import type { Fetcher } from "../../../edge/pages/client/logic/fetcher.ts";
 import { errorSentence } from "../../../edge/pages/client/ui/sentences.ts";
 import { stringsFor } from "../../../edge/pages/i18n/index.ts";
 
-const request = { model: "starter", messages: [{ role: "user" as const, content: "hello" }] };
+const answerId = `chatcmpl-${"a".repeat(32)}`;
+const request = { path: "/api/sessions/ses_1/turns", body: { model: "starter", content: "hello" }, answerId };
 const chunk = (value: unknown): string => `data: ${JSON.stringify(value)}\n\n`;
 const text = (content: string): string => chunk({ choices: [{ index: 0, delta: { content } }] });
 const finish = (reason: string): string => chunk({ choices: [{ index: 0, delta: {}, finish_reason: reason }] });
@@ -29,10 +30,11 @@ describe("streamCompletion", () => {
     };
     const { signal } = new AbortController();
     for await (const event of streamCompletion({ ...request, signal }, fetcher)) expect(event.type).toBe("finish");
-    expect(seen?.[0]).toBe("/v1/chat/completions");
+    expect(seen?.[0]).toBe(request.path);
     expect(seen?.[1]).toMatchObject({ method: "POST", credentials: "same-origin", signal });
+    expect(seen?.[1].headers).toMatchObject({ "porchlight-answer-id": answerId });
     expect(JSON.parse(seen?.[1].body ?? "")).toEqual({
-      ...request,
+      ...request.body,
       stream: true,
       stream_options: { include_usage: true },
     });
@@ -49,7 +51,21 @@ describe("streamCompletion", () => {
     ]);
   });
 
-  const answerId = `chatcmpl-${"a".repeat(32)}`;
+  it("tells thoughts from the answer, and which turn it is", async () => {
+    const thought = chunk({ choices: [{ index: 0, delta: { reasoning_content: "Hm." } }] });
+    const headers = { "porchlight-turn": "7" };
+    const turns: number[] = [];
+    const events: CompletionEvent[] = [];
+    const asked = { ...request, signal: new AbortController().signal, onTurn: (turn: number) => void turns.push(turn) };
+    const fetcher: Fetcher = async () => new Response(thought + text("Yes.") + finish("stop"), { headers });
+    for await (const event of streamCompletion(asked, fetcher)) events.push(event);
+    expect(events.slice(0, 2)).toEqual([
+      { type: "thought", text: "Hm." },
+      { type: "text", text: "Yes." },
+    ]);
+    expect(turns).toEqual([7]);
+  });
+
   const numbered = (id: number, event: string): string => `id: ${id}\n${event}`;
 
   it("goes on behind the last event when the connection is lost, through refusals of an edge that restarts", async () => {
@@ -66,10 +82,10 @@ describe("streamCompletion", () => {
     };
     const events: CompletionEvent[] = [];
     const { signal } = new AbortController();
-    for await (const event of streamCompletion({ ...request, signal, answerId }, fetcher)) events.push(event);
+    for await (const event of streamCompletion({ ...request, signal }, fetcher)) events.push(event);
     expect(events.map((event) => (event.type === "text" ? event.text : event.type)).join(" ")).toBe("Hel lo finish");
     const again = `GET /v1/chat/completions/${answerId}?stream=true&starting_after=0`;
-    expect(asked).toEqual(["POST /v1/chat/completions", again, again, again]);
+    expect(asked).toEqual([`POST ${request.path}`, again, again, again]);
   });
 
   it("gives up an answer that is no longer kept, and stops one by its name", async () => {
@@ -81,8 +97,7 @@ describe("streamCompletion", () => {
       return asked.length === 1 ? new Response(numbered(0, text("a"))) : Response.json({ error }, { status: 410 });
     };
     const read = async (signal: AbortSignal): Promise<void> => {
-      for await (const event of streamCompletion({ ...request, signal, answerId }, fetcher))
-        expect(event.type).toBe("text");
+      for await (const event of streamCompletion({ ...request, signal }, fetcher)) expect(event.type).toBe("text");
     };
     await expect(read(abort.signal)).rejects.toMatchObject({ code: "resume_expired" });
     asked.length = 0;

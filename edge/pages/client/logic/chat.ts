@@ -1,14 +1,13 @@
-import { type Conversation, newConversation, type StoredMessage, titleFrom } from "./conversation.ts";
+import type { SessionSettings } from "../../../../shared/sessions/settings.ts";
+import { AnswerError, newAnswerId } from "./completion.ts";
+import { type ChatMessage, type Conversation, newConversation, titleFrom } from "./conversation.ts";
 import { generateAnswer } from "./generation.ts";
-import type { Model } from "./home.ts";
-import type { ConversationStore, SaveResult } from "./store.ts";
-import { type TurnWindow, windowTurns } from "./turns.ts";
+import type { Sessions } from "./sessions.ts";
 
-/** While an answer grows it is stored this often: what a reload in the middle may lose. */
-const SAVE_EVERY_MS = 400;
-
-/** How long the edge keeps an answer that nobody reads. */
-const KEPT_MS = 10 * 60_000;
+/** Turns that are fetched at once when a conversation is opened, or read further back. */
+const PAGE_TURNS = 30;
+/** Before a turn that is jumped to. */
+const TURNS_BEFORE = 3;
 
 export type ChatEvents = {
   /** The list of conversations, or their titles, changed. */
@@ -16,193 +15,300 @@ export type ChatEvents = {
   /** Messages of the conversation came, went or changed state. */
   messagesChanged: (conversation: Conversation) => void;
   /** The answer has more text. */
-  textGrew: (conversation: Conversation, answer: StoredMessage) => void;
+  textGrew: (conversation: Conversation, answer: ChatMessage) => void;
   /** An answer ended, well or not. */
-  answerEnded: (conversation: Conversation, answer: StoredMessage) => void;
-  /** The browser's storage had to drop something, or takes nothing. */
-  storageTrouble: (result: Exclude<SaveResult, "saved">) => void;
+  answerEnded: (conversation: Conversation, answer: ChatMessage) => void;
+  /** Other tabs should look again. */
+  told: () => void;
+  /** Something could not be done. */
+  failed: (error: AnswerError) => void;
 };
 
-/** The conversations of this page and the answers under way. Each conversation has at most one; several may run at once. */
+/** The conversations as this page knows them and the answers under way. Each conversation has at most one; several may run at once. */
 export class Chat {
   active: Conversation = newConversation();
-  private conversations: Conversation[];
-  private readonly running = new Map<string, AbortController>();
-  private readonly windows = new Map<string, { model: string; window: TurnWindow<StoredMessage> }>();
-  private leaving = false;
-  private readonly store: ConversationStore;
+  /** Whether the list goes on at the edge. */
+  hasMore = false;
+  private conversations: Conversation[] = [];
+  private next: string | undefined;
+  private readonly running = new Map<Conversation, AbortController>();
+  /** Deleted here, and to be deleted at the edge unless that is taken back. */
+  private readonly removed = new Set<string>();
+  private opening = 0;
+  private readonly sessions: Sessions;
   private readonly events: ChatEvents;
 
-  constructor(store: ConversationStore, events: ChatEvents) {
-    this.store = store;
+  constructor(sessions: Sessions, events: ChatEvents) {
+    this.sessions = sessions;
     this.events = events;
-    this.conversations = store.list();
   }
 
-  /** The newest first. */
+  /** The one that changed last first. */
   list(): readonly Conversation[] {
-    return this.conversations.toSorted((a, b) => b.updatedAt - a.updatedAt);
+    return this.conversations.filter(({ id }) => !this.removed.has(id)).toSorted((a, b) => b.updatedAt - a.updatedAt);
   }
 
   isRunning(conversation: Conversation = this.active): boolean {
-    return this.running.has(conversation.id);
+    return this.running.has(conversation);
   }
 
-  /** The turns of the active conversation that the model is given: as it was last asked, otherwise as estimated. */
-  window(model: Model | undefined): TurnWindow<StoredMessage> {
-    const last = this.windows.get(this.active.id);
-    if (last !== undefined && last.model === model?.id) return last.window;
-    return windowTurns(this.active.messages, { contextLength: model?.contextLength });
+  /** Reads the list again, as far as it was read. What is open, and not answered here, is read again too if it changed. */
+  async refresh(): Promise<void> {
+    await this.attempt(async () => {
+      const { conversations, next } = await this.sessions.list();
+      const known = new Map(this.conversations.map((conversation) => [conversation.id, conversation]));
+      const oldest = conversations.at(-1)?.updatedAt ?? 0;
+      const fresh = conversations.map((head) => this.merged(known.get(head.id), head));
+      const ids = new Set(fresh.map(({ id }) => id));
+      const further =
+        next === undefined ? [] : this.conversations.filter(({ id, updatedAt }) => !ids.has(id) && updatedAt <= oldest);
+      const own = this.conversations.filter((one) => one.id === "" || (this.isRunning(one) && !ids.has(one.id)));
+      this.conversations = [...new Set([...fresh, ...further, ...own])];
+      if (further.length === 0) this.next = next;
+      this.hasMore = this.next !== undefined;
+      this.events.listChanged();
+      const { active } = this;
+      const isGone = active.id !== "" && !this.conversations.includes(active) && next === undefined;
+      if (isGone) await this.open();
+      else if (active.id !== "" && !this.isRunning() && isBehind(active)) await this.load(active);
+    });
   }
 
-  /** Opens the conversation, or a new one where there is none of that id. */
-  open(id?: string): void {
-    this.active = this.conversations.find((conversation) => conversation.id === id) ?? newConversation();
+  /** Reads on in the list. */
+  async more(): Promise<void> {
+    const { next } = this;
+    if (next === undefined) return;
+    this.next = undefined; // Once, however often it is asked for meanwhile.
+    await this.attempt(async () => {
+      const page = await this.sessions.list(next);
+      const ids = new Set(this.conversations.map(({ id }) => id));
+      this.conversations.push(...page.conversations.filter(({ id }) => !ids.has(id)));
+      this.next = page.next;
+      this.hasMore = page.next !== undefined;
+      this.events.listChanged();
+    });
+  }
+
+  /** Opens the conversation, at a turn if one is named; a new one where there is none of that id. */
+  async open(id?: string, turn?: number): Promise<void> {
+    const opening = ++this.opening;
+    const known = this.conversations.find((conversation) => conversation.id === id);
+    const found = known ?? (id === undefined ? undefined : await this.sessions.get(id).catch(() => undefined));
+    if (opening !== this.opening) return; // Another was opened meanwhile.
+    if (found !== undefined && known === undefined) this.conversations.push(found);
+    this.active = found ?? newConversation();
     this.events.listChanged();
     this.events.messagesChanged(this.active);
+    if (found !== undefined && !this.isRunning(found)) await this.load(found, turn);
   }
 
-  /** Removes a conversation; the returned function brings it back. */
-  remove(id: string): () => void {
-    const removed = this.conversations.find((conversation) => conversation.id === id);
-    this.running.get(id)?.abort();
-    this.store.remove(id);
-    this.conversations = this.conversations.filter((conversation) => conversation.id !== id);
-    if (this.active.id === id) this.open();
+  /** Reads further back in the active conversation. */
+  async older(): Promise<void> {
+    const { active } = this;
+    if (active.firstTurn === 0 || active.messages.length === 0) return;
+    await this.attempt(async () => {
+      const to = active.firstTurn;
+      const from = Math.max(0, to - PAGE_TURNS);
+      const messages = await this.sessions.messages(active.id, from, to);
+      if (active.firstTurn !== to) return;
+      active.messages.unshift(...messages);
+      active.firstTurn = from;
+      this.events.messagesChanged(active);
+    });
+  }
+
+  /** Deletes a conversation here. It is gone for good with `done`; `undo` brings it back. */
+  remove(id: string): { undo: () => void; done: (isLast?: boolean) => void } {
+    const conversation = this.conversations.find((one) => one.id === id);
+    if (conversation !== undefined) this.running.get(conversation)?.abort();
+    this.removed.add(id);
+    if (this.active.id === id) void this.open();
     else this.events.listChanged();
-    return () => {
-      if (removed === undefined) return;
-      this.conversations.push(removed);
-      this.save(removed);
-      this.open(id);
+    return {
+      undo: () => {
+        this.removed.delete(id);
+        void this.open(id);
+      },
+      done: (isLast) => {
+        if (!this.removed.has(id)) return;
+        void this.attempt(async () => {
+          await this.sessions.remove(id, isLast);
+          this.conversations = this.conversations.filter((one) => one.id !== id);
+          this.removed.delete(id);
+          this.events.told();
+        });
+      },
     };
   }
 
-  /** Reads again what another tab stored; conversations being answered here stay as they are. */
-  reload(): void {
-    const busy = this.conversations.filter((conversation) => this.isRunning(conversation));
-    const stored = this.store.list().filter(({ id }) => !this.running.has(id));
-    this.conversations = [...busy, ...stored];
-    const same = this.conversations.find(({ id }) => id === this.active.id);
-    if (same !== undefined && same !== this.active) {
-      this.active = same;
-      this.events.messagesChanged(same);
-    }
+  /** Names the active conversation and sets how it is held. */
+  async change(change: { title: string; settings: SessionSettings }): Promise<void> {
+    const { active } = this;
+    Object.assign(active, change);
     this.events.listChanged();
+    this.events.messagesChanged(active);
+    if (active.id === "") return; // It is told when something is said.
+    await this.attempt(async () => {
+      await this.sessions.change(active.id, change);
+      this.events.told();
+    });
   }
 
-  /** Adds the question to the active conversation and gets its answer. */
-  async send(question: string, model: Model): Promise<void> {
+  /** Goes on from a turn in a conversation of its own. */
+  async fork(turn: number): Promise<void> {
+    await this.attempt(async () => {
+      const forked = await this.sessions.fork(this.active.id, turn + 1);
+      this.conversations.push(forked);
+      await this.open(forked.id);
+      this.events.told();
+    });
+  }
+
+  /** Says something in the active conversation and gets its answer. */
+  async send(question: string, model: string): Promise<void> {
     const conversation = this.active;
     if (conversation.title === "") conversation.title = titleFrom(question);
     if (!this.conversations.includes(conversation)) this.conversations.push(conversation);
-    conversation.messages.push({ role: "user", content: question, state: "done" });
-    await this.answer(conversation, model);
+    const turn = undefined;
+    conversation.messages.push({ role: "user", content: question, reasoning: "", state: "done", turn });
+    await this.ask(conversation, model);
   }
 
-  /** Throws the last answer away and asks its question again. */
-  async regenerate(model: Model): Promise<void> {
+  /** Has the last question answered again. */
+  async regenerate(model: string): Promise<void> {
     const conversation = this.active;
-    if (this.isRunning(conversation)) return;
+    if (this.isRunning()) return;
     if (conversation.messages.at(-1)?.role === "assistant") conversation.messages.pop();
-    if (conversation.messages.at(-1)?.role === "user") await this.answer(conversation, model);
+    if (conversation.messages.at(-1)?.role === "user") await this.ask(conversation, model);
   }
 
   /** Ends the answer of the active conversation; what has come of it stays. */
   stop(): void {
-    this.running.get(this.active.id)?.abort();
+    this.running.get(this.active)?.abort();
   }
 
-  /**
-   * The page is about to go: stores all answers under way, and nothing after that, because the browser now breaks their
-   * connections and the page would store them as failed.
-   */
-  leave(): void {
-    for (const conversation of this.conversations) {
-      if (this.isRunning(conversation)) this.store.save(conversation);
-    }
-    this.leaving = true;
+  /** What was sent to the model for an answer. */
+  async trace(answer: ChatMessage, { id }: Conversation = this.active): Promise<ChatMessage["trace"]> {
+    const { turn } = answer;
+    if (turn === undefined || id === "") return undefined;
+    answer.trace ??= (await this.attempt(async () => await this.sessions.turn(id, turn)))?.trace;
+    return answer.trace;
   }
 
-  /** The page did not go, or came back from the browser's cache. */
-  comeBack(): void {
-    this.leaving = false;
-  }
-
-  /** Comes back to answers that a reload of the page interrupted: they went on meanwhile. */
-  async resumeInterrupted(): Promise<void> {
-    const since = Date.now() - KEPT_MS;
-    const found = this.conversations.flatMap((conversation) => {
-      const answer = conversation.messages.at(-1);
-      const isWaiting =
-        answer?.state === "interrupted" && answer.answerId !== undefined && conversation.updatedAt > since;
-      return isWaiting && !this.isRunning(conversation) ? [{ conversation, answer }] : [];
+  /** Turns of a conversation, the last ones or those from a turn on; and an answer that is under way. */
+  private async load(conversation: Conversation, turn?: number): Promise<void> {
+    await this.attempt(async () => {
+      const { turnCount } = conversation;
+      const last = turnCount - PAGE_TURNS;
+      const from = Math.max(0, turn === undefined ? last : Math.min(last, turn - TURNS_BEFORE));
+      const messages = await this.sessions.messages(conversation.id, from, turnCount);
+      // What the edge would not take stays, to be tried again.
+      conversation.messages = [...messages, ...conversation.messages.filter((message) => message.turn === undefined)];
+      conversation.firstTurn = from;
+      const answer = messages.at(-1);
+      if (this.isRunning(conversation) || answer?.turn === undefined) return this.events.messagesChanged(conversation);
+      const traced = await this.sessions.turn(conversation.id, answer.turn);
+      answer.trace = traced.trace;
+      this.events.messagesChanged(conversation);
+      const { runId } = traced;
+      if (answer.state !== "streaming" || runId === undefined) return;
+      answer.content = "";
+      answer.reasoning = "";
+      const end = await this.run(conversation, answer, { path: "", body: {}, answerId: runId, isResumed: true });
+      // What the edge has is the whole of it, should it be kept no longer.
+      if (end === "failed") await this.load(conversation);
     });
-    await Promise.all(found.map(({ conversation, answer }) => this.comeBackTo(conversation, answer)));
   }
 
-  private async comeBackTo(conversation: Conversation, before: StoredMessage): Promise<void> {
-    conversation.messages.pop();
-    const answer: StoredMessage = { ...before, content: "", state: "streaming" };
-    await this.run(conversation, answer, { id: "", contextLength: undefined }, true);
-    if (answer.state !== "failed") return;
-    // It is no longer kept: what had come of it stays.
-    conversation.messages.pop();
-    conversation.messages.push({ ...before });
-    delete conversation.messages.at(-1)?.answerId;
-    this.touch(conversation);
+  /** Has the last question of a conversation answered: as a new turn, unless the edge has it already. */
+  private async ask(conversation: Conversation, model: string): Promise<void> {
+    const question = conversation.messages.at(-1);
+    const answer: ChatMessage = {
+      role: "assistant",
+      content: "",
+      reasoning: "",
+      state: "streaming",
+      turn: question?.turn,
+    };
+    conversation.messages.push(answer);
+    conversation.updatedAt = Date.now();
+    this.running.set(conversation, new AbortController());
+    this.events.listChanged();
+    this.events.messagesChanged(conversation);
+    if (!(await this.begin(conversation, answer))) return;
+    const isKnown = question?.turn !== undefined;
+    const path = `/api/sessions/${conversation.id}/${isKnown ? "regenerate" : "turns"}`;
+    const body = { model, ...(isKnown ? {} : { content: question?.content ?? "" }) };
+    const onTurn = (index: number): void => {
+      answer.turn = index;
+      if (question !== undefined) question.turn = index;
+      conversation.turnCount = index + 1;
+      this.events.told();
+    };
+    await this.run(conversation, answer, { path, body, answerId: newAnswerId(), onTurn });
+    await this.trace(answer, conversation);
     this.events.messagesChanged(conversation);
   }
 
-  private async answer(conversation: Conversation, model: Model): Promise<void> {
-    await this.run(conversation, { role: "assistant", content: "", state: "streaming" }, model, false);
+  /** Has the edge know of a conversation that is new. */
+  private async begin(conversation: Conversation, answer: ChatMessage): Promise<boolean> {
+    if (conversation.id !== "") return true;
+    try {
+      const { id } = await this.sessions.create(conversation.settings);
+      conversation.id = id;
+      this.events.messagesChanged(conversation);
+      return true;
+    } catch (error) {
+      const { code, message } = error instanceof AnswerError ? error : new AnswerError("network", String(error));
+      Object.assign(answer, { state: "failed", error: { code, message } });
+      this.ended(conversation, answer);
+      return false;
+    }
   }
 
   private async run(
     conversation: Conversation,
-    answer: StoredMessage,
-    model: Pick<Model, "id" | "contextLength">,
-    isResumed: boolean,
-  ): Promise<void> {
-    const history = [...conversation.messages];
-    const abort = new AbortController();
-    let savedAt = performance.now();
-    this.running.set(conversation.id, abort);
-    conversation.messages.push(answer);
-    this.touch(conversation);
+    answer: ChatMessage,
+    asked: { path: string; body: object; answerId: string; isResumed?: boolean; onTurn?: (index: number) => void },
+  ): Promise<ChatMessage["state"]> {
+    const abort = this.running.get(conversation) ?? new AbortController();
+    this.running.set(conversation, abort);
     this.events.messagesChanged(conversation);
-    const window = await generateAnswer({
-      history,
-      answer,
-      model: model.id,
-      contextLength: model.contextLength,
-      signal: abort.signal,
-      isResumed,
-      onText: () => {
-        this.events.textGrew(conversation, answer);
-        if (performance.now() - savedAt < SAVE_EVERY_MS) return;
-        savedAt = performance.now();
-        this.save(conversation);
-      },
-    });
-    if (!isResumed) this.windows.set(conversation.id, { model: model.id, window });
-    this.running.delete(conversation.id);
-    this.touch(conversation);
+    const onText = (): void => this.events.textGrew(conversation, answer);
+    await generateAnswer({ ...asked, answer, onText, signal: abort.signal });
+    this.ended(conversation, answer);
+    return answer.state;
+  }
+
+  private ended(conversation: Conversation, answer: ChatMessage): void {
+    this.running.delete(conversation);
+    conversation.updatedAt = Date.now();
+    this.events.listChanged();
     this.events.messagesChanged(conversation);
     this.events.answerEnded(conversation, answer);
+    this.events.told();
   }
 
-  private touch(conversation: Conversation): void {
-    conversation.updatedAt = Date.now();
-    this.save(conversation);
-    this.events.listChanged();
+  /** What is known of a conversation, with what the edge says of it now. */
+  private merged(known: Conversation | undefined, head: Conversation): Conversation {
+    if (known === undefined) return head;
+    if (this.isRunning(known)) return known;
+    const { title, updatedAt, settings, turnCount } = head;
+    return Object.assign(known, { title, updatedAt, settings, turnCount });
   }
 
-  private save(conversation: Conversation): void {
-    // A last piece may still come for a conversation that was deleted.
-    if (this.leaving || !this.conversations.includes(conversation)) return;
-    const result = this.store.save(conversation);
-    if (result === "evicted") this.reload();
-    if (result !== "saved") this.events.storageTrouble(result);
+  private async attempt<T>(work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work();
+    } catch (error) {
+      this.events.failed(error instanceof AnswerError ? error : new AnswerError("bad_answer", String(error)));
+      return undefined;
+    }
   }
+}
+
+/** Whether the edge has turns of a conversation that this page does not show, or their end. */
+function isBehind({ messages, turnCount }: Conversation): boolean {
+  const last = messages.at(-1);
+  return last?.state === "streaming" || (last?.turn ?? -1) + 1 !== turnCount;
 }

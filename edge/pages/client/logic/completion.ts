@@ -1,7 +1,6 @@
 import * as z from "zod/mini";
 import type { Fetcher } from "./fetcher.ts";
 import { readEvents } from "./sse.ts";
-import type { ChatMessage } from "./turns.ts";
 
 // zod would otherwise try `new Function` once, which the page's CSP reports as a violation.
 z.config({ jitless: true });
@@ -9,6 +8,8 @@ z.config({ jitless: true });
 /** What a running answer yields. A stream ends with one `finish`; anything else ends in an AnswerError. */
 export type CompletionEvent =
   | { type: "text"; text: string }
+  /** What the model thinks before it answers. */
+  | { type: "thought"; text: string }
   | { type: "usage"; promptTokens: number; completionTokens: number }
   | { type: "finish"; reason: string };
 
@@ -35,7 +36,12 @@ const errorSchema = z.object({
 const chunkSchema = z.object({
   choices: z.array(
     z.object({
-      delta: z.optional(z.object({ content: z.optional(z.nullable(z.string())) })),
+      delta: z.optional(
+        z.object({
+          content: z.optional(z.nullable(z.string())),
+          reasoning_content: z.optional(z.nullable(z.string())),
+        }),
+      ),
       finish_reason: z.optional(z.nullable(z.string())),
     }),
   ),
@@ -43,16 +49,19 @@ const chunkSchema = z.object({
 });
 
 export type CompletionRequest = {
-  model: string;
-  messages: ChatMessage[];
+  /** What is asked, and where: a turn of a conversation. */
+  path: string;
+  body: object;
   signal: AbortSignal;
-  /** Names the answer, so that it can be come back to: it then goes on when this page is gone, until it is stopped. */
-  answerId?: string;
+  /** Names the answer, so that it can be come back to: it goes on when this page is gone, until it is stopped. */
+  answerId: string;
   /** Whether the answer of that name was asked for before: it comes again from its start. */
   isResumed?: boolean;
+  /** The edge has taken the question as this turn. */
+  onTurn?: (index: number) => void;
 };
 
-const PATH = "/v1/chat/completions";
+const ANSWERS = "/v1/chat/completions";
 /** Between the tries to come back to an answer whose connection was lost, and how long that goes on. */
 const AGAIN_MS = 500;
 const PATIENCE_MS = 60_000;
@@ -72,8 +81,8 @@ export async function* streamCompletion(
   fetcher: Fetcher = fetch,
 ): AsyncGenerator<CompletionEvent> {
   const { signal, answerId } = request;
-  const stop = (): void => void fetcher(`${PATH}/${answerId}/cancel`, { method: "POST" }).catch(() => undefined);
-  if (answerId !== undefined) signal.addEventListener("abort", stop, { once: true });
+  const stop = (): void => void fetcher(`${ANSWERS}/${answerId}/cancel`, { method: "POST" }).catch(() => undefined);
+  signal.addEventListener("abort", stop, { once: true });
   const place: Place = { last: undefined, isBegun: request.isResumed === true, isFinished: false };
   let lostAt: number | undefined;
   try {
@@ -86,7 +95,7 @@ export async function* streamCompletion(
       } catch (error) {
         signal.throwIfAborted();
         lostAt ??= performance.now();
-        const mayComeBack = error instanceof AnswerError && error.code === "cut_off" && answerId !== undefined;
+        const mayComeBack = error instanceof AnswerError && error.code === "cut_off";
         if (!mayComeBack || !place.isBegun || performance.now() - lostAt > PATIENCE_MS) throw error;
         await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
         signal.throwIfAborted();
@@ -108,6 +117,8 @@ async function* readOnce(
 ): AsyncGenerator<CompletionEvent> {
   const { signal } = request;
   const response = await connect(request, place, fetcher);
+  const turn = response.headers.get("porchlight-turn");
+  if (turn !== null) request.onTurn?.(Number(turn));
   if (!response.ok) {
     // Whoever stands before an edge that restarts answers with a 5xx.
     if (place.isBegun && response.status >= 500) throw cutOff();
@@ -134,19 +145,18 @@ async function* readOnce(
 }
 
 async function connect(request: CompletionRequest, place: Place, fetcher: Fetcher): Promise<Response> {
-  const { model, messages, signal, answerId } = request;
+  const { path, body, signal, answerId } = request;
   const common = { credentials: "same-origin", signal } as const;
   try {
     if (place.isBegun) {
       const after = place.last === undefined ? "" : `&starting_after=${place.last}`;
-      return await fetcher(`${PATH}/${answerId}?stream=true${after}`, common);
+      return await fetcher(`${ANSWERS}/${answerId}?stream=true${after}`, common);
     }
-    const kept = answerId === undefined ? {} : { "porchlight-keep": "yes", "porchlight-answer-id": answerId };
-    return await fetcher(PATH, {
+    return await fetcher(path, {
       ...common,
       method: "POST",
-      headers: { "content-type": "application/json", ...kept },
-      body: JSON.stringify({ model, messages, stream: true, stream_options: { include_usage: true } }),
+      headers: { "content-type": "application/json", "porchlight-answer-id": answerId },
+      body: JSON.stringify({ ...body, stream: true, stream_options: { include_usage: true } }),
     });
   } catch (error) {
     if (signal.aborted) throw error;
@@ -168,6 +178,8 @@ function parseChunk(data: string): CompletionEvent[] {
   if (!chunk.success) throw new AnswerError("bad_answer", "The server sent something that is not an answer.");
   const { choices, usage } = chunk.data;
   const events: CompletionEvent[] = [];
+  const thought = choices[0]?.delta?.reasoning_content ?? "";
+  if (thought !== "") events.push({ type: "thought", text: thought });
   const text = choices[0]?.delta?.content ?? "";
   if (text !== "") events.push({ type: "text", text });
   const reason = choices[0]?.finish_reason ?? "";

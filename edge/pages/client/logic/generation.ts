@@ -1,72 +1,37 @@
-import {
-  AnswerError,
-  type CompletionEvent,
-  type CompletionRequest,
-  newAnswerId,
-  streamCompletion,
-} from "./completion.ts";
-import type { StoredMessage } from "./conversation.ts";
-import { MAX_TURNS, type TurnWindow, windowTurns } from "./turns.ts";
+import { AnswerError, type CompletionEvent, type CompletionRequest, streamCompletion } from "./completion.ts";
+import type { ChatMessage } from "./conversation.ts";
 
-export type GenerationOptions = {
-  /** All messages up to the question that is to be answered. */
-  history: readonly StoredMessage[];
+export type GenerationOptions = CompletionRequest & {
   /** Filled as the answer comes; its state at the end is done, stopped or failed. */
-  answer: StoredMessage;
-  model: string;
-  contextLength: number | undefined;
-  signal: AbortSignal;
-  /** Whether the answer was asked for before, by its `answerId`. */
-  isResumed?: boolean;
+  answer: ChatMessage;
   /** Called after each piece. */
   onText: () => void;
   stream?: (request: CompletionRequest) => AsyncIterable<CompletionEvent>;
 };
 
-/**
- * Gets one answer. When the prompt turns out longer than the model's context, the oldest turn is left out and the question asked
- * again. Never rejects: what went wrong is in `answer.error`. Returns the turns the model was given.
- */
-export async function generateAnswer(options: GenerationOptions): Promise<TurnWindow<StoredMessage>> {
-  const { answer, history, signal, contextLength } = options;
-  let window = windowTurns(history, { contextLength });
-  for (;;) {
-    try {
-      await fill(options, window);
-      return window;
-    } catch (error) {
-      if (signal.aborted) {
-        answer.state = "stopped";
-        return window;
-      }
-      const failure = error instanceof AnswerError ? error : new AnswerError("bad_answer", String(error));
-      if (failure.code !== "context_length_exceeded" || window.turns <= 1) {
-        answer.state = "failed";
-        answer.error = { code: failure.code, message: failure.message };
-        return window;
-      }
-      const maxTurns = Math.min(window.turns, MAX_TURNS) - 1;
-      window = { ...windowTurns(history, { contextLength, maxTurns }), limitedBy: "context" };
+/** Gets one answer. Never rejects: what went wrong is in `answer.error`. */
+export async function generateAnswer(options: GenerationOptions): Promise<void> {
+  const { answer, signal } = options;
+  try {
+    await fill(options);
+  } catch (error) {
+    if (signal.aborted) {
+      answer.state = "stopped";
+      return;
     }
+    const { code, message } = error instanceof AnswerError ? error : new AnswerError("bad_answer", String(error));
+    answer.state = "failed";
+    answer.error = { code, message };
   }
 }
 
-async function fill(options: GenerationOptions, window: TurnWindow<StoredMessage>): Promise<void> {
-  const { answer, model, signal, onText, stream = streamCompletion } = options;
+async function fill({ answer, onText, stream = streamCompletion, ...request }: GenerationOptions): Promise<void> {
   let firstTextAt: number | undefined;
-  const messages = window.messages.map(({ role, content }) => ({ role, content }));
-  const isResumed = options.isResumed === true && answer.answerId !== undefined;
-  if (!isResumed) answer.answerId = newAnswerId();
-  for await (const event of stream({
-    model,
-    messages,
-    signal,
-    answerId: answer.answerId ?? newAnswerId(),
-    isResumed,
-  })) {
-    if (event.type === "text") {
+  for await (const event of stream(request)) {
+    if (event.type === "text" || event.type === "thought") {
       firstTextAt ??= performance.now();
-      answer.content += event.text;
+      if (event.type === "text") answer.content += event.text;
+      else answer.reasoning += event.text;
       onText();
     } else if (event.type === "usage") {
       answer.tokens = event.completionTokens;
@@ -74,7 +39,8 @@ async function fill(options: GenerationOptions, window: TurnWindow<StoredMessage
       answer.finish = event.reason;
     }
   }
-  if (firstTextAt !== undefined) answer.seconds = (performance.now() - firstTextAt) / 1000;
+  // Of one that comes again, the speed is the network's.
+  if (firstTextAt !== undefined && request.isResumed !== true)
+    answer.seconds = (performance.now() - firstTextAt) / 1000;
   answer.state = "done";
-  delete answer.answerId;
 }

@@ -3,7 +3,7 @@ import type { ClientStrings } from "../../i18n/index.ts";
 import type { Conversation } from "../logic/conversation.ts";
 import { cloneTemplate, onAction, part } from "./dom.ts";
 
-type SidebarEvents = { open: (id: string) => void; remove: (id: string) => void };
+type SidebarEvents = { open: (id: string) => void; remove: (id: string) => void; more: () => void };
 
 /** The list of conversations, and the drawer it lives in on a narrow screen. */
 export class Sidebar {
@@ -22,14 +22,16 @@ export class Sidebar {
       this.closeDrawer();
       events.open(idOf(button));
     });
+    onAction(this.sidebar, "more-conversations", () => events.more());
     onAction(this.list, "delete-conversation", (button) => events.remove(idOf(button)));
     // A drawer left open must not lock the page when the window becomes wide enough for the column.
     matchMedia("(min-width: 56rem)").addEventListener("change", () => this.closeDrawer());
   }
 
-  show(conversations: readonly Conversation[], activeId: string): void {
+  show(conversations: readonly Conversation[], active: Conversation, hasMore: boolean): void {
     const focusedId = document.activeElement?.closest<HTMLElement>("[data-id]")?.dataset["id"];
-    this.list.replaceChildren(...conversations.map((conversation) => this.item(conversation, activeId)));
+    this.list.replaceChildren(...conversations.map((conversation) => this.item(conversation, conversation === active)));
+    part("more", this.sidebar).hidden = !hasMore;
     if (focusedId === undefined) return;
     const same = this.list.querySelector<HTMLElement>(`[data-id="${focusedId}"] .conversation-open`);
     const next =
@@ -57,13 +59,13 @@ export class Sidebar {
     this.sidebar.querySelector<HTMLElement>('[data-action="close-menu"]')?.focus();
   }
 
-  private item(conversation: Conversation, activeId: string): HTMLElement {
+  private item(conversation: Conversation, isActive: boolean): HTMLElement {
     const item = cloneTemplate("conversation");
     const title = conversation.title === "" ? this.strings.untitled : conversation.title;
     item.dataset["id"] = conversation.id;
     part("conversation-title", item).textContent = title;
     const open = item.querySelector(".conversation-open");
-    if (conversation.id === activeId) open?.setAttribute("aria-current", "true");
+    if (isActive) open?.setAttribute("aria-current", "true");
     const remove = item.querySelector<HTMLElement>('[data-action="delete-conversation"]');
     const label = format(remove?.getAttribute("aria-label") ?? "", { title });
     remove?.setAttribute("aria-label", label);

@@ -1,4 +1,4 @@
-import type { KeyValueStorage } from "../logic/store.ts";
+import type { KeyValueStorage } from "../logic/left-behind.ts";
 
 /** The browser's storage, or one that lasts as long as the page where the browser forbids it. */
 export function openStorage(kind: "localStorage" | "sessionStorage"): { storage: KeyValueStorage; lasting: boolean } {

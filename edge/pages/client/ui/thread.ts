@@ -1,13 +1,13 @@
 import { format } from "../../i18n/format.ts";
 import type { ClientStrings } from "../../i18n/index.ts";
-import type { Conversation, StoredMessage } from "../logic/conversation.ts";
+import type { ChatMessage, Conversation } from "../logic/conversation.ts";
 import { AnswerView, showAnswer } from "./answer-view.ts";
-import { cloneTemplate, part } from "./dom.ts";
+import { cloneTemplate, part, partOf } from "./dom.ts";
 import { errorSentence } from "./sentences.ts";
 
 type Row = {
-  message: StoredMessage;
-  state: StoredMessage["state"];
+  message: ChatMessage;
+  state: ChatMessage["state"];
   element: HTMLElement;
   view: AnswerView | undefined;
 };
@@ -40,19 +40,27 @@ export class Thread {
   }
 
   /** The message has more text. */
-  grow(message: StoredMessage): void {
+  grow(message: ChatMessage): void {
     const row = this.rows.find((candidate) => candidate.message === message);
     if (row === undefined) return;
-    row.element.dataset["filled"] = "";
+    if (message.content !== "") row.element.dataset["filled"] = "";
     row.view?.update(message.content);
+    this.showThoughts(row);
+  }
+
+  /** Brings the question of a turn into view. */
+  showTurn(turn: number): void {
+    const row = this.rows.find(({ message }) => message.turn === turn);
+    row?.element.scrollIntoView({ block: "center" });
+    row?.element.setAttribute("data-found", "");
   }
 
   /** The message an element belongs to. */
-  messageAt(element: HTMLElement): StoredMessage | undefined {
+  messageAt(element: HTMLElement): ChatMessage | undefined {
     return this.rows.find((row) => row.element.contains(element))?.message;
   }
 
-  private append(message: StoredMessage): void {
+  private append(message: ChatMessage): void {
     const element = cloneTemplate(message.role);
     const body = part("body", element);
     const row: Row = { message, state: message.state, element, view: undefined };
@@ -71,20 +79,36 @@ export class Thread {
     row.state = message.state;
     element.dataset["state"] = message.state;
     if (message.content !== "") element.dataset["filled"] = "";
-    if (message.role === "user" || message.state === "streaming") return;
+    if (message.role === "user") return;
+    this.showThoughts(row);
+    if (message.state === "streaming") return;
     if (message.content !== "") row.view?.finish();
     row.view = undefined;
     part("foot", element).hidden = message.state === "failed";
+    if (message.turn !== undefined) element.dataset["turn"] = String(message.turn);
     part("note", element).textContent = this.note(message);
     part("error", element).hidden = message.error === undefined;
     part("error-text", element).textContent =
       message.error === undefined ? "" : errorSentence(message.error, this.strings);
   }
 
-  private note(message: StoredMessage): string {
+  /** Open while there is nothing else to read. */
+  private showThoughts({ message, element }: Row): void {
+    const thoughts = partOf(HTMLDetailsElement, "thoughts", element);
+    if (message.reasoning === "") return;
+    if (thoughts.hidden) thoughts.open = message.content === "" && message.state === "streaming";
+    else if (message.content !== "" && thoughts.dataset["ended"] === undefined) {
+      thoughts.open = false;
+      thoughts.dataset["ended"] = "";
+    }
+    thoughts.hidden = false;
+    part("thoughts-text", thoughts).textContent = message.reasoning;
+    this.onDrawn();
+  }
+
+  private note(message: ChatMessage): string {
     const { strings } = this;
     if (message.state === "stopped") return strings.stopped;
-    if (message.state === "interrupted") return strings.interrupted;
     if (message.content === "") return strings.emptyAnswer;
     if (message.finish === "length") return strings.cutByLength;
     const { tokens, seconds } = message;
