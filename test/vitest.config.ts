@@ -19,8 +19,9 @@ const onNode = {
 };
 
 /**
- * `edge` runs inside workerd with the real bindings, `node` on Node. `thorough` holds the engine to other implementations and to its
- * memory by whole models, and kills whole processes: too long for every run.
+ * `edge` runs inside workerd with the real bindings, `node` on Node. `plugins` tries those of this repository in their sandbox.
+ * `thorough` holds the engine to other implementations and to its memory by whole models, and kills whole processes: too long for
+ * every run.
  */
 export default defineConfig({
   root,
@@ -60,6 +61,7 @@ export default defineConfig({
           exclude: ["**/*.thorough.test.ts"],
         },
       },
+      { root, test: { ...onNode, name: "plugins", include: ["test/plugins/**/*.test.ts"] } },
       { root, test: { ...onNode, name: "thorough", include: ["test/**/*.thorough.test.ts"] } },
     ],
   },
