@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { askForLength, chatOn, ended, importConversation, SAYS, whenAnswerHas } from "./chat-page.ts";
 import { useVisitors } from "./visitor.ts";
@@ -241,6 +242,11 @@ describe("conversations", () => {
     await chat.conversations.getByText("Rivers").click();
     await chat.answerText.getByText("The Rhine.").waitFor();
     await page.getByRole("button", { name: "This conversation" }).click();
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("link", { name: "Markdown" }).click(),
+    ]);
+    expect(await readFile(await download.path(), "utf8")).toMatch(/Rivers[\s\S]*The Tagus\.[\s\S]*The Rhine\./);
     await page.getByLabel("Title").fill("Great rivers");
     await page.getByLabel("Turns sent word for word").fill("1");
     await page.getByLabel("Instructions for this conversation").fill("Be brief.");

@@ -31,7 +31,7 @@ describe("languages", () => {
         [element.getAttribute("aria-label"), element.getAttribute("placeholder"), element.textContent].join(" "),
       ).join(" "),
     );
-    const known = /Porchlight|API|English|Enter|Shift|Ctrl K|porchlight up/g;
+    const known = /Porchlight|API|English|Enter|Shift|Ctrl K|porchlight up|Markdown|JSON/g;
     expect(labels.replaceAll(known, "").match(/[A-Za-z]{3,}/g) ?? []).toEqual([]);
   });
 });

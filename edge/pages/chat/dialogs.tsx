@@ -36,6 +36,9 @@ export function SettingsDialog({ strings }: Props) {
           label={strings.settingsInstructions}
           maxlength={SESSION_LIMITS.instructionCharacters}
         />
+        <p class="dialog-links" data-part="downloads">
+          {strings.download}: <a data-format="markdown">Markdown</a> <a data-format="json">JSON</a>
+        </p>
         <div class="dialog-foot">
           <Button label={strings.cancel} action="close-dialog" />
           <Button kind="primary" type="submit" label={strings.save} />

@@ -155,7 +155,7 @@ export const accessEn = {
   },
   members: {
     title: "Members",
-    text: "The people of this household. All use the same machines; conversations stay in each one's browser.",
+    text: "The people of this household. All use the same machines; nobody sees another's conversations.",
     you: "you",
     since: "since {date}",
     role: "Role of {name}",

@@ -115,7 +115,7 @@ export const accessZhCn: AccessStrings = {
   },
   members: {
     title: "成员",
-    text: "这个家里的人。大家共用同样的机器，对话只保存在各自的浏览器中。",
+    text: "这个家里的人。大家共用同样的机器，彼此看不到对方的对话。",
     you: "你",
     since: "加入于 {date}",
     role: "{name} 的角色",

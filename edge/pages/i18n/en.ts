@@ -48,6 +48,7 @@ export const en = {
     settingsMemory: "What you asked to have remembered",
     settingsInstructions: "Instructions for this conversation",
     asEverywhere: "As everywhere",
+    download: "Download",
     sent: "Sent",
     notSent: "Not sent",
     save: "Save",

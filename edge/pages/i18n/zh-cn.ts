@@ -49,6 +49,7 @@ export const zhCn: Strings = {
     settingsMemory: "你要求记住的内容",
     settingsInstructions: "本对话的要求",
     asEverywhere: "与其他对话相同",
+    download: "下载",
     sent: "发送",
     notSent: "不发送",
     save: "保存",

@@ -92,10 +92,10 @@ export class Chat {
   /** Opens the conversation, at a turn if one is named; a new one where there is none of that id. */
   async open(id?: string, turn?: number): Promise<void> {
     const opening = ++this.opening;
-    const known = this.conversations.find((conversation) => conversation.id === id);
-    const found = known ?? (id === undefined ? undefined : await this.sessions.get(id).catch(() => undefined));
+    const head = this.known(id) ?? (id === undefined ? undefined : await this.sessions.get(id).catch(() => undefined));
     if (opening !== this.opening) return; // Another was opened meanwhile.
-    if (found !== undefined && known === undefined) this.conversations.push(found);
+    const found = this.known(id) ?? head; // The list may have come meanwhile.
+    if (found !== undefined && !this.conversations.includes(found)) this.conversations.push(found);
     this.active = found ?? newConversation();
     this.events.listChanged();
     this.events.messagesChanged(this.active);
@@ -119,7 +119,7 @@ export class Chat {
 
   /** Deletes a conversation here. It is gone for good with `done`; `undo` brings it back. */
   remove(id: string): { undo: () => void; done: (isLast?: boolean) => void } {
-    const conversation = this.conversations.find((one) => one.id === id);
+    const conversation = this.known(id);
     if (conversation !== undefined) this.running.get(conversation)?.abort();
     this.removed.add(id);
     if (this.active.id === id) void this.open();
@@ -287,6 +287,10 @@ export class Chat {
     this.events.messagesChanged(conversation);
     this.events.answerEnded(conversation, answer);
     this.events.told();
+  }
+
+  private known(id: string | undefined): Conversation | undefined {
+    return this.conversations.find((conversation) => conversation.id === id);
   }
 
   /** What is known of a conversation, with what the edge says of it now. */

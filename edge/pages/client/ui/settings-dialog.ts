@@ -1,6 +1,6 @@
 import type { SessionSettings } from "../../../../shared/sessions/settings.ts";
 import type { Conversation } from "../logic/conversation.ts";
-import { onAction, partOf } from "./dom.ts";
+import { onAction, part, partOf } from "./dom.ts";
 
 type Change = { title: string; settings: SessionSettings };
 
@@ -29,6 +29,12 @@ export class SettingsDialog {
       instructions: settings.instructions ?? "",
     };
     for (const [name, value] of Object.entries(values)) this.field(name).value = value;
+    const downloads = part("downloads", this.form);
+    downloads.hidden = conversation.id === "";
+    for (const link of downloads.querySelectorAll("a")) {
+      link.href = `/api/sessions/${conversation.id}/export?format=${link.dataset["format"]}`;
+      link.download = "";
+    }
     this.dialog.showModal();
   }
 
