@@ -184,7 +184,12 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "PUT /api/market/publishers/:id/official": VIEWER,
   "GET /api/market/trust": VIEWER,
   "PUT /api/market/trust": VIEWER,
-  // What clients check by its signatures.
+  "GET /api/market/reports": VIEWER,
+  "POST /api/market/plugins/:publisher/:name/reports": VIEWER,
+  "POST /api/market/plugins/:publisher/:name/reports/settle": VIEWER,
+  // The catalogue, and what clients check by its signatures.
+  "GET /api/market/plugins": ANYONE,
+  "GET /api/market/plugins/:publisher/:name": ANYONE,
   "GET /api/market/tuf/:file": ANYONE,
   "GET /api/market/targets/:file": ANYONE,
   "GET /api/market/targets/:publisher/:name/:file": ANYONE,

@@ -1,7 +1,9 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
+import type { MiddlewareHandler } from "hono";
 import { errorResponses, registerRoute } from "../../shared/api/document.ts";
 import { PorchlightError } from "../../shared/errors.ts";
 import type { AppEnv } from "../env.ts";
+import { followedMarket, passOn } from "../market/followed.ts";
 import { packageName } from "../market/packages.ts";
 import { metadataBody } from "../market/store/metadata.ts";
 import { findPlugin, findPublicVersion, listVersions } from "../market/store/versions.ts";
@@ -60,7 +62,7 @@ const packageRoute = createRoute({
 /** What clients of the market fetch. All of it is public, and none of it has to be believed: they check it. */
 export function mountMarketFiles(app: OpenAPIHono<AppEnv>): void {
   registerRoute(app, metadataRoute);
-  app.get("/api/market/tuf/:file", async (c) => {
+  app.get("/api/market/tuf/:file", followed, async (c) => {
     const name = c.req.param("file");
     const body = METADATA_FILE.test(name) ? await metadataBody(database(c.env.DB), name) : undefined;
     if (body === undefined) throw new PorchlightError("not_found", "The market has no such metadata.");
@@ -68,7 +70,7 @@ export function mountMarketFiles(app: OpenAPIHono<AppEnv>): void {
   });
 
   registerRoute(app, ownTargetRoute);
-  app.get("/api/market/targets/:file", async (c) => {
+  app.get("/api/market/targets/:file", followed, async (c) => {
     const name = c.req.param("file");
     const body = OWN_TARGET.test(name) ? await metadataBody(database(c.env.DB), name) : undefined;
     if (body === undefined) throw new PorchlightError("not_found", "The market has no such target.");
@@ -76,7 +78,7 @@ export function mountMarketFiles(app: OpenAPIHono<AppEnv>): void {
   });
 
   registerRoute(app, targetRoute);
-  app.get("/api/market/targets/:publisher/:name/:file", async (c) => {
+  app.get("/api/market/targets/:publisher/:name/:file", followed, async (c) => {
     const { publisher, name, file: wanted } = c.req.param();
     const [, sha256, version] = PACKAGE_FILE.exec(wanted) ?? [];
     const db = database(c.env.DB);
@@ -87,13 +89,20 @@ export function mountMarketFiles(app: OpenAPIHono<AppEnv>): void {
   });
 
   registerRoute(app, packageRoute);
-  app.get("/api/market/packages/:hash", async (c) => {
+  app.get("/api/market/packages/:hash", followed, async (c) => {
     const found = await findPublicVersion(database(c.env.DB), c.req.param("hash"));
     if (found?.state === "revoked")
       throw new PorchlightError("plugin_revoked", `The market took it back: ${found.words}`);
     return await packageBody(c.env.PACKAGES, found);
   });
 }
+
+/** An edge that follows another's market hands on what that one says: its machines ask their own edge. */
+const followed: MiddlewareHandler<AppEnv> = async (c, next) => {
+  const origin = followedMarket(c.env);
+  if (origin === undefined) return await next();
+  return await passOn(origin, new URL(c.req.url).pathname);
+};
 
 async function packageBody(packages: R2Bucket, version: { hash: string } | undefined): Promise<Response> {
   const object = version === undefined ? null : await packages.get(packageName(version.hash));

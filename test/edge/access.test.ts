@@ -10,6 +10,8 @@ import { forgetAttempts, insertSession, LOCAL } from "./support/people.ts";
 /** Spelled out, so that opening another address takes more than one edit. */
 const OPEN = [
   "GET /api/market/packages/:hash",
+  "GET /api/market/plugins",
+  "GET /api/market/plugins/:publisher/:name",
   "GET /api/market/targets/:file",
   "GET /api/market/targets/:publisher/:name/:file",
   "GET /api/market/tuf/:file",

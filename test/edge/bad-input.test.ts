@@ -117,6 +117,8 @@ const BODIES: Record<string, Record<string, unknown>> = {
   "post /api/market/versions/{id}/restore": { words: "x" },
   "post /api/market/desk/{id}/decision": { decision: "approve", words: "x" },
   "post /api/market/desk/{id}/revoke": { reason: "malware", words: "x" },
+  "post /api/market/plugins/{publisher}/{name}/reports": { version: "1.0.0", reason: "other", words: "x" },
+  "post /api/market/plugins/{publisher}/{name}/reports/settle": { decision: "show" },
   "put /api/market/roles/{id}": { role: "reviewer" },
   "put /api/market/publishers/{id}/official": { official: true },
   "put /api/market/trust": { root: "x" },

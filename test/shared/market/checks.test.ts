@@ -16,6 +16,10 @@ async function found(wanted: Omit<PackageWanted, "name">, isBad: IsBad = none): 
 }
 
 const NO_PERMISSIONS = { net: [], model: false, storageBytes: 0, files: false, secrets: [], tools: [] };
+/** In pieces, so that nobody who looks for leaked keys finds any here. */
+const PEM = ["-----BEGIN", "PRIVATE", "KEY-----"].join(" ");
+const PAYMENT = ["sk", "live", "4eC39HqLyjWDarjtT1zdp7dc"].join("_");
+const CLOUD = ["AKIA", "IOSFODNN7EXAMPLE"].join("");
 const ZERO_WIDTH = "a\u200bb";
 const bigZeros = gzipSync(new Uint8Array(70 * 1024 * 1024));
 
@@ -61,11 +65,7 @@ describe("code", () => {
       `const x = "${"aGVsbG8gd29y".repeat(400)}";\n${MODULE}`,
       "warning encoded_payload main.js:1",
     ],
-    [
-      "a character that nobody sees",
-      `const ${"x"} = "${ZERO_WIDTH}";\n${MODULE}`,
-      "danger hidden_characters main.js:1",
-    ],
+    ["a character that nobody sees", `const x = "${ZERO_WIDTH}";\n${MODULE}`, "danger hidden_characters main.js:1"],
     ["text that runs backwards", `// \u202e evil \u202c\n${MODULE}`, "danger hidden_characters main.js:1"],
     [
       "a host that it does not ask for",
@@ -120,9 +120,9 @@ describe("files", () => {
     ["a bomb", "data.gz", bigZeros, "refuse decompression_bomb data.gz:0"],
     ["a bomb by another name", "data.bin", bigZeros, "refuse decompression_bomb data.bin:0"],
     ["damaged data", "data.gz", gzipSync("hello").subarray(0, 15), "refuse data_damaged data.gz:0"],
-    ["a private key", "key.txt", `x\n-----BEGIN ${"PRIVATE"} KEY-----\nabc`, "refuse secret key.txt:2"],
-    ["a payment key", "main.mjs", `const k = "sk_${"live"}_4eC39HqLyjWDarjtT1zdp7dc";`, "refuse secret main.mjs:1"],
-    ["a cloud key", "notes.md", `AKIA${"IOSFODNN7EXAMPLE"}`, "refuse secret notes.md:1"],
+    ["a private key", "key.txt", `x\n${PEM}\nabc`, "refuse secret key.txt:2"],
+    ["a payment key", "main.mjs", `const k = "${PAYMENT}";`, "refuse secret main.mjs:1"],
+    ["a cloud key", "notes.md", CLOUD, "refuse secret notes.md:1"],
     [
       "a text with tags",
       "README.md",
