@@ -5,8 +5,8 @@ import { basename } from "node:path";
 import { setInterval as every } from "node:timers/promises";
 import type { Miniflare } from "miniflare";
 import { PorchlightError } from "../../shared/errors.ts";
-import type { Capability } from "./capability.ts";
-import { COMPATIBILITY_DATE } from "./guest-code.ts";
+import type { Capability } from "../../shared/plugin/host/capability.ts";
+import { COMPATIBILITY_DATE } from "../../shared/plugin/guest/modules.ts";
 
 const DISPATCHER = new URL("guest/dispatcher.worker.js", import.meta.url);
 /** JavaScript's own heap, of all isolates; buffers and WebAssembly lie outside of it, so that the whole process is watched too. */

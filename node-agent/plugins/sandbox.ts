@@ -1,9 +1,10 @@
 import { PorchlightError } from "../../shared/errors.ts";
+import type { Revoked } from "../../shared/market/revocations.ts";
 import type { PluginCaller } from "../../shared/plugin/context.ts";
 import { CALL_LIMITS } from "../../shared/plugin/limits.ts";
 import type { PluginPackage } from "../../shared/plugin/package.ts";
 import { mismatch, parseToolList, type ToolDescription } from "../../shared/plugin/tool-list.ts";
-import type { Capability, Granted } from "./capability.ts";
+import type { Capability, Granted } from "../../shared/plugin/host/capability.ts";
 import { guestCode } from "./guest-code.ts";
 import { SandboxProcess } from "./sandbox-process.ts";
 
@@ -19,6 +20,9 @@ export interface PluginCall {
   capabilityCalls?: number;
 }
 
+/** Throws `plugin_revoked` for a package that was taken back. */
+type Revocations = Pick<Revoked, "check">;
+
 /** Processes that are kept: each runs one call at a time, others wait their turn. */
 const PROCESSES = 2;
 
@@ -30,13 +34,16 @@ export class PluginSandbox {
   readonly #code = new Map<string, string>();
   #running = 0;
   readonly #processes: number;
+  readonly #revoked: Revocations | undefined;
 
-  constructor({ processes = PROCESSES }: { processes?: number } = {}) {
-    this.#processes = processes;
+  /** `revoked`: says which packages run no more, see node-agent/market/follower.ts. */
+  constructor({ processes = PROCESSES, revoked }: { processes?: number; revoked?: Revocations } = {}) {
+    [this.#processes, this.#revoked] = [processes, revoked];
   }
 
   /** Its tools, as its own code says them in the sandbox. Throws PorchlightError `plugin_invalid` or as `call` does. */
   async describe(plugin: PluginPackage): Promise<ToolDescription[]> {
+    this.#revoked?.check(plugin.hash);
     const known = this.#descriptions.get(plugin.hash);
     if (known !== undefined) return known;
     const text = await this.#run(plugin, { operation: "describe" }, new Map(), CALL_LIMITS.wallTimeMs);
@@ -47,7 +54,7 @@ export class PluginSandbox {
 
   /**
    * The tool's result. Throws PorchlightError `plugin_input_invalid`, `plugin_failed` (it threw), `plugin_timeout` or
-   * `plugin_crashed`; the next call works after each.
+   * `plugin_crashed`; the next call works after each. `plugin_revoked` for what the market took back.
    */
   async call(call: PluginCall): Promise<unknown> {
     const {
@@ -90,7 +97,7 @@ export class PluginSandbox {
     try {
       one = this.#idle.pop();
       if (one?.isAlive !== true) one = await SandboxProcess.start();
-      const host = { code: await this.#codeOf(plugin), capabilities };
+      const host = { code: this.#codeOf(plugin), capabilities };
       const limits = { wallTimeMs, outputBytes: CALL_LIMITS.outputBytes };
       return await one.call({ ...message, hash: plugin.hash }, host, limits);
     } finally {
@@ -100,8 +107,8 @@ export class PluginSandbox {
     }
   }
 
-  async #codeOf(plugin: PluginPackage): Promise<string> {
-    const code = this.#code.get(plugin.hash) ?? (await guestCode(plugin));
+  #codeOf(plugin: PluginPackage): string {
+    const code = this.#code.get(plugin.hash) ?? guestCode(plugin);
     this.#code.clear(); // the last one alone: an isolate that lives does not ask again
     this.#code.set(plugin.hash, code);
     return code;

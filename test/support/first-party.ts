@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { buildPlugin } from "../../node-agent/plugins/build.ts";
-import { grant, type HostPorts } from "../../node-agent/plugins/grants.ts";
+import { grant, type HostPorts } from "../../shared/plugin/host/grants.ts";
 import { PluginSandbox } from "../../node-agent/plugins/sandbox.ts";
 import type { PluginCaller } from "../../shared/plugin/context.ts";
 import { type PluginPackage, readPackage, writePackage } from "../../shared/plugin/package.ts";

@@ -39,9 +39,9 @@ export default class extends WorkerEntrypoint {
     const { hash, operation, tool, input, grants, caller, token, outputBytes } = await request.json();
     const isolate = this.env.LOADER.get(hash, async () => {
       const response = await this.env.HOST.fetch("http://host/code", { headers: { token } });
-      const { files, mainModule, compatibilityDate } = await response.json();
+      const { files, mainModule, compatibilityDate, compatibilityFlags } = await response.json();
       const modules = Object.fromEntries(files.map(({ path, type, content }) => [path, { [type]: decode(type, content) }]));
-      return { compatibilityDate, mainModule, modules, env: {}, globalOutbound: null };
+      return { compatibilityDate, compatibilityFlags, mainModule, modules, env: {}, globalOutbound: null };
     });
     try {
       const guest = isolate.getEntrypoint();

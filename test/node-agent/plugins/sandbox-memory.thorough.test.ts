@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from "vitest";
-import { grant } from "../../../node-agent/plugins/grants.ts";
+import { grant } from "../../../shared/plugin/host/grants.ts";
 import { PluginSandbox } from "../../../node-agent/plugins/sandbox.ts";
 import { permissionsSchema } from "../../../shared/plugin/manifest.ts";
 import { plugin } from "../../support/plugin.ts";

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { buildPlugin } from "../../../node-agent/plugins/build.ts";
 import { guardedFetch } from "../../../node-agent/edge/guarded-fetch.ts";
-import { grant, type HostPorts } from "../../../node-agent/plugins/grants.ts";
+import { grant, type HostPorts } from "../../../shared/plugin/host/grants.ts";
 import { PluginSandbox } from "../../../node-agent/plugins/sandbox.ts";
 import { permissionsSchema } from "../../../shared/plugin/manifest.ts";
 import { readPackage, writePackage } from "../../../shared/plugin/package.ts";

@@ -1,6 +1,7 @@
 import { z } from "zod";
-import { CALL_LIMITS, MOST_KEY_CHARACTERS, MOST_VALUE_BYTES } from "../../shared/plugin/limits.ts";
-import type { Permissions } from "../../shared/plugin/manifest.ts";
+import type { PickedFile } from "../context.ts";
+import { CALL_LIMITS, MOST_KEY_CHARACTERS, MOST_VALUE_BYTES } from "../limits.ts";
+import type { Permissions } from "../manifest.ts";
 import type { Capability, Grant, Granted } from "./capability.ts";
 import { fetchCapability } from "./fetch-capability.ts";
 
@@ -23,6 +24,9 @@ export interface HostPorts {
     system?: string | undefined;
     maxTokens?: number | undefined;
   }) => Promise<string>;
+  /** Files that the person picked for this call. */
+  files?: { list: () => Promise<PickedFile[]>; read: (id: string) => Promise<Uint8Array<ArrayBuffer>> };
+  hostTool?: (name: string, input: unknown) => Promise<unknown>;
   onLog?: (line: string) => void;
   onProgress?: (done: number, words: string | undefined) => void;
 }
@@ -30,6 +34,8 @@ export interface HostPorts {
 const keySchema = z.strictObject({ key: z.string().min(1).max(MOST_KEY_CHARACTERS) });
 const prefixSchema = z.strictObject({ prefix: z.string().max(MOST_KEY_CHARACTERS) });
 const nameSchema = z.strictObject({ name: z.string() });
+const fileSchema = z.strictObject({ id: z.string().max(128) });
+const hostToolSchema = z.strictObject({ name: z.string().max(64), input: z.unknown() });
 const lineSchema = z.strictObject({ line: z.string() });
 const progressSchema = z.strictObject({ done: z.number().min(0).max(1), words: z.string().max(200).optional() });
 const questionSchema = z.strictObject({
@@ -63,7 +69,36 @@ export function grant(permissions: Permissions, ports: HostPorts): Granted {
     grants.push("model");
     capabilities.set("model", async (argument) => ({ value: await model(questionSchema.parse(argument)) }));
   }
+  for (const [name, use] of filesAndTools(permissions, ports, grants)) capabilities.set(name, use);
   return { grants, capabilities };
+}
+
+function filesAndTools(
+  permissions: Permissions,
+  { files, hostTool }: HostPorts,
+  grants: Grant[],
+): [string, Capability][] {
+  const made: [string, Capability][] = [];
+  if (permissions.files && files !== undefined) {
+    grants.push("files");
+    made.push(["files.list", async () => ({ value: await files.list() })]);
+    made.push([
+      "files.read",
+      async (argument) => ({ value: true, bytes: await files.read(fileSchema.parse(argument).id) }),
+    ]);
+  }
+  if (permissions.tools.length > 0 && hostTool !== undefined) {
+    grants.push("hostTool");
+    made.push([
+      "hostTool",
+      async (argument) => {
+        const { name, input } = hostToolSchema.parse(argument);
+        if (!permissions.tools.includes(name)) throw new Error(`The tool '${name}' was not granted.`);
+        return { value: await hostTool(name, input) };
+      },
+    ]);
+  }
+  return made;
 }
 
 /** Log and progress: every call has them. */

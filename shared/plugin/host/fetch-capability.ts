@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { CALL_LIMITS } from "../../shared/plugin/limits.ts";
+import { concatBytes } from "../../bytes.ts";
+import { CALL_LIMITS } from "../limits.ts";
 import type { Capability } from "./capability.ts";
 
 const MOST_REDIRECTS = 5;
@@ -55,5 +56,5 @@ async function boundedBody(response: Response): Promise<Uint8Array<ArrayBuffer>>
     if (size > CALL_LIMITS.responseBytes) throw new RangeError("The response is larger than a call may read.");
     parts.push(part);
   }
-  return new Uint8Array(Buffer.concat(parts));
+  return new Uint8Array(concatBytes(parts));
 }

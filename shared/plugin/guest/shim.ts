@@ -1,4 +1,8 @@
-import { WorkerEntrypoint } from "cloudflare:workers";
+/**
+ * The module that an isolate begins with; `PLUGIN_ENTRY` stands for the plugin's own. A text, because the Worker that loads it at the
+ * edge has no files.
+ */
+export const SHIM = `import { WorkerEntrypoint } from "cloudflare:workers";
 import plugin from "PLUGIN_ENTRY";
 
 const MAKERS = {
@@ -46,13 +50,22 @@ export default class extends WorkerEntrypoint {
   }
 
   async call(name, input, grants, caller, capabilities) {
-    if (!Object.hasOwn(plugin.tools, name)) throw new Error(`There is no tool '${name}'.`);
+    if (!Object.hasOwn(plugin.tools, name)) throw new Error(\`There is no tool '\${name}'.\`);
     const use = async (capability, argument, bytes) =>
       await capabilities.use(capability, JSON.stringify(argument), bytes);
     const context = {
       input: JSON.parse(input),
       caller,
-      signal: new AbortController().signal,
+      // Asked for only by those who look at it: it costs the host a use that stays open.
+      get signal() {
+        const controller = new AbortController();
+        capabilities.use("signal", "null").then(
+          ({ text }) => text === "true" && controller.abort(),
+          () => undefined,
+        );
+        Object.defineProperty(context, "signal", { value: controller.signal });
+        return controller.signal;
+      },
       ...Object.fromEntries(grants.map((grant) => [grant, MAKERS[grant](use)])),
       async progress(done, words) {
         await use("progress", { done, words });
@@ -64,3 +77,4 @@ export default class extends WorkerEntrypoint {
     return JSON.stringify((await plugin.tools[name].execute(context)) ?? null);
   }
 }
+`;
