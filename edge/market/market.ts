@@ -1,10 +1,16 @@
 import { DurableObject } from "cloudflare:workers";
+import { PorchlightError } from "../../shared/errors.ts";
+import { REVOCATION_POLL_MS } from "../../shared/market/revocations.ts";
 import type { EdgeBindings } from "../env.ts";
+import { type Made, madeLater } from "../home/made.ts";
 import { database } from "../store/database.ts";
 import { checkNext } from "./check-next.ts";
+import { followedMarket } from "./followed.ts";
 import { newestRoot } from "./store/metadata.ts";
+import { findOffered } from "./store/versions.ts";
 import { onlineKeys } from "./trust/keys.ts";
 import { LIVES } from "./trust/lives.ts";
+import { obtainPlugin, pollMarket } from "./trust/poll.ts";
 import { signCatalogue } from "./trust/sign-catalogue.ts";
 
 /** Between two versions others get a word in; what is left is done at the next ring. */
@@ -21,14 +27,43 @@ export class Market extends DurableObject<EdgeBindings> {
   }
 
   override async alarm(): Promise<void> {
+    const followed = followedMarket(this.env);
+    await this.#wakeIn(followed === undefined ? await this.#work() : await this.#follow(followed));
+  }
+
+  /**
+   * Has a plugin's package in the bucket, from this market or, held to its signatures, from the followed one. Returns the hash to
+   * install it by, or why not.
+   */
+  async obtain(wanted: { publisher: string; name: string; version: string }): Promise<Made<string>> {
+    return await madeLater(async () => {
+      const followed = followedMarket(this.env);
+      if (followed !== undefined) return await obtainPlugin(this.env.PACKAGES, this.ctx.storage, followed, wanted);
+      const version = await findOffered(database(this.env.DB), wanted);
+      if (version !== undefined) return version.hash;
+      throw new PorchlightError("not_found", "The market has no such version.");
+    });
+  }
+
+  /** This edge's own market. Returns in how many milliseconds to look again. */
+  async #work(): Promise<number> {
     const nowMs = Date.now();
     const options = { db: database(this.env.DB), packages: this.env.PACKAGES };
     const again = await checkNext(options, nowMs);
-    if (again !== undefined) await this.#wakeIn(Math.max(again, BETWEEN_MS));
     const keys = await onlineKeys(this.env);
-    if (keys === undefined || (await newestRoot(options.db)) === undefined) return;
-    const more = await signCatalogue({ ...options, keys, nowMs });
-    await this.#wakeIn(more ? BETWEEN_MS : LIVES.upkeepMs);
+    const isOpen = keys !== undefined && (await newestRoot(options.db)) !== undefined;
+    const more = isOpen && (await signCatalogue({ ...options, keys, nowMs }));
+    return Math.max(BETWEEN_MS, more ? 0 : (again ?? LIVES.upkeepMs));
+  }
+
+  /** The market that this edge follows. What goes wrong is said, and tried again. */
+  async #follow(origin: string): Promise<number> {
+    try {
+      await pollMarket(database(this.env.DB), this.ctx.storage, origin);
+    } catch (error) {
+      console.error(`What the market at ${origin} took back could not be looked up:`, error);
+    }
+    return REVOCATION_POLL_MS;
   }
 
   /** Later than an alarm that is set already changes nothing. */

@@ -32,6 +32,7 @@ export class Repository {
   nowMs: number;
   readonly versions = { root: 0, targets: 0, snapshot: 0, timestamp: 0, bin: 0 };
   readonly targets = new Map<string, Uint8Array>();
+  readonly custom = new Map<string, Record<string, unknown>>();
 
   constructor(keys: RepositoryKeys, nowMs = Date.now()) {
     [this.keys, this.nowMs] = [keys, nowMs];
@@ -67,7 +68,8 @@ export class Repository {
         const hash = sha256(bytes);
         const slash = path.lastIndexOf("/") + 1;
         this.files.set(`targets/${path.slice(0, slash)}${hash}.${path.slice(slash)}`, bytes);
-        return [path, { length: bytes.length, hashes: { sha256: hash } }];
+        const custom = this.custom.get(path);
+        return [path, { length: bytes.length, hashes: { sha256: hash }, ...(custom === undefined ? {} : { custom }) }];
       }),
     );
     const { targets: signer, snapshot, timestamp } = this.keys;

@@ -233,3 +233,25 @@ export async function listFindings(db: Database, versionId: string) {
     .where(eq(marketFindings.versionId, versionId))
     .orderBy(asc(marketFindings.id));
 }
+
+/** A version that may be installed: published, or yanked and asked for by its number. */
+export async function findOffered(
+  db: Database,
+  wanted: { publisher: string; name: string; version: string },
+): Promise<Version | undefined> {
+  const [found] = await db
+    .select({ version: marketVersions })
+    .from(marketVersions)
+    .innerJoin(marketPlugins, eq(marketPlugins.seq, marketVersions.pluginSeq))
+    .where(
+      and(
+        eq(marketPlugins.namespace, wanted.publisher),
+        eq(marketPlugins.name, wanted.name),
+        eq(marketVersions.version, wanted.version),
+        inArray(marketVersions.signedState, ["published", "yanked"]),
+        inArray(marketVersions.state, ["published", "yanked"]),
+      ),
+    )
+    .limit(1);
+  return found?.version;
+}

@@ -1,3 +1,4 @@
+import { targetPath } from "../../../shared/market/follow.ts";
 import { REVOCATIONS_PATH } from "../../../shared/market/revocations.ts";
 import type { Target, Targets } from "../../../shared/market/tuf/metadata.ts";
 import { parseManifest } from "../../../shared/plugin/package.ts";
@@ -10,7 +11,7 @@ import { unsignedVersions, type VersionOf } from "../store/versions.ts";
 import type { OnlineKeys } from "./keys.ts";
 import { LIVES, MOST_AT_ONCE } from "./lives.ts";
 import { MetadataSet, ownTarget, readTargets } from "./metadata-set.ts";
-import { binOf, targetPath } from "./targets.ts";
+import { binOf } from "./targets.ts";
 
 export interface SignOptions {
   db: Database;
@@ -54,7 +55,7 @@ async function publishPackage(packages: R2Bucket, { version }: VersionOf): Promi
 async function putBins(db: Database, set: MetadataSet, changed: readonly VersionOf[]): Promise<void> {
   const changes = new Map<string, [string, VersionOf][]>();
   for (const one of changed) {
-    const path = targetPath(one.plugin, one.version.version);
+    const path = targetPath(one.plugin.namespace, one.plugin.name, one.version.version);
     const { name } = await binOf(path);
     changes.set(name, [...(changes.get(name) ?? []), [path, one]]);
   }

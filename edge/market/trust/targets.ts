@@ -1,10 +1,5 @@
 import { toHex } from "../../../shared/plugin/hex.ts";
 
-/** The path of a version in the market's metadata. */
-export function targetPath(plugin: { namespace: string; name: string }, version: string): string {
-  return `${plugin.namespace}/${plugin.name}/${version}.tar`;
-}
-
 /** The delegated role that names a path: 256 of them, by the first byte of its hash, so that one change signs little anew. */
 export async function binOf(path: string): Promise<{ name: string; prefix: string }> {
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(path)));
