@@ -2,6 +2,6 @@ import { defineConfig } from "drizzle-kit";
 
 export default defineConfig({
   dialect: "sqlite",
-  schema: ["./edge/store/schema.ts", "./edge/market/store/schema.ts"],
+  schema: ["./edge/store/schema.ts", "./edge/market/store/schema.ts", "./edge/market/money/schema.ts"],
   out: "./migrations",
 });
