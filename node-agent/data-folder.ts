@@ -8,6 +8,11 @@ export interface DataFolder {
   root: string;
   /** State of the embedded edge: D1, Durable Objects, R2. */
   edge: string;
+  /** The online keys of the market that this machine's edge is, if it is one. */
+  marketKeys: string;
+  /** What this machine trusts of its edge's market and which plugins that took back: of the embedded edge, or the remote one. */
+  localMarket: string;
+  remoteMarket: string;
   /** How `porchlight edge` fares on this folder, and the token of its set-up link, until somebody has set it up. */
   edgeRunning: string;
   setupToken: string;
@@ -17,6 +22,8 @@ export interface DataFolder {
   /** Cold conversations of the embedded edge's household, or of the remote one's, each with the key of their backup. */
   localArchive: string;
   remoteArchive: string;
+  /** Packages of plugins that this machine has run. */
+  plugins: string;
   /** Where the agent that serves the embedded edge, or the remote one, answers on loopback while it runs. */
   localAgent: string;
   remoteAgent: string;
@@ -44,12 +51,16 @@ export function dataFolder(flag: string | undefined, env: NodeJS.ProcessEnv = pr
   return {
     root,
     edge: join(root, "edge"),
+    marketKeys: marketKeysIn(join(root, "edge")),
+    localMarket: join(root, "agent", "local-market.json"),
+    remoteMarket: join(root, "agent", "remote-market.json"),
     edgeRunning: join(root, "edge-running.json"),
     setupToken: join(root, "edge-setup-token"),
     localIdentity: join(root, "agent", "local.json"),
     remoteIdentity: join(root, "agent", "remote.json"),
     localArchive: join(root, "agent", "local-archive"),
     remoteArchive: join(root, "agent", "remote-archive"),
+    plugins: join(root, "agent", "plugins"),
     localAgent: join(root, "agent", "local-running.json"),
     remoteAgent: join(root, "agent", "remote-running.json"),
     machine: join(root, "agent", "machine.json"),
@@ -61,6 +72,11 @@ export function dataFolder(flag: string | undefined, env: NodeJS.ProcessEnv = pr
     models: join(root, "models"),
     compiled: join(root, "compiled"),
   };
+}
+
+/** Where an edge's state has the online keys of its market. */
+export function marketKeysIn(stateDir: string): string {
+  return join(stateDir, "market-keys.json");
 }
 
 /** Models that come with Porchlight. */

@@ -5,6 +5,7 @@ import { PorchlightError } from "../../shared/errors.ts";
 import { readMetadata, rootSchema } from "../../shared/market/tuf/metadata.ts";
 import { TUF_LIMITS } from "../../shared/market/tuf/limits.ts";
 import { readRoot } from "../../shared/market/tuf/root.ts";
+import type { Signer } from "../../shared/market/tuf/signer.ts";
 import { sha256Of } from "../../shared/market/checks/check-package.ts";
 import { audit } from "../credentials/audit.ts";
 import type { AppEnv } from "../env.ts";
@@ -23,13 +24,14 @@ const rootBodySchema = z
       .openapi({ description: "root.json as `porchlight market init` signed it." }),
   })
   .openapi("MarketRoot");
+const heldSchema = z.object({ keyId: z.string(), publicKey: z.string().openapi({ description: "Raw Ed25519, hex." }) });
 const stateSchema = z
   .object({
     ready: z.boolean().openapi({ description: "Whether plugins can be published here." }),
-    keyIds: z
-      .object({ targets: z.string(), snapshot: z.string(), timestamp: z.string() })
+    keys: z
+      .object({ targets: heldSchema, snapshot: heldSchema, timestamp: heldSchema })
       .nullable()
-      .openapi({ description: "Of the keys that the Worker holds; null: it holds none." }),
+      .openapi({ description: "What the Worker signs with; null: it holds no keys." }),
     rootVersion: z.number().int().nullable(),
     rootExpires: z.iso.datetime().nullable(),
   })
@@ -106,12 +108,14 @@ async function stateOf(env: AppEnv["Bindings"]): Promise<z.infer<typeof stateSch
   const root = body === undefined ? undefined : parseRoot(body);
   return {
     ready: keys !== undefined && root !== undefined && fitting(root, keys),
-    keyIds: keys
-      ? { targets: keys.targets.keyid, snapshot: keys.snapshot.keyid, timestamp: keys.timestamp.keyid }
-      : null,
+    keys: keys ? { targets: held(keys.targets), snapshot: held(keys.snapshot), timestamp: held(keys.timestamp) } : null,
     rootVersion: root?.version ?? null,
     rootExpires: root?.expires ?? null,
   };
+}
+
+function held({ keyid, key }: Signer): z.infer<typeof heldSchema> {
+  return { keyId: keyid, publicKey: key.keyval.public };
 }
 
 function parseRoot(body: string) {

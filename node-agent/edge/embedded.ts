@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { parseAllowedHosts } from "../../shared/net/outbound-url.ts";
 import { CommandError } from "../commands/command-error.ts";
+import { marketKeysIn } from "../data-folder.ts";
 import { EDGE_BUNDLE, EDGE_OPTIONS, ROOT } from "./build.ts";
 import { guardedFetch } from "./guarded-fetch.ts";
 import { newVisitorHeader } from "./front/visitor.ts";
@@ -51,6 +52,12 @@ function sessionSettings(env: NodeJS.ProcessEnv): Record<string, string> {
   );
 }
 
+/** The online keys of this edge's market, where 'porchlight market init' made some. */
+async function marketKeys(stateDir: string): Promise<{ MARKET_KEYS?: string }> {
+  const text = await readFile(marketKeysIn(stateDir), "utf8").catch(() => undefined); // it is no market
+  return text === undefined ? {} : { MARKET_KEYS: text };
+}
+
 /**
  * Starts the built Worker in workerd on this machine's loopback, with its state in a folder, and migrates its database.
  * Throws CommandError `port_taken` with the way out.
@@ -64,6 +71,7 @@ export async function startEmbeddedEdge(options: EmbeddedEdgeOptions): Promise<E
     bindings?: Record<string, string>;
   };
   const webhookHosts = process.env["PORCHLIGHT_WEBHOOK_HOSTS"] ?? "";
+  const marketOrigin = process.env["PORCHLIGHT_MARKET_ORIGIN"] ?? "";
   const miniflare = new Miniflare({
     ...convertV4MiniflareOptions({
       ...worker,
@@ -76,6 +84,8 @@ export async function startEmbeddedEdge(options: EmbeddedEdgeOptions): Promise<E
         ...sessionSettings(process.env),
         SETUP_TOKEN: options.setupToken,
         WEBHOOK_HOSTS: webhookHosts,
+        MARKET_ORIGIN: marketOrigin,
+        ...(await marketKeys(options.stateDir)),
         VISITOR_HEADER: options.visitorHeader ?? newVisitorHeader(),
         ...(options.publicOrigin === undefined ? {} : { PUBLIC_ORIGIN: options.publicOrigin }),
       },
@@ -85,7 +95,9 @@ export async function startEmbeddedEdge(options: EmbeddedEdgeOptions): Promise<E
       host: "127.0.0.1",
       port: 0,
       cf: false,
-      outboundService: guardedFetch({ allowed: parseAllowedHosts(webhookHosts) }),
+      outboundService: guardedFetch({
+        allowed: parseAllowedHosts(`${webhookHosts},${URL.parse(marketOrigin)?.host ?? ""}`),
+      }),
       log: new Log(LogLevel.ERROR),
     }),
     resourcePersistencePath: options.stateDir,
