@@ -202,6 +202,17 @@ export const ERRORS = {
   plugin_failed: { status: 502, retryable: false, message: "The plugin failed. Its log says more." },
   plugin_timeout: { status: 504, retryable: true, message: "The plugin took longer than a call may, and was stopped." },
   plugin_crashed: { status: 502, retryable: false, message: "The plugin crashed. That cost this call alone." },
+  plugin_no_runtime: {
+    status: 503,
+    retryable: true,
+    message: "No machine that runs plugins is online. Start Porchlight on a machine at home, and try again.",
+  },
+  plugin_not_granted: { status: 403, retryable: false, message: "The plugin was not granted this." },
+  plugins_full: {
+    status: 409,
+    retryable: false,
+    message: "You have installed as many plugins as a person may. Remove one first.",
+  },
   plugin_revoked: { status: 410, retryable: false, message: "The market took this plugin back. It runs no more." },
   namespace_taken: {
     status: 409,

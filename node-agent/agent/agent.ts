@@ -14,6 +14,7 @@ import { tryModel } from "./canary.ts";
 import { countRequests } from "./count-requests.ts";
 import type { AgentOptions } from "./messages.ts";
 import { openArchive } from "./archive.ts";
+import { openPlugins } from "./plugins.ts";
 import { LiveModels } from "./live-models.ts";
 import { readSettings, type RunSettings, type SettingsChange } from "./run-settings.ts";
 import { Upkeep } from "./upkeep.ts";
@@ -174,6 +175,7 @@ export async function startAgent(options: AgentOptions, events: AgentEvents): Pr
     onKey: () => link?.redial(),
     log,
   });
+  const plugins = openPlugins(options.pluginsDir);
   if (options.runningFile !== undefined) await markAgent(options.runningFile, localApi.url);
   backend.onChange(() => link?.announce());
   const stopWatching = watchModels({
@@ -198,6 +200,7 @@ export async function startAgent(options: AgentOptions, events: AgentEvents): Pr
         identity: current,
         backend,
         archive: archive?.keeper,
+        plugins: plugins?.host,
         status,
         onState: (state) => onLink(target.origin, state),
         onControl: (message) => upkeep.control(message),
@@ -212,6 +215,7 @@ export async function startAgent(options: AgentOptions, events: AgentEvents): Pr
       if (options.runningFile !== undefined) await unmarkAgent(options.runningFile);
       await Promise.all([link?.stop(stop), localApi.stop()]);
       archive?.stop();
+      await plugins?.stop();
       await backend.stop();
     },
   };

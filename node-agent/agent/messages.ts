@@ -45,6 +45,8 @@ export const agentOptionsSchema = agentSettingsSchema.extend({
   machineFile: z.string().optional(),
   /** Keeps cold conversations and the key of their backup; absent: this machine keeps none. */
   archiveDir: z.string().optional(),
+  /** Keeps packages of plugins that this machine has run; absent: it runs none. */
+  pluginsDir: z.string().optional(),
   /** Whether to try the default model once it is loaded and now and then after, and time it. */
   canary: z.boolean().optional(),
   /** Port of the local API on loopback; 0 for any free one. */

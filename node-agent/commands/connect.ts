@@ -45,6 +45,7 @@ export async function connect(flags: ConnectFlags): Promise<number> {
         localPort: flags.localPort,
         identityFile: folder.remoteIdentity,
         archiveDir: folder.remoteArchive,
+        pluginsDir: folder.plugins,
         localKeyFile: folder.localKey,
         modelsDir: folder.models,
         compiledDir: folder.compiled,

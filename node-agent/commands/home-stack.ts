@@ -45,6 +45,7 @@ export async function startHomeStack(options: HomeStackOptions): Promise<HomeSta
     {
       identityFile: folder.localIdentity,
       archiveDir: folder.localArchive,
+      pluginsDir: folder.plugins,
       localKeyFile: folder.localKey,
       modelsDir: folder.models,
       compiledDir: folder.compiled,

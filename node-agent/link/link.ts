@@ -1,11 +1,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { InferenceBackend } from "../../shared/inference/backend.ts";
 import { isRetriedClose } from "../../shared/protocol/close-codes.ts";
-import { ARCHIVE_FEATURE, BACKUP_KEY_FEATURE, RUNS_FEATURE, type Welcome } from "../../shared/protocol/handshake.ts";
+import {
+  ARCHIVE_FEATURE,
+  BACKUP_KEY_FEATURE,
+  PLUGINS_FEATURE,
+  RUNS_FEATURE,
+  type Welcome,
+} from "../../shared/protocol/handshake.ts";
 import { PROTOCOL_LIMITS } from "../../shared/protocol/limits.ts";
 import type { ControlMessage, StatusMessage } from "../../shared/protocol/messages.ts";
 import type { ProtocolStream, Session } from "../../shared/protocol/types.ts";
 import type { ArchiveKeeper } from "../archive/keeper.ts";
+import type { PluginHost } from "../plugins/serve-plugin.ts";
 import { Backoff, type BackoffTiming } from "./backoff.ts";
 import { Connection } from "./connection.ts";
 import type { HeartbeatTiming } from "./heartbeat.ts";
@@ -30,6 +37,8 @@ export interface LinkOptions {
   backend: InferenceBackend;
   /** The conversations that this machine keeps; absent: none. */
   archive?: ArchiveKeeper | undefined;
+  /** Absent: this machine runs no plugins. */
+  plugins?: PluginHost | undefined;
   /** What to announce, asked for each time. */
   status(): StatusMessage;
   /** Called on every change. Must not throw. */
@@ -136,7 +145,7 @@ export class Link {
   }
 
   #dial(): Connection {
-    const { tunnelUrl, origin, identity, archive } = this.#options;
+    const { tunnelUrl, origin, identity, archive, plugins } = this.#options;
     const { agentVersion } = this.#options.status();
     return new Connection({
       tunnelUrl,
@@ -144,7 +153,7 @@ export class Link {
         agentId: identity.pairing.agentId,
         origin,
         privateKey: identity.privateKey,
-        features: featuresOf(archive),
+        features: featuresOf(archive, plugins),
         agentVersion,
       },
       timing: this.#timing,
@@ -168,17 +177,20 @@ export class Link {
   }
 
   #serve(stream: ProtocolStream, keeps: boolean): void {
-    const { backend, archive } = this.#options;
-    const options = { backend, archive, runs: this.#runs, keeps };
+    const { backend, archive, plugins } = this.#options;
+    const options = { backend, archive, plugins, runs: this.#runs, keeps };
     const served = serve(stream, options).finally(() => this.#serving.delete(served));
     this.#serving.add(served);
   }
 }
 
 /** What this agent can do beyond the protocol's first version. */
-function featuresOf(archive: ArchiveKeeper | undefined): string[] {
-  if (archive === undefined) return [RUNS_FEATURE];
-  return [RUNS_FEATURE, ARCHIVE_FEATURE, ...(archive.hasBackupKey ? [BACKUP_KEY_FEATURE] : [])];
+function featuresOf(archive: ArchiveKeeper | undefined, plugins: PluginHost | undefined): string[] {
+  const features: string[] = [RUNS_FEATURE];
+  if (plugins !== undefined) features.push(PLUGINS_FEATURE);
+  if (archive !== undefined) features.push(ARCHIVE_FEATURE);
+  if (archive?.hasBackupKey === true) features.push(BACKUP_KEY_FEATURE);
+  return features;
 }
 
 /** Resolves after this time, or when somebody is in a hurry. */

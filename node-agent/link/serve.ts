@@ -3,6 +3,7 @@ import type { ProtocolStream } from "../../shared/protocol/types.ts";
 import type { Runs } from "./runs/runs.ts";
 import { serveArchive } from "../archive/serve-archive.ts";
 import type { ArchiveKeeper } from "../archive/keeper.ts";
+import { type PluginHost, servePlugin } from "../plugins/serve-plugin.ts";
 import { serveEmbed } from "./serve-embed.ts";
 
 /**
@@ -11,11 +12,18 @@ import { serveEmbed } from "./serve-embed.ts";
  */
 export async function serve(
   stream: ProtocolStream,
-  options: { backend: InferenceBackend; runs: Runs; keeps: boolean; archive?: ArchiveKeeper | undefined },
+  options: {
+    backend: InferenceBackend;
+    runs: Runs;
+    keeps: boolean;
+    archive?: ArchiveKeeper | undefined;
+    plugins?: PluginHost | undefined;
+  },
 ): Promise<void> {
-  const { backend, runs, keeps, archive } = options;
+  const { backend, runs, keeps, archive, plugins } = options;
   if (stream.header.kind === "generate") return await runs.start(stream, keeps);
   if (stream.header.kind === "embed") return await serveEmbed(stream, backend);
   if (stream.header.kind === "archive") return await serveArchive(stream, archive);
+  if (stream.header.kind === "plugin") return await servePlugin(stream, plugins);
   runs.resume(stream);
 }

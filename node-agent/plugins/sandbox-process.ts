@@ -6,6 +6,7 @@ import { setInterval as every } from "node:timers/promises";
 import type { Miniflare } from "miniflare";
 import { PorchlightError } from "../../shared/errors.ts";
 import type { Capability } from "../../shared/plugin/host/capability.ts";
+import { ABORT_GRACE_MS } from "../../shared/plugin/host/signal-capability.ts";
 import { COMPATIBILITY_DATE } from "../../shared/plugin/guest/modules.ts";
 
 const DISPATCHER = new URL("guest/dispatcher.worker.js", import.meta.url);
@@ -98,15 +99,16 @@ export class SandboxProcess {
   async call(
     message: object,
     host: CallHost,
-    { wallTimeMs, outputBytes }: { wallTimeMs: number; outputBytes: number },
+    limits: { wallTimeMs: number; outputBytes: number; signal?: AbortSignal | undefined },
   ): Promise<string> {
+    const { wallTimeMs, outputBytes, signal } = limits;
     const token = crypto.randomUUID();
     this.#calls.set(token, host);
     const ended = new AbortController();
     try {
       return await Promise.race([
         this.#send({ ...message, token, outputBytes }),
-        this.#watch(wallTimeMs, ended.signal),
+        this.#watch(wallTimeMs, ended.signal, signal),
       ]);
     } catch (error) {
       if (!(error instanceof PorchlightError) || error.code !== "plugin_failed") await this.stop();
@@ -136,11 +138,13 @@ export class SandboxProcess {
     return text;
   }
 
-  /** Ends only by a throw: when the time is over, the memory is, or the process. */
-  async #watch(wallTimeMs: number, ended: AbortSignal): Promise<never> {
+  /** Ends only by a throw: when the time is over, the memory is, the process, or a while after nobody waits any more. */
+  async #watch(wallTimeMs: number, ended: AbortSignal, given: AbortSignal | undefined): Promise<never> {
     const until = performance.now() + wallTimeMs;
+    let graceMs = ABORT_GRACE_MS;
     for await (const _ of every(WATCH_EVERY_MS, undefined, { signal: ended })) {
       if (performance.now() > until) throw new PorchlightError("plugin_timeout");
+      if (given?.aborted === true && (graceMs -= WATCH_EVERY_MS) < 0) throw new PorchlightError("cancelled");
       if (!this.isAlive) throw new PorchlightError("plugin_crashed");
       if ((await residentBytes(this.#child.pid)) > MOST_RESIDENT_BYTES)
         throw new PorchlightError("plugin_crashed", "The plugin took more memory than a call may, and was stopped.");

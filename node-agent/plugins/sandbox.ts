@@ -3,6 +3,7 @@ import type { Revoked } from "../../shared/market/revocations.ts";
 import type { PluginCaller } from "../../shared/plugin/context.ts";
 import { CALL_LIMITS } from "../../shared/plugin/limits.ts";
 import type { PluginPackage } from "../../shared/plugin/package.ts";
+import { signalCapability } from "../../shared/plugin/host/signal-capability.ts";
 import { mismatch, parseToolList, type ToolDescription } from "../../shared/plugin/tool-list.ts";
 import type { Capability, Granted } from "../../shared/plugin/host/capability.ts";
 import { guestCode } from "./guest-code.ts";
@@ -18,6 +19,8 @@ export interface PluginCall {
   wallTimeMs?: number;
   /** Uses of its capabilities, all together. */
   capabilityCalls?: number;
+  /** Nobody waits any more: the plugin is told, and stopped if it does not end by itself. */
+  signal?: AbortSignal;
 }
 
 /** Throws `plugin_revoked` for a package that was taken back. */
@@ -29,6 +32,7 @@ const PROCESSES = 2;
 /** Runs the tools of plugins, each call with what it was granted, in processes that may be killed at any moment. */
 export class PluginSandbox {
   readonly #idle: SandboxProcess[] = [];
+  readonly #all = new Set<SandboxProcess>();
   readonly #waiting: (() => void)[] = [];
   readonly #descriptions = new Map<string, ToolDescription[]>();
   readonly #code = new Map<string, string>();
@@ -63,6 +67,7 @@ export class PluginSandbox {
       caller,
       wallTimeMs = CALL_LIMITS.wallTimeMs,
       capabilityCalls = CALL_LIMITS.capabilityCalls,
+      signal,
     } = call;
     const tool = (await this.describe(plugin)).find(({ name }) => name === call.tool);
     if (tool === undefined) throw new PorchlightError("plugin_input_invalid", `The plugin has no tool '${call.tool}'.`);
@@ -72,7 +77,10 @@ export class PluginSandbox {
     if (input.length > CALL_LIMITS.inputBytes)
       throw new PorchlightError("plugin_input_invalid", "The input is too large.");
     const message = { operation: "call", tool: tool.name, input, grants: granted.grants, caller };
-    const text = await this.#run(plugin, message, counted(granted.capabilities, capabilityCalls), wallTimeMs);
+    const ended = new AbortController();
+    const uses = counted(granted.capabilities, capabilityCalls);
+    uses.set("signal", signalCapability(signal, ended.signal));
+    const text = await this.#run(plugin, message, uses, wallTimeMs, signal).finally(() => ended.abort());
     const result: unknown = parseResult(text);
     const odd = tool.output === undefined ? undefined : mismatch(tool.output, result);
     if (odd !== undefined)
@@ -80,9 +88,10 @@ export class PluginSandbox {
     return result;
   }
 
-  /** Ends the processes. Call it when no call is under way. */
+  /** Ends the processes, and with them what is under way. */
   async stop(): Promise<void> {
-    await Promise.all(this.#idle.splice(0).map(async (one) => await one.stop()));
+    this.#idle.length = 0;
+    await Promise.all([...this.#all].map(async (one) => await one.stop()));
   }
 
   async #run(
@@ -90,18 +99,24 @@ export class PluginSandbox {
     message: object,
     capabilities: ReadonlyMap<string, Capability>,
     wallTimeMs: number,
+    signal?: AbortSignal,
   ): Promise<string> {
     if (this.#running >= this.#processes) await new Promise<void>((free) => this.#waiting.push(free));
     this.#running++;
     let one: SandboxProcess | undefined;
     try {
+      if (signal?.aborted === true) throw new PorchlightError("cancelled");
       one = this.#idle.pop();
-      if (one?.isAlive !== true) one = await SandboxProcess.start();
+      if (one?.isAlive !== true) {
+        one = await SandboxProcess.start();
+        this.#all.add(one);
+      }
       const host = { code: this.#codeOf(plugin), capabilities };
-      const limits = { wallTimeMs, outputBytes: CALL_LIMITS.outputBytes };
+      const limits = { wallTimeMs, outputBytes: CALL_LIMITS.outputBytes, signal };
       return await one.call({ ...message, hash: plugin.hash }, host, limits);
     } finally {
       if (one?.isAlive === true) this.#idle.push(one);
+      else if (one !== undefined) this.#all.delete(one);
       this.#running--;
       this.#waiting.shift()?.();
     }
@@ -124,7 +139,7 @@ function parseResult(text: string): unknown {
 }
 
 /** The same, until the call has used them as often as a call may. */
-function counted(capabilities: ReadonlyMap<string, Capability>, most: number): ReadonlyMap<string, Capability> {
+function counted(capabilities: ReadonlyMap<string, Capability>, most: number): Map<string, Capability> {
   let uses = 0;
   return new Map(
     [...capabilities].map(([name, use]): [string, Capability] => [

@@ -25,6 +25,9 @@ export const ARCHIVE_FEATURE = "archive";
 /** Its archive has the key of the backup, too: it seals. */
 export const BACKUP_KEY_FEATURE = "backup-key";
 
+/** The machine runs plugins: streams of kind `plugin`. */
+export const PLUGINS_FEATURE = "plugins";
+
 export const agentIdSchema = z.string().min(1).max(128);
 
 /** Ed25519 public key, raw. */

@@ -22,6 +22,8 @@ export const streamHeaderSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("resume"), requestId, from: lineNumber }),
   /** A request to the machine's archive of conversations (shared/archive). With the feature `archive`. */
   z.object({ kind: z.literal("archive"), requestId }),
+  /** A call of a plugin's tool, in lines of both sides (shared/plugin/stream-lines.ts). With the feature `plugins`. */
+  z.object({ kind: z.literal("plugin"), requestId }),
 ]);
 export type StreamHeader = z.infer<typeof streamHeaderSchema>;
 
