@@ -1,0 +1,96 @@
+import { z } from "zod";
+import { approvalPolicySchema } from "../../../../shared/inference/plugin-use.ts";
+
+const sourceSchema = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("plugin"), name: z.string(), version: z.string(), hash: z.string(), tool: z.string() }),
+  z.object({ kind: z.literal("mcp"), server: z.string(), tool: z.string() }),
+]);
+
+/** What is known of an answer whose model may call tools. */
+const loopStateSchema = z.object({
+  userId: z.string(),
+  place: z.object({ sessionId: z.string(), index: z.number() }).optional(),
+  caller: z.object({ locale: z.enum(["en", "zh-CN"]), timeZone: z.string() }),
+  contextLength: z.number(),
+  most: z.number(),
+  /** Whether what strangers wrote was before the model already. */
+  tainted: z.boolean(),
+  tools: z.array(
+    z.object({
+      name: z.string(),
+      effect: z.enum(["read", "write"]),
+      source: sourceSchema,
+      approval: approvalPolicySchema,
+    }),
+  ),
+  leftOut: z.array(z.string()),
+});
+export type LoopState = z.infer<typeof loopStateSchema>;
+
+const stateRowSchema = z.object({ state: z.string() });
+const callRowSchema = z.object({
+  call_id: z.string(),
+  record: z.string(),
+  hash: z.string(),
+  state: z.enum(["started", "done", "failed"]),
+});
+
+/** Answers with tools in a Durable Object's SQLite, and the calls that were begun for each. */
+export class LoopTable {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+    sql.exec("CREATE TABLE IF NOT EXISTS tool_loops (run TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID");
+    sql.exec(
+      `CREATE TABLE IF NOT EXISTS tool_loop_calls (
+         run TEXT NOT NULL, round INTEGER NOT NULL, call_id TEXT NOT NULL, record TEXT NOT NULL, hash TEXT NOT NULL,
+         state TEXT NOT NULL, PRIMARY KEY (run, round, call_id)) WITHOUT ROWID`,
+    );
+  }
+
+  set(run: string, state: LoopState): void {
+    this.#sql.exec("INSERT OR REPLACE INTO tool_loops (run, state) VALUES (?, ?)", run, JSON.stringify(state));
+  }
+
+  get(run: string): LoopState | undefined {
+    const [row] = this.#sql.exec("SELECT state FROM tool_loops WHERE run = ?", run).toArray();
+    return row === undefined ? undefined : loopStateSchema.parse(JSON.parse(stateRowSchema.parse(row).state));
+  }
+
+  /** Writes down that a call is made, before it is: one that writes is never begun twice. */
+  begin(run: string, round: number, call: { id: string; record: string; hash: string }): void {
+    this.#sql.exec(
+      "INSERT OR REPLACE INTO tool_loop_calls (run, round, call_id, record, hash, state) VALUES (?, ?, ?, ?, ?, 'started')",
+      run,
+      round,
+      call.id,
+      call.record,
+      call.hash,
+    );
+  }
+
+  end(run: string, round: number, callId: string, state: "done" | "failed"): void {
+    const query = "UPDATE tool_loop_calls SET state = ? WHERE run = ? AND round = ? AND call_id = ?";
+    this.#sql.exec(query, state, run, round, callId);
+  }
+
+  /** A call that was begun. */
+  begun(run: string, round: number, callId: string): z.infer<typeof callRowSchema> | undefined {
+    const query = "SELECT call_id, record, hash, state FROM tool_loop_calls WHERE run = ? AND round = ? AND call_id = ?";
+    const [row] = this.#sql.exec(query, run, round, callId).toArray();
+    return row === undefined ? undefined : callRowSchema.parse(row);
+  }
+
+  /** How often calls of the same tool and arguments failed before this round. */
+  failures(run: string, round: number, hash: string): number {
+    const query =
+      "SELECT count(*) AS failures FROM tool_loop_calls WHERE run = ? AND round < ? AND hash = ? AND state = 'failed'";
+    return z.object({ failures: z.number() }).parse(this.#sql.exec(query, run, round, hash).one()).failures;
+  }
+
+  remove(run: string): void {
+    this.#sql.exec("DELETE FROM tool_loops WHERE run = ?", run);
+    this.#sql.exec("DELETE FROM tool_loop_calls WHERE run = ?", run);
+  }
+}
