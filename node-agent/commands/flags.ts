@@ -34,6 +34,7 @@ export const FLAGS = {
   "passphrase-file": { type: "string" },
   "phrase-file": { type: "string" },
   out: { type: "string" },
+  "root-key": { type: "string" },
   "dry-run": { type: "boolean" },
   link: { type: "boolean" },
   force: { type: "boolean" },

@@ -154,6 +154,15 @@ export const COMMANDS = {
       return await restoreConversations({ json: flags.json ?? false, ...url, ...given(flags, "data", "phrase-file") });
     },
   },
+  market: {
+    summary: "make your edge a market of plugins, sign its root anew, and see how it stands",
+    usage: "porchlight market [status | init | renew] [--root-key FILE] [--origin https://EDGE]",
+    flags: ["data", "origin", "root-key", "json"],
+    run: async (flags, rest) => {
+      const { market } = await import("./market.ts");
+      return await market({ json: flags.json ?? false, ...given(flags, "data", "origin", "root-key") }, rest);
+    },
+  },
   disconnect: {
     summary: "leave the edge that this machine is paired with, and forget the pairing",
     usage: "porchlight disconnect",
