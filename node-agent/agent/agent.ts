@@ -175,7 +175,7 @@ export async function startAgent(options: AgentOptions, events: AgentEvents): Pr
     onKey: () => link?.redial(),
     log,
   });
-  const plugins = openPlugins(options.pluginsDir);
+  const plugins = openPlugins({ folder: options.pluginsDir, marketFile: options.marketFile, log });
   if (options.runningFile !== undefined) await markAgent(options.runningFile, localApi.url);
   backend.onChange(() => link?.announce());
   const stopWatching = watchModels({
@@ -194,6 +194,7 @@ export async function startAgent(options: AgentOptions, events: AgentEvents): Pr
       }
       if (!current) return onLink(null, { state: "refused", reason: "This machine is not paired with an edge yet." });
       const target = origin === undefined ? current.pairing : { origin, tunnelUrl: tunnelUrlOf(origin) };
+      await plugins?.follow(target.origin);
       link = createLink({
         origin: target.origin,
         tunnelUrl: target.tunnelUrl,
