@@ -263,3 +263,11 @@ export const auditLog = sqliteTable(
   },
   (table) => [index("audit_log_account").on(table.accountId, table.id), index("audit_log_at").on(table.at)],
 );
+
+/** Keys of this edge's own, each for one use: what they seal lies elsewhere, in Durable Objects. */
+export const edgeKeys = sqliteTable("edge_keys", {
+  use: text().primaryKey(),
+  /** 32 random bytes, base64url. */
+  value: text().notNull(),
+  createdAt: integer("created_at").notNull(),
+});
