@@ -25,6 +25,7 @@ export class MarketFollower {
   #timer: NodeJS.Timeout | undefined;
   #polling: Promise<void> | undefined;
   #said = "";
+  readonly #stopping = new AbortController();
 
   private constructor(options: FollowerOptions) {
     this.#options = options;
@@ -54,18 +55,23 @@ export class MarketFollower {
 
   /** A plugin from the market, held to its signatures. Throws PorchlightError. */
   async fetch(wanted: { publisher: string; name: string; version: string }) {
-    const { origin, file, now = Date.now, files = marketFiles(origin) } = this.#options;
+    const { origin, file, now = Date.now, files = this.#files } = this.#options;
     const trust = await openTrustFile(file, origin);
     return await fetchPlugin(await openMarketClient({ ...files, store: trust.store, now }), wanted);
   }
 
   async stop(): Promise<void> {
     clearInterval(this.#timer);
+    this.#stopping.abort();
     await this.#polling;
   }
 
+  get #files() {
+    return marketFiles(this.#options.origin, this.#stopping.signal);
+  }
+
   async #ask(): Promise<void> {
-    const { origin, file, log, now = Date.now, files = marketFiles(origin) } = this.#options;
+    const { origin, file, log, now = Date.now, files = this.#files } = this.#options;
     const trust = await openTrustFile(file, origin);
     try {
       const client = await openMarketClient({ ...files, store: trust.store, now });
@@ -77,7 +83,8 @@ export class MarketFollower {
       const message = error instanceof Error ? error.message : String(error);
       // An edge that has no market is no trouble.
       const isNone = error instanceof Error && "code" in error && error.code === "market_not_ready";
-      if (!isNone && message !== this.#said) log(`What the market took back could not be looked up: ${message}`);
+      if (!isNone && !this.#stopping.signal.aborted && message !== this.#said)
+        log(`What the market took back could not be looked up: ${message}`);
       this.#said = message;
     }
   }

@@ -4,17 +4,21 @@ import type { TrustOptions } from "../../shared/market/tuf/client.ts";
 const TIMEOUT_MS = 30_000;
 
 /** How a client of the market at `origin` (a market, or an edge that follows one) fetches. Follows no redirect. */
-export function marketFiles(origin: string): Pick<TrustOptions, "fetchMetadata" | "fetchTarget"> {
+export function marketFiles(origin: string, signal?: AbortSignal): Pick<TrustOptions, "fetchMetadata" | "fetchTarget"> {
+  const fetchFrom = async (path: string, mostBytes: number) =>
+    await fetchFile(new URL(path, origin), mostBytes, signal);
   return {
-    fetchMetadata: async (file, mostBytes) => await fetchFile(new URL(`/api/market/tuf/${file}`, origin), mostBytes),
-    fetchTarget: async (path, mostBytes) => await fetchFile(new URL(`/api/market/targets/${path}`, origin), mostBytes),
+    fetchMetadata: async (file, mostBytes) => await fetchFrom(`/api/market/tuf/${file}`, mostBytes),
+    fetchTarget: async (path, mostBytes) => await fetchFrom(`/api/market/targets/${path}`, mostBytes),
   };
 }
 
 /** At most one byte more than asked for, so that whoever asked can tell that there is too much. */
-async function fetchFile(url: URL, mostBytes: number): Promise<Uint8Array | undefined> {
+async function fetchFile(url: URL, mostBytes: number, ended?: AbortSignal): Promise<Uint8Array | undefined> {
   try {
-    const response = await fetch(url, { redirect: "error", signal: AbortSignal.timeout(TIMEOUT_MS) });
+    const late = AbortSignal.timeout(TIMEOUT_MS);
+    const signal = ended === undefined ? late : AbortSignal.any([late, ended]);
+    const response = await fetch(url, { redirect: "error", signal });
     if (response.status === 404) {
       await response.body?.cancel();
       return undefined;
