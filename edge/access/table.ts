@@ -239,6 +239,8 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "GET /jobs": SELF,
   "GET /schedules": SELF,
   "GET /memory": SELF,
+  "GET /market": ANYONE,
+  "GET /market/:publisher/:name": ANYONE,
   "GET /import": SELF,
   "GET /device": OWNER_HERE,
   "GET /device/:id": OWNER_HERE,

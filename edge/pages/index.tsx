@@ -12,6 +12,7 @@ import { importPages } from "./import/routes.tsx";
 import { jobPages } from "./jobs/routes.tsx";
 import { keyPages } from "./keys/routes.tsx";
 import { machinePages } from "./machines/routes.tsx";
+import { marketPages } from "./market/routes.tsx";
 import { memoryPages } from "./memory/routes.tsx";
 import { ProblemPage } from "./message-pages.tsx";
 import { pageProps } from "./page-props.ts";
@@ -30,6 +31,8 @@ export const PAGE_PATHS = [
   "/jobs",
   "/schedules",
   "/memory",
+  "/market",
+  "/market/:publisher/:name",
   "/import",
   "/device",
   "/device/:id",
@@ -56,6 +59,7 @@ pagesApp.route("/", jobPages);
 pagesApp.route("/", schedulePages);
 pagesApp.route("/", memoryPages);
 pagesApp.route("/", importPages);
+pagesApp.route("/", marketPages);
 
 pagesApp.get("/assets/*", async (c) => {
   const file = await c.env.ASSETS.fetch(c.req.raw);

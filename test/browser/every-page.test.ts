@@ -33,6 +33,7 @@ const PAGES = [
   "/jobs",
   "/schedules",
   "/memory",
+  "/market",
   "/import",
   "/device",
   "/keys",

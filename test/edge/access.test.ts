@@ -21,6 +21,8 @@ const OPEN = [
   "GET /healthz",
   "GET /j/:code",
   "GET /join/:code",
+  "GET /market",
+  "GET /market/:publisher/:name",
   "GET /openapi.json",
   "GET /setup",
   "GET /sign-in",

@@ -3,6 +3,7 @@ import { jobsEn } from "./jobs-en.ts";
 import { keysEn } from "./keys-en.ts";
 import { machinesEn } from "./machines-en.ts";
 import { importEn } from "./import-en.ts";
+import { marketEn } from "./market-en.ts";
 import { memoryEn } from "./memory-en.ts";
 import { schedulesEn } from "./schedules-en.ts";
 
@@ -19,6 +20,7 @@ export const en = {
     jobs: "Jobs",
     schedules: "Schedules",
     memory: "Memory",
+    market: "Plugins",
     keys: "Keys",
     usage: "Usage",
     account: "Account",
@@ -144,6 +146,7 @@ export const en = {
   ...importEn,
   ...schedulesEn,
   ...keysEn,
+  ...marketEn,
   problem: {
     notFoundTitle: "Nothing here",
     notFoundHeading: "Nobody lives at this address.",

@@ -3,6 +3,7 @@ import { jobsZhCn } from "./jobs-zh-cn.ts";
 import { keysZhCn } from "./keys-zh-cn.ts";
 import { machinesZhCn } from "./machines-zh-cn.ts";
 import { importZhCn } from "./import-zh-cn.ts";
+import { marketZhCn } from "./market-zh-cn.ts";
 import { memoryZhCn } from "./memory-zh-cn.ts";
 import { schedulesZhCn } from "./schedules-zh-cn.ts";
 import type { Strings } from "./index.ts";
@@ -20,6 +21,7 @@ export const zhCn: Strings = {
     jobs: "任务",
     schedules: "定时",
     memory: "记忆",
+    market: "插件",
     keys: "密钥",
     usage: "用量",
     account: "账户",
@@ -185,6 +187,7 @@ export const zhCn: Strings = {
   ...importZhCn,
   ...schedulesZhCn,
   ...keysZhCn,
+  ...marketZhCn,
   problem: {
     notFoundTitle: "没有内容",
     notFoundHeading: "这个地址没有人住。",
