@@ -6,7 +6,10 @@ const NAME = /^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/;
 const SEMVER =
   /^(?:0|[1-9]\d{0,8})\.(?:0|[1-9]\d{0,8})\.(?:0|[1-9]\d{0,8})(?:-[0-9a-z-]{1,32}(?:\.[0-9a-z-]{1,32}){0,4})?$/i;
 /** A public name: two labels at least, no wildcard, no port, no address. */
-const HOST = /^(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])$/;
+export const HOST = /^(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])$/;
+
+/** In `permissions.net`, alone: any public host by its name, for what reads pages that the user names. Never a private address. */
+export const ANY_PUBLIC_HOST = "*";
 
 /** `@publisher/name`. */
 export const pluginNameSchema = z.string().refine((name) => {
@@ -27,8 +30,13 @@ function unique(values: readonly string[]): boolean {
 const TWICE = "The same entry stands there twice.";
 
 export const permissionsSchema = z.strictObject({
-  /** Hosts it may fetch from, by https. */
-  net: z.array(z.string().regex(HOST)).max(32).refine(unique, TWICE).default([]),
+  /** Hosts it may fetch from, by https; or `["*"]`. */
+  net: z
+    .array(z.union([z.literal(ANY_PUBLIC_HOST), z.string().regex(HOST)]))
+    .max(32)
+    .refine(unique, TWICE)
+    .refine((hosts) => hosts.length < 2 || !hosts.includes(ANY_PUBLIC_HOST), "'*' is every host: it stands alone.")
+    .default([]),
   /** Whether it may ask the account's own models. */
   model: z.boolean().default(false),
   storageBytes: z.int().min(0).max(MOST_STORAGE_BYTES).default(0),

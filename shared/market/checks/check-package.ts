@@ -1,5 +1,5 @@
 import { toHex } from "../../plugin/hex.ts";
-import type { Manifest } from "../../plugin/manifest.ts";
+import { ANY_PUBLIC_HOST, type Manifest } from "../../plugin/manifest.ts";
 import type { PluginPackage } from "../../plugin/package.ts";
 import { bySeverity, type Finding, finding } from "../findings.ts";
 import { checkBinary } from "./binary.ts";
@@ -65,11 +65,12 @@ export async function sha256Of(bytes: Uint8Array): Promise<string> {
 
 function hosts(path: string, { strings }: CodeReading, manifest: Manifest, named: Set<string>): Finding[] {
   const found = new Map<string, Finding>();
+  const isAny = manifest.permissions.net.includes(ANY_PUBLIC_HOST);
   for (const { value, line } of strings) {
     named.add(value);
     for (const host of hostsIn(value)) {
       named.add(host);
-      if (!manifest.permissions.net.includes(host) && !found.has(host))
+      if (!isAny && !manifest.permissions.net.includes(host) && !found.has(host))
         found.set(host, finding("host_undeclared", path, line, host));
     }
   }
@@ -79,7 +80,8 @@ function hosts(path: string, { strings }: CodeReading, manifest: Manifest, named
 /** Hosts and secrets that it asks for though no string of its code is or has them. */
 function unused({ permissions }: Manifest, named: ReadonlySet<string>): Finding[] {
   const strings = [...named];
-  const asked = [...permissions.net, ...permissions.secrets, ...permissions.tools];
+  const net = permissions.net.filter((host) => host !== ANY_PUBLIC_HOST); // what no code has to name
+  const asked = [...net, ...permissions.secrets, ...permissions.tools];
   return asked
     .filter((name) => !named.has(name) && !strings.some((text) => text.includes(name)))
     .map((name) => finding("permission_unused", MANIFEST, 0, name));

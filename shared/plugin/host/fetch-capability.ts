@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { concatBytes } from "../../bytes.ts";
+import { judgeUrl } from "../../net/outbound-url.ts";
 import { CALL_LIMITS } from "../limits.ts";
+import { ANY_PUBLIC_HOST, HOST } from "../manifest.ts";
 import type { Capability } from "./capability.ts";
 
 const MOST_REDIRECTS = 5;
@@ -43,8 +45,15 @@ export function fetchCapability(
 
 function requireGranted(text: string, hosts: readonly string[]): URL {
   const url = URL.parse(text);
-  if (url === null || url.protocol !== "https:" || url.port !== "" || !hosts.includes(url.hostname))
-    throw new Error(`Requests may go to https on ${hosts.join(", ")} alone.`);
+  const isAny = hosts.includes(ANY_PUBLIC_HOST);
+  // Names alone, and none that means a machine nearby: what a public name leads to, `guarded` looks at.
+  const isGranted = isAny
+    ? !("refusal" in judgeUrl(text, [])) && HOST.test(url?.hostname ?? "")
+    : hosts.includes(url?.hostname ?? "");
+  if (url === null || url.protocol !== "https:" || url.port !== "" || url.username !== "" || !isGranted) {
+    const where = isAny ? "public hosts by their names, without a port" : hosts.join(", ");
+    throw new Error(`Requests may go to https on ${where} alone.`);
+  }
   return url;
 }
 

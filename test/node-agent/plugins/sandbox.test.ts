@@ -80,6 +80,46 @@ describe("what a plugin was granted", () => {
   const call = async (tool: string, input: object, ports: HostPorts) =>
     await sandbox.call({ package: await fetching, tool, input, caller, granted: grant(net, ports) });
 
+  test("as any public host are public names over https, and never what is nearby", async () => {
+    const anywhere = permissionsSchema.parse({ net: ["*"] });
+    const get = async (url: string, guard: (request: Request) => Promise<Response>) =>
+      await sandbox.call({
+        package: await fetching,
+        tool: "get",
+        input: { url },
+        caller,
+        granted: grant(anywhere, { guardedFetch: guard }),
+      });
+    const asked: string[] = [];
+    const answers = async (request: Request) => {
+      asked.push(request.url);
+      const location = new URL(request.url).searchParams.get("to");
+      return location === null ? new Response("page") : new Response(null, { status: 302, headers: { location } });
+    };
+    expect(await get("https://example.com/", answers)).toMatchObject({ text: "page" });
+    expect(await get("https://example.com/?to=https://example.org/", answers)).toMatchObject({ text: "page" });
+    asked.length = 0;
+    for (const url of [
+      "http://example.com/",
+      "https://127.0.0.1/",
+      "https://[::1]/",
+      "https://8.8.8.8/",
+      "https://2130706433/",
+      "https://localhost/",
+      "https://router.lan/",
+      "https://metadata.google.internal/",
+      "https://example.com:8443/",
+      "https://user:secret@example.com/",
+      "file:///etc/passwd",
+    ]) {
+      await expect(get(url, answers)).rejects.toThrow(/public hosts by their names/);
+      await expect(get(`https://example.com/?to=${encodeURIComponent(url)}`, answers)).rejects.toThrow(/public hosts/);
+    }
+    expect(asked.every((url) => url.startsWith("https://example.com/?to="))).toBe(true);
+    const resolved = guardedFetch({ allowed: [], resolve: async () => [{ address: "10.0.0.1", family: 4 }] });
+    await expect(get("https://example.com/", resolved)).rejects.toThrow(/cannot be reached/);
+  });
+
   test("are its hosts alone, redirects too, and no private address behind a name", async () => {
     const answers = async (request: Request) =>
       request.url.endsWith("/away")

@@ -82,6 +82,7 @@ describe("a manifest", () => {
     ["kind", "virus"],
     ["entry", "../main.js"],
     ["permissions", { net: ["*.example.com"] }],
+    ["permissions", { net: ["*", "example.com"] }],
     ["permissions", { net: ["localhost"] }],
     ["permissions", { net: ["127.0.0.1"] }],
     ["permissions", { root: true }],
