@@ -111,6 +111,16 @@ export const ERRORS = {
     retryable: false,
     message: "The beginning of this answer is no longer kept: it is too old, or too long. Ask again.",
   },
+  approval_changed: {
+    status: 409,
+    retryable: false,
+    message: "What waits for your word is another call than the one you saw. Look at it again: GET /api/approvals.",
+  },
+  approval_over: {
+    status: 410,
+    retryable: false,
+    message: "This call no longer waits for your word: it was decided, its answer has ended, or its time is over.",
+  },
   body_too_large: { status: 413, retryable: false, message: "The body is larger than this address takes." },
   unsupported_media_type: {
     status: 415,

@@ -7,6 +7,9 @@ import { JobDesk } from "./jobs/desk.ts";
 import type { JobRunner } from "./jobs/runner.ts";
 import { KeptDesk } from "./kept/desk.ts";
 import { MemoryDesk } from "./memory/desk.ts";
+import { Approvals } from "./plugins/loop/approvals.ts";
+import { type LoopRuns, ToolLoop } from "./plugins/loop/tool-loop.ts";
+import { ToolBoxes } from "./plugins/tool-boxes.ts";
 import type { EndedRun } from "./runs/new-run.ts";
 import type { ScheduleDesk } from "./schedules/desk.ts";
 import { homeSchedules } from "./schedules/home-schedules.ts";
@@ -28,6 +31,7 @@ export interface DesksOptions {
   /** Absent: there is no backup. */
   backup?: BackupStore | undefined;
   embedder: Embedder;
+  loopRuns: () => LoopRuns;
   /** Has `tick` called at that time at the latest. */
   wakeAt: (atMs: number) => void;
 }
@@ -41,13 +45,19 @@ export class Desks {
   readonly sessions: SessionDesk;
   readonly schedules: ScheduleDesk;
   readonly turns: TurnDesk;
+  /** What models may call: plugins, mounted servers. */
+  readonly toolBoxes = new ToolBoxes();
+  readonly approvals: Approvals;
+  readonly toolLoop: ToolLoop;
 
-  constructor({ storage, env, runner, turnRunner, archive, backup, embedder, wakeAt }: DesksOptions) {
+  constructor({ storage, env, runner, turnRunner, archive, backup, embedder, loopRuns, wakeAt }: DesksOptions) {
     const { sql } = storage;
     const wakeFor = (desk: { nextAtMs: () => number | undefined }): void => {
       const atMs = desk.nextAtMs();
       if (atMs !== undefined) wakeAt(atMs);
     };
+    this.approvals = new Approvals({ sql, onDue: wakeAt });
+    this.toolLoop = new ToolLoop({ sql, approvals: this.approvals, box: this.toolBoxes, runs: loopRuns });
     this.jobs = new JobDesk({
       sql,
       runner,
@@ -76,6 +86,7 @@ export class Desks {
       store: this.sessions.store,
       memory: this.memory,
       runner: turnRunner,
+      tools: this.toolLoop,
       configuration: sessionConfiguration(env),
     });
     this.schedules = homeSchedules({
@@ -118,5 +129,6 @@ export class Desks {
     this.kept.callerGone(id);
     this.memory.personGone(id);
     this.sessions.personGone(id);
+    this.approvals.personGone(id);
   }
 }

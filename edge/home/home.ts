@@ -33,6 +33,7 @@ import { TURN_METHODS, type TurnDesk, type TurnMethod } from "./sessions/turns/d
 import { turnRunner } from "./sessions/turns/home-runner.ts";
 import { TunnelArchive } from "./archive/tunnel-archive.ts";
 import { bucketBackup } from "./sessions/tiers/backup-store.ts";
+import { APPROVAL_METHODS, type ApprovalMethod, type Approvals } from "./plugins/loop/approvals.ts";
 import type { UsageRow } from "./quota/ledger.ts";
 import { Quotas } from "./quota/quotas.ts";
 import { decodeResume, encodeNote, isResume } from "./runs/resume-call.ts";
@@ -99,6 +100,7 @@ export class Home extends DurableObject<EdgeBindings> {
       onEnded: (run) => this.#desks.runEnded(run),
       shorter: (run) => (run.owner === "turn" ? this.#desks.turns.shorter(run) : undefined),
       worstTokens: (demand) => this.#worstTokens(demand),
+      calls: { called: (run) => this.#desks.toolLoop.called(run), over: (id) => this.#desks.toolLoop.over(id) },
       onDue: (atMs) => ctx.waitUntil(this.#wakeAt(atMs)),
     });
     this.#desks = new Desks({
@@ -111,6 +113,7 @@ export class Home extends DurableObject<EdgeBindings> {
         openStream: (tunnel, header) => this.#tunnels.openStream(tunnel, header),
       }),
       backup: env.BACKUPS && bucketBackup(env.BACKUPS, ctx.id.name ?? ctx.id.toString()),
+      loopRuns: () => this.#runs,
       embedder: homeEmbedder(this.#machines, this.#opener),
       wakeAt: (atMs) => ctx.waitUntil(this.#wakeAt(atMs)),
     });
@@ -146,6 +149,11 @@ export class Home extends DurableObject<EdgeBindings> {
   /** Conversations: see `sessionsOf`. */
   callSessions(method: SessionMethod, args: unknown[]): DeskAnswer<SessionDesk, SessionMethod> {
     return callDesk(this.#desks.sessions, SESSION_METHODS, method, args);
+  }
+
+  /** Calls that wait for their person's word: see `approvalsOf`. */
+  callApprovals(method: ApprovalMethod, args: unknown[]): DeskAnswer<Approvals, ApprovalMethod> {
+    return callDesk(this.#desks.approvals, APPROVAL_METHODS, method, args);
   }
 
   /** What is said in conversations: see `turnsOf`. */

@@ -39,6 +39,14 @@ const settings = {
   retrieval: held.retrieval,
   memory: held.memory,
   instructions: held.instructions,
+  plugins: held.plugins.openapi({
+    description: "Whose tools the model may call: `*` for all that are switched on, or plugins by their names.",
+  }),
+  approval: held.approval.openapi({
+    description:
+      "When a tool that writes or sends waits for the person's word: once the conversation has seen what strangers wrote, always, or never.",
+  }),
+  toolRounds: held.toolRounds.openapi({ description: "Most rounds of calls before the answer; 8 if nothing is set." }),
 };
 
 const fieldsSchema = z.strictObject({ ...options, ...settings });
@@ -87,7 +95,7 @@ export function readTurnBody(body: z.infer<typeof fieldsSchema>): {
   settings: SessionSettings;
   options: Omit<GenerateRequest, "model" | "messages">;
 } {
-  const { window, summary, retrieval, memory, instructions, model, ...asked } = body;
+  const { window, summary, retrieval, memory, instructions, model, plugins, approval, toolRounds, ...asked } = body;
   // The question and the model are put in their places where they are known.
   const {
     model: _model,
@@ -101,7 +109,8 @@ export function readTurnBody(body: z.infer<typeof fieldsSchema>): {
     messages: [{ role: "user", content: "-" }],
   });
   const { temperature, ...drawn } = sampling;
-  const given = { window, summary, retrieval, memory, instructions, model, maxTokens, temperature };
+  const held = { window, summary, retrieval, memory, instructions, model, plugins, approval, toolRounds };
+  const given = { ...held, maxTokens, temperature };
   return {
     settings: Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
     options: { ...rest, sampling: drawn },

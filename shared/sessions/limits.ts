@@ -21,6 +21,10 @@ export const SESSION_LIMITS = {
   queryCharacters: 200,
   /** Of the text around a hit. */
   snippetCharacters: 160,
+  /** Plugins that a conversation names. */
+  plugins: 64,
+  /** Rounds of calls that a turn may be set to. */
+  toolRounds: 32,
   page: 50,
   pageMax: 200,
 } as const;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { approvalPolicySchema, pluginChoiceSchema } from "../inference/plugin-use.ts";
 import { SESSION_LIMITS } from "./limits.ts";
 
 /** How a conversation is held. What is absent is inherited: request, then session, then person, then the edge's configuration. */
@@ -17,6 +18,12 @@ export const sessionSettingsSchema = z.strictObject({
   /** Most tokens of an answer. */
   maxTokens: z.number().int().min(1).max(1_000_000).optional(),
   temperature: z.number().min(0).max(2).optional(),
+  /** Whose tools the model may call: `*` for all that the person has switched on, or plugins by their names. Absent: none. */
+  plugins: z.union([z.literal("*"), z.array(pluginChoiceSchema).max(SESSION_LIMITS.plugins)]).optional(),
+  /** When a tool that writes or sends waits for the person's word. Absent: once the conversation has seen what strangers wrote. */
+  approval: approvalPolicySchema.optional(),
+  /** Most rounds of calls before the answer. Absent: 8. */
+  toolRounds: z.number().int().min(1).max(SESSION_LIMITS.toolRounds).optional(),
 });
 export type SessionSettings = z.infer<typeof sessionSettingsSchema>;
 

@@ -20,6 +20,8 @@ const RANK: Record<GenerateEvent["type"], number> = {
   usage: 3,
   finish: 4,
   error: 5,
+  // No machine says it.
+  plugin: Number.NaN,
 };
 
 /** Gathers events into an answer and refuses those out of order. */
@@ -34,6 +36,7 @@ export function createAnswerReader(): { answer: Answer; push(event: GenerateEven
         throw new Error(`${event.type} after ${last}`);
       }
       if (event.type === "finish" && last !== "usage") throw new Error("finish without usage");
+      if (event.type === "plugin") throw new Error("an engine has no plugins");
       last = event.type;
       if (event.type === "progress") answer.progress.push(event);
       else if (event.type === "text") answer.text += event.text;

@@ -22,6 +22,8 @@ export interface Ticket {
   /** Takes what stops the request: the key may be revoked while it runs. */
   onRevoked(stop: () => void): void;
   read(bytes: Uint8Array): void;
+  /** For so long no machine worked on it. */
+  rested(ms: number): void;
   /** The answer has ended, in whatever way. `lost`: not as the agent meant it. */
   settle(lost: boolean): void;
   /** No agent took it: nothing was used. */
@@ -56,6 +58,7 @@ export class Quotas {
     const request: RunningRequest = { tokens: worstTokens, startedAtMs: now, stop: () => undefined };
     this.#running.set(caller.id, running.add(request));
     const meter = new AnswerMeter();
+    let restedMs = 0;
     const end = (): boolean => {
       if (!running.delete(request)) return false;
       if (running.size === 0 && this.#running.get(caller.id) === running) this.#running.delete(caller.id);
@@ -68,12 +71,20 @@ export class Quotas {
         request.stop = stop;
       },
       read: (bytes) => meter.read(bytes),
+      rested: (ms) => {
+        restedMs += ms;
+      },
       cancel: end,
       settle: (lost) => {
         if (!end()) return;
         const { failed, ...tokens } = meter.result(promptTokens);
         const ended = Date.now();
-        const use = { requests: 1, ...tokens, nodeMs: ended - now, errors: failed || (lost && !meter.ended) ? 1 : 0 };
+        const use = {
+          requests: 1,
+          ...tokens,
+          nodeMs: ended - now - restedMs,
+          errors: failed || (lost && !meter.ended) ? 1 : 0,
+        };
         this.#ledger.add(caller.id, model, use, ended);
       },
     };
@@ -90,6 +101,7 @@ export class Quotas {
     const request: RunningRequest = { tokens: 0, startedAtMs: Date.now(), stop: () => undefined };
     this.#running.set(caller.id, running.add(request));
     const meter = new AnswerMeter();
+    let restedMs = 0;
     const end = (): boolean => {
       if (!running.delete(request)) return false;
       if (running.size === 0 && this.#running.get(caller.id) === running) this.#running.delete(caller.id);
@@ -101,6 +113,9 @@ export class Quotas {
         request.stop = stop;
       },
       read: (bytes) => meter.read(bytes),
+      rested: (ms) => {
+        restedMs += ms;
+      },
       cancel: end,
       settle: (lost) => {
         if (!end()) return;
@@ -110,7 +125,7 @@ export class Quotas {
           ...tokens,
           requests: wasCharged ? 0 : 1,
           promptTokens: wasCharged ? 0 : tokens.promptTokens,
-          nodeMs: ended - request.startedAtMs,
+          nodeMs: ended - request.startedAtMs - restedMs,
           errors: failed || (lost && !meter.ended) ? 1 : 0,
         };
         this.#ledger.add(caller.id, model, use, ended);

@@ -5,6 +5,7 @@ import type { Demand } from "../dispatch/dispatcher.ts";
 import type { PrefixKey } from "../dispatch/prefix-keys.ts";
 import type { Quotas } from "../quota/quotas.ts";
 import type { RunMachines } from "./machines.ts";
+import type { RoundsPlan } from "./rounds.ts";
 import type { RunOwnerName } from "./run-table.ts";
 
 /** What a run came to: its whole answer, or why not, with what had come by then. */
@@ -19,6 +20,25 @@ export interface EndedRun {
   outcome: RunOutcome;
 }
 
+/** A run whose model has asked for calls that are made here. */
+export interface CallingRun {
+  id: string;
+  owner: RunOwnerName;
+  round: number;
+  /** The request that this round answered. */
+  body: Uint8Array;
+  /** What has come of it. */
+  events: GenerateEvent[];
+}
+
+/** Makes the calls of runs: each `called` is answered by `Runs.say`, and at last `Runs.next` or `Runs.fail`. */
+export interface RunCalls {
+  /** May come again for a round, in another life of this object: then its events have what was said by then. */
+  called(run: CallingRun): void;
+  /** It has ended, whatever became of its calls. */
+  over(id: string): void;
+}
+
 /** What runs stand on. */
 export interface RunsOptions {
   sql: SqlStorage;
@@ -30,6 +50,7 @@ export interface RunsOptions {
   onEnded?(run: EndedRun): void;
   /** The request of a run, for which its model's context is too small, with less in it; undefined where there is none. In one step. */
   shorter?(run: { id: string; owner: RunOwnerName; body: Uint8Array }): Uint8Array | undefined;
+  calls?: RunCalls;
   /** `tidy` is due at that time at the latest. */
   onDue(atMs: number): void;
   now?: () => number;
@@ -50,4 +71,6 @@ export interface NewRun {
   owner?: RunOwnerName;
   /** Whether another machine may go on with it once it has begun. */
   replay?: boolean;
+  /** Tools that are called here. */
+  rounds?: RoundsPlan | undefined;
 }

@@ -1,6 +1,7 @@
 import { generateEventSchema } from "../../../shared/inference/event.ts";
 import { type GenerateRequest, generateRequestSchema, type Resume } from "../../../shared/inference/request.ts";
 import { encodeJson } from "../../../shared/protocol/json.ts";
+import { saidEvent } from "./rounds.ts";
 import type { RunLog } from "./run-log.ts";
 
 const decoder = new TextDecoder();
@@ -12,15 +13,15 @@ export interface ResumePoint {
   first: number;
 }
 
-/** Undefined where the log has lost its beginning. */
-export function resumePoint(log: RunLog): ResumePoint | undefined {
-  if (log.first > 0) return undefined;
+/** Undefined where the log has lost its beginning. @param from the first line of what the model says now */
+export function resumePoint(log: RunLog, from = 0): ResumePoint | undefined {
+  if (log.first > from) return undefined;
   const tokens: number[] = [];
   const skip = { characters: 0, toolCalls: 0, reasoningCharacters: 0 };
   let first = log.next;
-  for (const line of decoder.decode(log.slice(0)).split("\n")) {
+  for (const line of decoder.decode(log.slice(from)).split("\n")) {
     if (line === "") continue;
-    const event = generateEventSchema.parse(JSON.parse(line));
+    const event = saidEvent(generateEventSchema.parse(JSON.parse(line)));
     if (event.type === "usage") first = log.next - 1;
     if (event.type !== "text" && event.type !== "tool_call" && event.type !== "reasoning") continue;
     tokens.push(...(event.tokens ?? []));

@@ -3,6 +3,7 @@ import { type GenerateEvent, generateEventSchema } from "../../../shared/inferen
 import { encodeJson } from "../../../shared/protocol/json.ts";
 import type { RunOutcome } from "./new-run.ts";
 import type { Run } from "./run.ts";
+import type { RunLog } from "./run-log.ts";
 
 const decoder = new TextDecoder();
 
@@ -10,9 +11,14 @@ const decoder = new TextDecoder();
 export function endOf({ log, failure }: Run): RunOutcome {
   // Of an answer that a reader took away piece by piece, the beginning may be gone.
   if (log.first > 0) return { error: (failure ?? new PorchlightError("body_too_large")).toWire(), partial: [] };
-  const lines = decoder.decode(log.slice(0)).split("\n");
-  const events = lines.flatMap((line) => (line === "" ? [] : [generateEventSchema.parse(JSON.parse(line))]));
+  const events = eventsFrom(log, 0);
   return failure === undefined ? { events } : { error: failure.toWire(), partial: events };
+}
+
+/** The events of line `from` and those after it, which are all there. */
+export function eventsFrom(log: RunLog, from: number): GenerateEvent[] {
+  const lines = decoder.decode(log.slice(from)).split("\n");
+  return lines.flatMap((line) => (line === "" ? [] : [generateEventSchema.parse(JSON.parse(line))]));
 }
 
 /** A line of an answer. */

@@ -2,6 +2,7 @@ import { PorchlightError } from "../../../shared/errors.ts";
 import { PROTOCOL_LIMITS } from "../../../shared/protocol/limits.ts";
 import type { StreamHeader } from "../../../shared/protocol/messages.ts";
 import { LineSplitter, lineKind } from "../../../shared/protocol/run-lines.ts";
+import type { GenerateEvent } from "../../../shared/inference/event.ts";
 import type { Demand } from "../dispatch/dispatcher.ts";
 import { OutcomeReader } from "../dispatch/outcome-reader.ts";
 import { RUN_LIMITS } from "./limits.ts";
@@ -19,6 +20,8 @@ export interface RunOwner {
   end(run: Run, failure: PorchlightError | undefined): void;
   /** It must not go on. */
   stop(run: Run, why: PorchlightError): void;
+  /** The model has asked for calls that are made here. */
+  round(run: Run): void;
   /** A request with less in it, for a context that is too small for this one. */
   shorter(run: Run, body: Uint8Array): Uint8Array | undefined;
 }
@@ -65,11 +68,14 @@ export class RunFeeds {
       for await (const bytes of feed.stream.incoming) {
         if (run.ended || run.feed !== feed) break;
         const lines: Uint8Array[] = [];
+        const said: Uint8Array[] = [];
         let end: "finish" | "error" | "unreadable" | undefined;
         for (const line of splitter.push(bytes)) {
           const kind = lineKind(line);
           // An error with a code that is not known here is an error all the same.
-          if (kind !== "error" && parseLine(line) === undefined) {
+          const event = kind === "error" ? undefined : parseLine(line);
+          // Steps of tools are this object's to say.
+          if (kind !== "error" && (event === undefined || event.type === "plugin")) {
             failure = new PorchlightError("answer_unreadable");
             end = "unreadable";
             run.outcome.read(encodeLine({ type: "error", error: failure.toWire() }));
@@ -82,15 +88,17 @@ export class RunFeeds {
             run.outcome.read(line);
             break;
           } else if (number++ >= run.log.next + lines.length) {
-            lines.push(line);
+            said.push(line);
+            lines.push(...shownLines(run, line, event));
             if (kind === "finish") {
               end = "finish";
               break;
             }
           }
         }
-        this.#append(run, lines);
-        if (end === "finish") return this.#owner.end(run, undefined);
+        this.#append(run, lines, said);
+        if (end === "finish")
+          return run.rounds?.isOver === true ? this.#owner.round(run) : this.#owner.end(run, undefined);
         if (end === "unreadable") feed.stream.reset(failure.toWire());
         if (end === "error") feed.stream.end();
         if (end !== undefined) break;
@@ -107,12 +115,11 @@ export class RunFeeds {
     this.#failed(run, { ...feed, keeps: feed.keeps && (isLost || failure.code !== "agent_disconnected") }, failure);
   }
 
-  #append(run: Run, lines: readonly Uint8Array[]): void {
+  /** @param said the same as the machine said it */
+  #append(run: Run, lines: readonly Uint8Array[], said: readonly Uint8Array[]): void {
     if (lines.length === 0) return;
-    for (const line of lines) {
-      run.ticket.read(line);
-      run.outcome.read(line);
-    }
+    for (const line of lines) run.ticket.read(line);
+    for (const line of said) run.outcome.read(line);
     run.log.append(lines);
     if (run.log.first > 0 && run.readers.size === 0 && run.isKept) {
       const sentence = "The answer is larger than what is kept without a reader. Ask for less.";
@@ -126,7 +133,7 @@ export class RunFeeds {
     run.clearTimers("awake");
     if (error.code === "context_length_exceeded" && this.#shorten(run)) return;
     const { keeps, isResumed } = feed;
-    const begun = run.log.next > 0;
+    const begun = run.log.next > run.first;
     const { attempts, fruitless } = run;
     const { replay } = run.record;
     const recovery = recoveryOf({ code: error.code, keeps, isResumed, begun, replay, attempts, fruitless });
@@ -144,7 +151,7 @@ export class RunFeeds {
 
   /** Asks again with less, where somebody can say what to leave out. Returns whether a machine took that. */
   #shorten(run: Run): boolean {
-    if (run.log.next > 0) return false;
+    if (run.log.next > run.first) return false;
     const body = this.#owner.shorter(run, run.body ?? this.#table.body(run.id));
     if (body === undefined) return false;
     run.bodyBytes = body.length;
@@ -159,6 +166,15 @@ export class RunFeeds {
     if (run.timers.lost !== undefined) return;
     const lost = (): void => this.#owner.end(run, new PorchlightError("agent_disconnected"));
     run.timers.lost = setTimeout(lost, RUN_LIMITS.lostMs);
+  }
+
+  /** Has the next round said: where the last one was if that can be, since it has computed what is the same. */
+  next(run: Run): void {
+    run.attempts = 0;
+    run.fruitless = 0;
+    run.prefix = [];
+    if (this.#dispatch(run, { only: run.record.agentId }) || this.#dispatch(run, {}) || run.ended) return;
+    this.again(run, RUN_LIMITS.againMs);
   }
 
   /** Asks its machine for the lines that it has. */
@@ -186,7 +202,7 @@ export class RunFeeds {
       delete run.timers.again;
       const { agentId } = run.record;
       if (run.ended || run.feed !== undefined || this.#dispatch(run, { only: agentId, keeps: true })) return;
-      if (run.log.next === 0 && this.tryElsewhere(run)) return;
+      if (run.log.next === run.first && this.tryElsewhere(run)) return;
       // It is there without the model, or on its way out: it says when that changes.
       if (run.attempts < RUN_LIMITS.attempts) this.#againLater(run);
     }, afterMs);
@@ -200,13 +216,13 @@ export class RunFeeds {
   tryElsewhere(run: Run): boolean {
     if (run.ended || run.feed !== undefined) return false;
     const { agentId, replay } = run.record;
-    if (run.log.next === 0) return this.#dispatch(run, { not: agentId });
+    if (run.log.next === run.first) return this.#dispatch(run, { not: agentId });
     return replay && this.#dispatch(run, { not: agentId, like: agentId, keeps: true });
   }
 
   /** Gives a run to a machine once more. Returns whether one took it. */
   #dispatch(run: Run, choice: Choice): boolean {
-    const point = resumePoint(run.log);
+    const point = resumePoint(run.log, run.first);
     if (point === undefined) {
       this.#owner.end(run, new PorchlightError("agent_disconnected"));
       return true;
@@ -240,6 +256,15 @@ export class RunFeeds {
     run.outcome = new OutcomeReader();
     if (placement?.end(ending) === true) this.#machines.check(placement.agentId);
   }
+}
+
+/** A line as it is numbered and read: of a run whose tools are called here, calls are none of the client's. */
+function shownLines({ rounds, ticket }: Run, line: Uint8Array, event: GenerateEvent | undefined): Uint8Array[] {
+  const shown = event && rounds?.take(event);
+  if (shown === undefined) return [line];
+  // What the rounds took so far: it is paid for though the answer should come to no end.
+  if (event?.type === "usage" && rounds?.usage) ticket.read(encodeLine(rounds.usage));
+  return shown.map(encodeLine);
 }
 
 /** A machine that cannot go on behind what another has said finds fault with the request: its client knows of no such field. */

@@ -39,11 +39,30 @@ export class RunKeeper {
     this.#onDue(run.createdAtMs + RUN_LIMITS.keptMs);
   }
 
+  /** The request, wherever it is. */
+  body(run: Run): Uint8Array {
+    return run.body ?? this.#table.body(run.id);
+  }
+
+  /** Writes down another request, with the record as it is now. */
+  setRequest(run: Run, body: Uint8Array): void {
+    this.store(run);
+    this.#table.setRecord(run.id, run.record);
+    this.#table.setBody(run.id, body);
+  }
+
   /** What is kept is there in full, even if its machine is switched off now. */
   storeEnd(run: Run): void {
     this.store(run);
     this.#checkpoint(run);
     this.#table.setEnded(run.id, run.endedAtMs ?? Date.now());
+  }
+
+  /** Writes down all that there is; what comes next cannot be made again. Returns whether it could. */
+  secure(run: Run): boolean {
+    this.store(run);
+    this.#checkpoint(run);
+    return run.durable === run.log.next;
   }
 
   #checkpointAll(): void {

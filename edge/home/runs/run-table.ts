@@ -2,6 +2,7 @@ import { z } from "zod";
 import { concatBytes } from "../../../shared/bytes.ts";
 import { type Caller, callerSchema } from "../../credentials/key-grant.ts";
 import { RUN_LIMITS } from "./limits.ts";
+import { roundsRecordSchema } from "./rounds.ts";
 
 /** Who hears of a run's end: whoever reads it, the queue of jobs, a conversation's turn, or a conversation's summary. */
 export const runOwnerSchema = z.enum(["client", "job", "turn", "summary"]);
@@ -20,6 +21,7 @@ const recordSchema = z.object({
   /** Whether another machine may go on with it once it has begun. */
   replay: z.boolean(),
   agentId: z.string(),
+  rounds: roundsRecordSchema.optional(),
 });
 /** Before conversations had turns of their own, a record only said whether it was a job's. */
 const formerSchema = recordSchema
@@ -100,7 +102,7 @@ export class RunTable {
     this.#sql.exec("UPDATE runs SET record = ? WHERE id = ?", JSON.stringify(record), id);
   }
 
-  /** Another request in the place of the first: nothing has come of that one. */
+  /** Another request in the place of the one before: nothing has come of that one, or it is the next round's. */
   setBody(id: string, body: Uint8Array): void {
     const row = this.#sql.exec("SELECT record, created_at FROM runs WHERE id = ?", id).one();
     const { record, createdAtMs } = storedSchema.parse(row);

@@ -6,6 +6,7 @@ import type { PrefixKey } from "../dispatch/prefix-keys.ts";
 import type { Ticket } from "../quota/quotas.ts";
 import { RUN_LIMITS } from "./limits.ts";
 import { RunLog } from "./run-log.ts";
+import { Rounds } from "./rounds.ts";
 import type { RunRecord } from "./run-table.ts";
 
 /** A stream that brings a run's lines. */
@@ -53,6 +54,10 @@ export class Run {
   /** Times it was given to a machine, and how many of them in a row brought nothing. */
   attempts = 1;
   fruitless = 0;
+  /** Of one whose tools are called here. */
+  readonly rounds: Rounds | undefined;
+  /** When its calls began to be made, while they are. */
+  callingSinceMs: number | undefined;
   /** The last that was said of how far it is. */
   progress: Uint8Array | undefined;
   /** Its machine, or whoever waits for it, is waited for. */
@@ -75,6 +80,13 @@ export class Run {
     this.createdAtMs = options.createdAtMs;
     this.log = options.log ?? new RunLog();
     this.durable = this.log.next;
+    this.rounds = options.record.rounds && new Rounds(options.record.rounds);
+    this.rounds?.read(this.log);
+  }
+
+  /** Number of the first line of what the model says now. */
+  get first(): number {
+    return this.record.rounds?.first ?? 0;
   }
 
   get ended(): boolean {

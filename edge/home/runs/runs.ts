@@ -1,4 +1,5 @@
 import { PorchlightError } from "../../../shared/errors.ts";
+import type { PluginStep } from "../../../shared/inference/event.ts";
 import type { KeptRun } from "../../../shared/protocol/messages.ts";
 import type { Demand } from "../dispatch/dispatcher.ts";
 import type { Ticket } from "../quota/quotas.ts";
@@ -7,7 +8,7 @@ import type { Opened } from "./machines.ts";
 import type { NewRun, RunsOptions } from "./new-run.ts";
 import { readRun } from "./reader.ts";
 import { Run } from "./run.ts";
-import { encodeLine, endOf, parseLine } from "./run-events.ts";
+import { encodeLine, endOf, eventsFrom, parseLine } from "./run-events.ts";
 import { RunFeeds } from "./run-feeds.ts";
 import { RunKeeper } from "./run-keeper.ts";
 import { RunShelf } from "./run-shelf.ts";
@@ -41,6 +42,7 @@ export class Runs {
       owner: {
         end: (run, failure) => this.#end(run, failure),
         stop: (run, why) => this.#stop(run, why),
+        round: (run) => this.#roundEnded(run),
         shorter: (run, body) => this.#options.shorter?.({ id: run.id, owner: run.record.owner, body }),
       },
     });
@@ -69,9 +71,14 @@ export class Runs {
     const opened = this.#open(ticket, demand, id);
     const { note = "", kept = false, owner = "client", replay = false } = asked;
     const record = { caller, model, note, kept, owner, replay, agentId: opened.placement.agentId };
+    const rounds = asked.rounds && { ...asked.rounds, round: 0, first: 0 };
     const run = new Run({
       id,
-      record: maxTokens === undefined ? record : { ...record, maxTokens },
+      record: {
+        ...record,
+        ...(maxTokens === undefined ? {} : { maxTokens }),
+        ...(rounds === undefined ? {} : { rounds }),
+      },
       ticket,
       bodyBytes: body.length,
       createdAtMs: this.#now(),
@@ -105,7 +112,7 @@ export class Runs {
   read(run: Run, from: number, signal: AbortSignal): ReadableStream<Uint8Array> {
     clearTimeout(run.timers.orphan ?? null);
     // One that was taken up after this object started anew waits for somebody who wants it.
-    if (isIdle(run)) this.#feeds.resume(run);
+    if (isIdle(run)) this.#goOn(run);
     return readRun(run, {
       from,
       signal,
@@ -163,7 +170,7 @@ export class Runs {
       else if (run.ended && run.durable === run.log.next) this.#keeper.acknowledge(run);
     }
     for (const run of this.#shelf.all) {
-      if (!isIdle(run) || !isWanted(run)) continue;
+      if (!isIdle(run) || !isWanted(run) || isBetween(run)) continue;
       if (run.record.agentId !== agentId) this.#feeds.tryElsewhere(run);
       else if (has.has(run.id)) this.#feeds.resume(run);
       else this.#feeds.again(run, 0);
@@ -173,14 +180,14 @@ export class Runs {
   /** An agent may have models now that it did not have: runs that wait for one may go on. */
   statusChanged(): void {
     for (const run of this.#shelf.all) {
-      if (isIdle(run) && isWanted(run) && run.log.next === 0) this.#feeds.tryElsewhere(run);
+      if (isIdle(run) && isWanted(run) && !isBetween(run) && run.log.next === run.first) this.#feeds.tryElsewhere(run);
     }
   }
 
   /** A machine was revoked: it does not come back. */
   forget(agentId: string): void {
     for (const run of this.#shelf.all) {
-      if (run.ended || run.feed !== undefined || run.record.agentId !== agentId) continue;
+      if (run.ended || run.feed !== undefined || isBetween(run) || run.record.agentId !== agentId) continue;
       this.#end(run, new PorchlightError("agent_disconnected"));
     }
   }
@@ -227,9 +234,77 @@ export class Runs {
       };
       run.timers.orphan = setTimeout(orphan, RUN_LIMITS.orphanMs);
     }
-    this.#feeds.wait(run);
-    if (run.isKept) this.#feeds.resume(run);
+    if (!isBetween(run)) this.#feeds.wait(run);
+    if (run.isKept) this.#goOn(run);
     return run;
+  }
+
+  /** One that was taken up: its machine has what is missing, or its calls have yet to be made. */
+  #goOn(run: Run): void {
+    if (isBetween(run)) this.#call(run);
+    else this.#feeds.resume(run);
+  }
+
+  /** The model has asked for calls: its machine is free, and what was said is written down before anything is called. */
+  #roundEnded(run: Run): void {
+    run.feed = undefined;
+    run.clearTimers("lost", "again", "elsewhere", "awake");
+    this.#feeds.leavePlace(run, "ended");
+    if (!this.#keeper.secure(run)) return this.#end(run, new PorchlightError("body_too_large"));
+    run.notify();
+    this.#call(run);
+  }
+
+  #call(run: Run): void {
+    const { calls } = this.#options;
+    const { id, log, first } = run;
+    const round = run.record.rounds?.round ?? 0;
+    if (calls === undefined || log.first > first) return this.#end(run, new PorchlightError("internal"));
+    run.callingSinceMs = this.#now();
+    // Without anything to do for seconds the object would hibernate, and forget what it waits for.
+    run.timers.awake = setInterval(() => undefined, RUN_LIMITS.awakeMs);
+    calls.called({ id, owner: run.record.owner, round, body: this.#keeper.body(run), events: eventsFrom(log, first) });
+  }
+
+  /** Says what becomes of a run's calls; its readers have it once it is written down. Nothing happens where the run has ended. */
+  say(id: string, steps: readonly PluginStep[]): void {
+    const run = this.#calling(id);
+    if (run === undefined || steps.length === 0) return;
+    run.log.append(steps.map((plugin) => encodeLine({ type: "plugin", plugin })));
+    if (!this.#keeper.secure(run)) return this.#end(run, new PorchlightError("body_too_large"));
+    run.notify();
+  }
+
+  /** Has the next round said, by this request. Nothing happens where the run has ended. */
+  next(id: string, body: Uint8Array): void {
+    const run = this.#calling(id);
+    const { rounds } = run?.record ?? {};
+    if (run === undefined || rounds === undefined) return;
+    this.#rest(run);
+    run.record = { ...run.record, rounds: { ...rounds, round: rounds.round + 1, first: run.log.next } };
+    run.rounds?.begin(rounds.round + 1);
+    run.bodyBytes = body.length;
+    this.#keeper.setRequest(run, body);
+    this.#feeds.next(run);
+  }
+
+  /** Ends a run whose calls cannot be made. */
+  fail(id: string, why: PorchlightError): void {
+    const run = this.#calling(id);
+    if (run !== undefined) this.#end(run, why);
+  }
+
+  #calling(id: string): Run | undefined {
+    const run = this.#shelf.get(id);
+    return run === undefined || run.ended || run.callingSinceMs === undefined ? undefined : run;
+  }
+
+  /** No machine worked on it meanwhile: nobody pays for that time. */
+  #rest(run: Run): void {
+    if (run.callingSinceMs === undefined) return;
+    run.ticket.rested(this.#now() - run.callingSinceMs);
+    run.callingSinceMs = undefined;
+    run.clearTimers("awake");
   }
 
   /** Somebody stops it: its machine is told, now or when it comes. */
@@ -244,6 +319,7 @@ export class Runs {
   /** @param failure why it came to no end of its own; readers find it as the last line */
   #end(run: Run, failure: PorchlightError | undefined): void {
     if (run.ended) return;
+    this.#rest(run);
     run.endedAtMs = this.#now();
     run.feed = undefined;
     run.failure = failure;
@@ -261,13 +337,19 @@ export class Runs {
     run.taken();
     const { owner, caller, note } = run.record;
     if (owner !== "client") this.#options.onEnded?.({ id: run.id, owner, caller, note, outcome: endOf(run) });
+    if (run.rounds !== undefined) this.#options.calls?.over(run.id);
     this.#shelf.makeRoom();
   }
 }
 
 /** Nothing comes of it, and nothing is being tried. */
 function isIdle(run: Run): boolean {
-  return !run.ended && run.feed === undefined && run.timers.again === undefined;
+  return !run.ended && run.feed === undefined && run.timers.again === undefined && run.callingSinceMs === undefined;
+}
+
+/** Whether its model has asked for calls, and nothing was sent to it since. */
+function isBetween({ rounds }: Run): boolean {
+  return rounds?.isOver === true;
 }
 
 /** Machines are not bothered, nor their few streams taken, for what nobody may come back to. */

@@ -151,6 +151,8 @@ export class MessageEncoder {
   /** The text to send for one event; empty for those that have nothing of their own. */
   encode(event: GenerateEvent): string {
     switch (event.type) {
+      case "plugin":
+        break;
       case "progress":
         this.#promptTokens = event.promptTokens ?? this.#promptTokens;
         break;

@@ -154,6 +154,7 @@ export class OllamaEncoder {
         this.#ended = true;
         return { ...this.#piece(NOTHING, true), ...this.#ending(event.reason) };
       case "progress":
+      case "plugin":
         break;
     }
     return undefined;

@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { PorchlightError, type WireError } from "../../errors.ts";
-import type { GenerateEvent } from "../../inference/event.ts";
+import type { GenerateEvent, PluginStep } from "../../inference/event.ts";
 import type { TokenLogprob } from "../../inference/output-format.ts";
 import { errorBody } from "../errors.ts";
 
@@ -232,6 +232,8 @@ export class ChatChunkEncoder {
         );
       case "error":
         return this.fail(event.error);
+      case "plugin":
+        return event.plugin.step === "usage" ? "" : this.#opening(choice) + this.#pluginChunk(choice, event.plugin);
       case "progress":
         break;
     }
@@ -260,6 +262,12 @@ export class ChatChunkEncoder {
     const reason = more.reason === undefined ? "null" : `"${more.reason}"`;
     const logprobs = more.logprobs ? JSON.stringify(more.logprobs) : "null";
     return `${this.#head}{"index":${choice},"delta":${delta},"logprobs":${logprobs},"finish_reason":${reason}}${this.#tail}`;
+  }
+
+  /** SDKs see an empty chunk: the member that only clients of ours know is beside what they read. */
+  #pluginChunk(choice: number, { tokens: _tokens, ...step }: PluginStep & { tokens?: unknown }): string {
+    const chunk = this.#chunk(choice, "{}");
+    return `${chunk.slice(0, -"}\n\n".length)},"porchlight":${JSON.stringify(step)}}\n\n`;
   }
 
   #usageChunk(): string {

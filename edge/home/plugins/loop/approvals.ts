@@ -1,6 +1,6 @@
 import { PorchlightError } from "../../../../shared/errors.ts";
 import { canonicalJson } from "../../../../shared/plugin/canonical.ts";
-import { hex } from "../../../../shared/plugin/hex.ts";
+import { toHex } from "../../../../shared/plugin/hex.ts";
 import { type Made, made } from "../../made.ts";
 import type { ToolSource } from "../tool-box.ts";
 import { type Approval, ApprovalTable, type Decision } from "./approval-table.ts";
@@ -15,7 +15,7 @@ const encoder = new TextEncoder();
 /** What a person is asked to allow: this tool of this very package, with these arguments. Any other is another hash. */
 export async function callHash(source: ToolSource, canonicalArguments: string): Promise<string> {
   const text = `porchlight call\n${canonicalJson(source)}\n${canonicalArguments}`;
-  return hex(new Uint8Array(await crypto.subtle.digest("SHA-256", encoder.encode(text))));
+  return toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", encoder.encode(text))));
 }
 
 /** Calls that wait for their person's word. An approval is for one call, is used by that call alone, and ends with its deadline. */
@@ -44,7 +44,8 @@ export class Approvals {
     return made(() => {
       const approval = this.#table.find(id);
       if (approval?.userId !== userId) throw new PorchlightError("not_found", "There is no such approval.");
-      if (approval.decision !== undefined || approval.deadlineMs <= this.#now()) throw new PorchlightError("approval_over");
+      if (approval.decision !== undefined || approval.deadlineMs <= this.#now())
+        throw new PorchlightError("approval_over");
       if (approval.hash !== hash) throw new PorchlightError("approval_changed");
       if (!this.#settle(id, decision)) throw new PorchlightError("approval_over");
       return { ...approval, decision };
@@ -52,16 +53,18 @@ export class Approvals {
   }
 
   /** The approval that a call waits for: the one there is, or a new one. Undefined where too many wait already. */
-  ask(call: Pick<Approval, "userId" | "run" | "round" | "callId" | "tool" | "source" | "arguments" | "hash" | "place">): Approval | undefined {
+  ask(
+    call: Pick<Approval, "userId" | "run" | "round" | "callId" | "tool" | "source" | "arguments" | "hash" | "place">,
+  ): (Approval & { isNew: boolean }) | undefined {
     const known = this.#table.ofCall(call.run, call.round, call.callId);
-    if (known !== undefined) return known;
+    if (known !== undefined) return { ...known, isNew: false };
     const createdAtMs = this.#now();
     this.#table.forgetBefore(createdAtMs - LOOP_LIMITS.approvalsKeptMs);
     if (this.list(call.userId).length >= LOOP_LIMITS.approvalsPerPerson) return undefined;
     const one = { ...call, id: crypto.randomUUID(), createdAtMs, deadlineMs: createdAtMs + LOOP_LIMITS.approvalMs };
     this.#table.add(one);
     this.#onDue(one.deadlineMs);
-    return { ...one, decision: undefined };
+    return { ...one, decision: undefined, isNew: true };
   }
 
   /** Resolves with what becomes of it: at its deadline it is over. */
@@ -70,7 +73,10 @@ export class Approvals {
     const told = Promise.withResolvers<Decision>();
     this.#waiting.set(id, told.resolve);
     const timer = setTimeout(() => this.#settle(id, "expired"), Math.max(0, deadlineMs - this.#now()));
-    const gone = (): void => void this.#settle(id, "gone");
+    const gone = (): void => {
+      this.#settle(id, "gone");
+      told.resolve("gone");
+    };
     if (signal.aborted) gone();
     signal.addEventListener("abort", gone, { once: true });
     try {

@@ -1,8 +1,10 @@
+import { SESSION_LIMITS } from "../../../../shared/sessions/limits.ts";
+
 /** What calls of tools in a conversation may take, each with its reason. */
 export const LOOP_LIMITS = {
   /** Rounds of calls where nobody set another number, and at most. */
   rounds: 8,
-  roundsMax: 32,
+  roundsMax: SESSION_LIMITS.toolRounds,
   /** Of one round: a model that asks for more has lost its way. */
   callsPerRound: 16,
   /** Tools that are offered at once: a model of a home machine does not choose well among more. */

@@ -1,31 +1,5 @@
 import { z } from "zod";
-import { approvalPolicySchema } from "../../../../shared/inference/plugin-use.ts";
-
-const sourceSchema = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("plugin"), name: z.string(), version: z.string(), hash: z.string(), tool: z.string() }),
-  z.object({ kind: z.literal("mcp"), server: z.string(), tool: z.string() }),
-]);
-
-/** What is known of an answer whose model may call tools. */
-const loopStateSchema = z.object({
-  userId: z.string(),
-  place: z.object({ sessionId: z.string(), index: z.number() }).optional(),
-  caller: z.object({ locale: z.enum(["en", "zh-CN"]), timeZone: z.string() }),
-  contextLength: z.number(),
-  most: z.number(),
-  /** Whether what strangers wrote was before the model already. */
-  tainted: z.boolean(),
-  tools: z.array(
-    z.object({
-      name: z.string(),
-      effect: z.enum(["read", "write"]),
-      source: sourceSchema,
-      approval: approvalPolicySchema,
-    }),
-  ),
-  leftOut: z.array(z.string()),
-});
-export type LoopState = z.infer<typeof loopStateSchema>;
+import { type LoopState, loopStateSchema } from "./loop-state.ts";
 
 const stateRowSchema = z.object({ state: z.string() });
 const callRowSchema = z.object({
@@ -58,6 +32,14 @@ export class LoopTable {
     return row === undefined ? undefined : loopStateSchema.parse(JSON.parse(stateRowSchema.parse(row).state));
   }
 
+  /** The number of the next result. */
+  nextSource(run: string): number {
+    const state = this.get(run);
+    const sources = (state?.sources ?? 0) + 1;
+    if (state !== undefined) this.set(run, { ...state, sources });
+    return sources;
+  }
+
   /** Writes down that a call is made, before it is: one that writes is never begun twice. */
   begin(run: string, round: number, call: { id: string; record: string; hash: string }): void {
     this.#sql.exec(
@@ -77,7 +59,8 @@ export class LoopTable {
 
   /** A call that was begun. */
   begun(run: string, round: number, callId: string): z.infer<typeof callRowSchema> | undefined {
-    const query = "SELECT call_id, record, hash, state FROM tool_loop_calls WHERE run = ? AND round = ? AND call_id = ?";
+    const query =
+      "SELECT call_id, record, hash, state FROM tool_loop_calls WHERE run = ? AND round = ? AND call_id = ?";
     const [row] = this.#sql.exec(query, run, round, callId).toArray();
     return row === undefined ? undefined : callRowSchema.parse(row);
   }

@@ -44,7 +44,10 @@ export function planTools(of: {
     const use = uses.find(({ plugin }) => plugin === name) ?? uses.find(({ plugin }) => plugin === "*");
     return use === undefined || taken.has(tool.name) ? [] : [{ tool, use }];
   });
-  const scores = rank(question, wanted.map(({ tool }) => wordsOf(tool)));
+  const scores = rank(
+    question,
+    wanted.map(({ tool }) => wordsOf(tool)),
+  );
   const order = wanted
     .map((one, index) => ({ ...one, score: (one.use.plugin === "*" ? 0 : 1_000_000) + (scores[index] ?? 0) }))
     .toSorted((a, b) => b.score - a.score || (a.tool.name < b.tool.name ? -1 : 1));
@@ -70,12 +73,17 @@ export function requestTool({ name, description, input }: OfferedTool): Tool {
 }
 
 /** Whether a tool is the one that was offered: of the same package, with the same effect. */
-export function isSameTool(one: Pick<OfferedTool, "source" | "effect">, other: Pick<OfferedTool, "source" | "effect">): boolean {
+export function isSameTool(
+  one: Pick<OfferedTool, "source" | "effect">,
+  other: Pick<OfferedTool, "source" | "effect">,
+): boolean {
   return one.effect === other.effect && canonicalJson(one.source) === canonicalJson(other.source);
 }
 
 function wordsOf({ name, title, description, input }: OfferedTool): string[] {
-  const properties = Object.entries(input.properties ?? {}).map(([key, { description: words }]) => `${key} ${words ?? ""}`);
+  const properties = Object.entries(input.properties ?? {}).map(
+    ([key, { description: words }]) => `${key} ${words ?? ""}`,
+  );
   return termsOf([name.replaceAll("_", " "), title.en, title.zh, description, ...properties].join(" "));
 }
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { toolTraceSchema } from "../../plugins/loop/trace.ts";
 
 const pieceSchema = z.object({ index: z.number().int(), score: z.number(), text: z.string() });
 
@@ -30,5 +31,9 @@ export const traceSchema = z.object({
   remembered: z.string().nullable(),
   /** How often the machine found it too long. */
   shortened: z.number().int(),
+  /** What the model could call, and what it did; absent where it could call nothing. */
+  tools: toolTraceSchema.optional(),
+  /** Whether what strangers wrote is in the conversation by now: tools that write then ask the person. */
+  tainted: z.boolean().optional(),
 });
 export type Trace = z.infer<typeof traceSchema>;

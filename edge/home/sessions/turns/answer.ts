@@ -1,6 +1,7 @@
 import type { GenerateEvent } from "../../../../shared/inference/event.ts";
 import type { Message, ToolCall } from "../../../../shared/inference/request.ts";
 import type { TurnUsage } from "../../../../shared/sessions/turn.ts";
+import { roundMessages, roundsOf } from "../../plugins/loop/next-request.ts";
 import type { RunOutcome } from "../../runs/new-run.ts";
 import type { TurnEnd } from "../checked-turn.ts";
 
@@ -32,12 +33,26 @@ export function answerOf(events: readonly GenerateEvent[]): { message: Message; 
 /** How a turn ends whose run came to this. What had come of an answer that broke off stays. */
 export function endOfTurn(asked: Message, outcome: RunOutcome): TurnEnd {
   if ("events" in outcome) {
-    const { message, usage } = answerOf(outcome.events);
-    return { messages: [asked, message], state: "complete", ...(usage === undefined ? {} : { usage }) };
+    const { usage } = answerOf(outcome.events);
+    return {
+      messages: [asked, ...saidIn(outcome.events, true)],
+      state: "complete",
+      ...(usage === undefined ? {} : { usage }),
+    };
   }
-  const { message } = answerOf(outcome.partial);
-  const hasBegun = message.content !== "" || (message.role === "assistant" && message.reasoning !== undefined);
-  const messages = hasBegun ? [asked, message] : [asked];
+  const messages = [asked, ...saidIn(outcome.partial, false)];
   if (outcome.error.code === "cancelled") return { messages, state: "cancelled" };
   return { messages, state: "failed", error: outcome.error };
+}
+
+/** What was said: rounds of calls with what came of them, then the answer. */
+function saidIn(events: readonly GenerateEvent[], isWhole: boolean): Message[] {
+  const rounds = roundsOf(events);
+  const { message } = answerOf(rounds.at(-1) ?? []);
+  const before = rounds.slice(0, -1).flatMap(roundMessages);
+  const hasCalls = rounds.at(-1)?.some((event) => event.type === "plugin" && event.plugin.step === "call") === true;
+  // It broke off at its calls: those that came to an end are told.
+  if (!isWhole && hasCalls) return [...before, ...roundMessages(rounds.at(-1) ?? [])];
+  const hasBegun = message.content !== "" || (message.role === "assistant" && message.reasoning !== undefined);
+  return isWhole || hasBegun ? [...before, message] : before;
 }

@@ -1,6 +1,7 @@
 import { handlesOf } from "../../../../shared/api/openai/answer-note.ts";
 import { PorchlightError } from "../../../../shared/errors.ts";
 import { type GenerateRequest, generateRequestSchema, type Priority } from "../../../../shared/inference/request.ts";
+import type { PluginUse } from "../../../../shared/inference/plugin-use.ts";
 import { decodeJson, encodeJson } from "../../../../shared/protocol/json.ts";
 import { SESSION_LIMITS } from "../../../../shared/sessions/limits.ts";
 import { type ResolvedSettings, resolveSettings, type SessionSettings } from "../../../../shared/sessions/settings.ts";
@@ -10,6 +11,8 @@ import { firstLine } from "../../jobs/queued-request.ts";
 import { type Made, madeLater } from "../../made.ts";
 import type { MemoryDesk } from "../../memory/desk.ts";
 import { rememberedFact } from "../../memory/remembered-fact.ts";
+import { LOOP_LIMITS } from "../../plugins/loop/limits.ts";
+import type { ToolLoop } from "../../plugins/loop/tool-loop.ts";
 import type { EndedRun } from "../../runs/new-run.ts";
 import type { SessionConfiguration } from "../configuration.ts";
 import { planContext, promptRoom, windowTurns } from "../context/plan.ts";
@@ -66,6 +69,8 @@ export interface TurnDeskOptions {
   memory: MemoryDesk;
   runner: TurnRunner;
   configuration: Pick<SessionConfiguration, "window">;
+  /** Absent: models can call nothing. */
+  tools?: Pick<ToolLoop, "offer" | "begin" | "trace"> | undefined;
   now?: () => number;
 }
 
@@ -76,14 +81,16 @@ export class TurnDesk {
   readonly #runner: TurnRunner;
   readonly #configuration: Pick<SessionConfiguration, "window">;
   readonly #summarizer: Summarizer;
+  readonly #tools: TurnDeskOptions["tools"];
   readonly #now: () => number;
 
-  constructor({ store, memory, runner, configuration, now = Date.now }: TurnDeskOptions) {
+  constructor({ store, memory, runner, configuration, tools, now = Date.now }: TurnDeskOptions) {
     this.#store = store;
     this.#memory = memory;
     this.#runner = runner;
     this.#configuration = configuration;
     this.#summarizer = new Summarizer({ store, runner });
+    this.#tools = tools;
     this.#now = now;
   }
 
@@ -122,7 +129,8 @@ export class TurnDesk {
     const place = this.#store.turnOfRun(run.id);
     const asked = place && this.#hot(place.sessionId, place.index)?.messages[0];
     if (place === undefined || asked === undefined) return; // The conversation was deleted.
-    const end = { ...endOfTurn(asked, run.outcome), runId: run.id };
+    const trace = this.#endTrace(run, this.#hot(place.sessionId, place.index)?.trace);
+    const end = { ...endOfTurn(asked, run.outcome), runId: run.id, ...(trace === undefined ? {} : { trace }) };
     const turn = this.#store.finishTurn(place.sessionId, place.index, end);
     if (turn !== undefined) this.#summarize(place.sessionId, turn, run.caller);
   }
@@ -174,7 +182,18 @@ export class TurnDesk {
     // Another request may have been quicker.
     if (this.#requireIdle(sessionId, userId).turnCount !== session.turnCount) throw new PorchlightError("session_busy");
     const window = { set: settings.window, turns };
-    const { messages, trace } = this.#plan({
+    // What strangers wrote stays in a conversation: it is in what was answered since, too.
+    const tainted = hasStrangers(recent.at(-1));
+    const offer = this.#tools?.offer({
+      userId,
+      uses: usesOf(settings),
+      most: settings.toolRounds ?? LOOP_LIMITS.rounds,
+      question,
+      contextLength: model.contextLength,
+      tainted,
+      place: { sessionId, index },
+    });
+    const { messages, trace: planned } = this.#plan({
       userId,
       sessionId,
       question,
@@ -183,8 +202,9 @@ export class TurnDesk {
       older,
       window,
       settings,
-      model,
+      model: { ...model, contextLength: model.contextLength - (offer?.tokens ?? 0) },
     });
+    const trace = { ...planned, contextLength: model.contextLength, ...(tainted ? { tainted } : {}) };
     const createdAtMs = this.#now();
     const started = { id: asked.id, index, created: Math.floor(createdAtMs / 1000), model: model.name };
     const { maxTokens, temperature } = settings;
@@ -196,11 +216,14 @@ export class TurnDesk {
       sampling,
       model: model.name,
       messages,
+      ...(offer === undefined ? {} : { tools: offer.tools }),
     };
     const [handle] = handlesOf(started, { includeUsage: asked.includeUsage, choices: 1, kept: true });
     const note = handle?.note ?? "";
     // From here on one step: there is no turn without its run, and no run without its turn.
-    const headers = this.#runner.start({ id: asked.id, owner: "turn", caller, priority, note, request });
+    const run = { id: asked.id, owner: "turn" as const, caller, priority, note, request };
+    const headers = this.#runner.start(offer === undefined ? run : { ...run, rounds: offer.rounds });
+    if (offer !== undefined) this.#tools?.begin(asked.id, offer);
     const turn: NewTurn = {
       createdAtMs,
       messages: [{ role: "user", content: question }],
@@ -255,6 +278,13 @@ export class TurnDesk {
     return planContext({ ...base, retrieval: retrieve(question, left, shown), summary });
   }
 
+  /** The trace of a turn with what its tools did. */
+  #endTrace({ id, outcome }: EndedRun, trace: Turn["trace"]): Turn["trace"] {
+    const did = this.#tools?.trace(id, "events" in outcome ? outcome.events : outcome.partial);
+    if (did === undefined) return undefined;
+    return { ...trace, tools: did.tools, ...(did.tainted ? { tainted: true } : {}) };
+  }
+
   /** Request, session, person, then the edge's configuration. */
   #settingsOf(
     { settings, userId }: TurnRequest,
@@ -304,6 +334,18 @@ export class TurnDesk {
   #hot(sessionId: string, index: number): Turn | undefined {
     return this.#store.hotTurns(sessionId, index + 1, 1)[0];
   }
+}
+
+/** Whether what strangers wrote is before whoever reads this turn. Of turns from elsewhere, what came of calls may be theirs. */
+function hasStrangers(turn: Turn | undefined): boolean {
+  if (turn === undefined) return false;
+  const trace = traceSchema.safeParse(turn.trace);
+  return trace.success ? trace.data.tainted === true : turn.messages.some(({ role }) => role === "tool");
+}
+
+function usesOf({ plugins, approval = "tainted" }: ResolvedSettings): PluginUse[] {
+  const names = plugins === "*" ? ["*"] : (plugins ?? []);
+  return names.map((plugin) => ({ plugin, approval }));
 }
 
 function secondsOf({ createdAtMs }: Turn): number {

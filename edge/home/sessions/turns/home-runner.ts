@@ -10,7 +10,7 @@ import type { TurnRunner } from "./runner.ts";
 /** The household's machines and runs, as its conversations know them. @param replays whether another machine may go on with an answer */
 export function turnRunner(machines: Machines, runs: Runs, replays: () => boolean): TurnRunner {
   return {
-    start: ({ id, owner, caller, priority, note, request }) => {
+    start: ({ id, owner, caller, priority, note, request, rounds }) => {
       const { model, maxTokens } = request;
       const ranked = priority === "normal" ? {} : { priority };
       const body = encodeJson({ ...resumable(request), caller: caller.id, ...ranked });
@@ -27,6 +27,7 @@ export function turnRunner(machines: Machines, runs: Runs, replays: () => boolea
         owner,
         kept: true,
         replay: replays(),
+        rounds,
       });
       return [...new Headers(run.ticket.headers)];
     },

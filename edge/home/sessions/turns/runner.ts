@@ -1,6 +1,7 @@
 import type { ModelInfo } from "../../../../shared/inference/model.ts";
 import type { GenerateRequest, Priority } from "../../../../shared/inference/request.ts";
 import type { Caller } from "../../../credentials/key-grant.ts";
+import type { RoundsPlan } from "../../runs/rounds.ts";
 
 /** A generation for a conversation. */
 export interface TurnRun {
@@ -10,6 +11,8 @@ export interface TurnRun {
   priority: Priority;
   note: string;
   request: GenerateRequest;
+  /** Where its model may call tools. */
+  rounds?: RoundsPlan;
 }
 
 /** The household's machines, as conversations know them. What a run comes to is told to `TurnDesk.ended`. */

@@ -48,6 +48,7 @@ export class CompletionEncoder {
       case "progress":
       case "reasoning":
       case "tool_call":
+      case "plugin":
         break;
     }
     return "";

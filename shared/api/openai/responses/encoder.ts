@@ -1,5 +1,5 @@
 import { PorchlightError, type WireError } from "../../../errors.ts";
-import type { GenerateEvent } from "../../../inference/event.ts";
+import type { GenerateEvent, PluginStep } from "../../../inference/event.ts";
 import { errorBody } from "../../errors.ts";
 import {
   type CallItem,
@@ -47,6 +47,8 @@ export class ResponseEncoder {
     switch (event.type) {
       case "progress":
         break;
+      case "plugin":
+        return event.plugin.step === "usage" ? "" : this.#start() + this.#step(event.plugin);
       case "reasoning":
         return this.#start() + this.#fillReasoning(event.text);
       case "text":
@@ -189,6 +191,11 @@ export class ResponseEncoder {
       this.#event("response.output_item.done", { output_index: where.output_index, item });
     this.#open = undefined;
     return closed;
+  }
+
+  /** A kind of event that SDKs do not know and pass over. */
+  #step({ tokens: _tokens, ...step }: PluginStep & { tokens?: unknown }): string {
+    return this.#event("porchlight.plugin", { porchlight: step });
   }
 
   #call({ call }: Extract<GenerateEvent, { type: "tool_call" }>): string {

@@ -1,0 +1,30 @@
+import { z } from "zod";
+import { approvalPolicySchema } from "../../../../shared/inference/plugin-use.ts";
+
+const sourceSchema = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("plugin"), name: z.string(), version: z.string(), hash: z.string(), tool: z.string() }),
+  z.object({ kind: z.literal("mcp"), server: z.string(), tool: z.string() }),
+]);
+
+/** What is known of an answer whose model may call tools. */
+export const loopStateSchema = z.object({
+  userId: z.string(),
+  place: z.object({ sessionId: z.string(), index: z.number() }).optional(),
+  caller: z.object({ locale: z.enum(["en", "zh-CN"]), timeZone: z.string() }),
+  contextLength: z.number(),
+  most: z.number(),
+  /** Whether what strangers wrote was before the model already. */
+  tainted: z.boolean(),
+  tools: z.array(
+    z.object({
+      name: z.string(),
+      effect: z.enum(["read", "write"]),
+      source: sourceSchema,
+      approval: approvalPolicySchema,
+    }),
+  ),
+  leftOut: z.array(z.string()),
+  /** How many results have a number by now. */
+  sources: z.number().default(0),
+});
+export type LoopState = z.infer<typeof loopStateSchema>;
