@@ -28,13 +28,20 @@ export async function requireMarketRole(
   throw new PorchlightError("market_role_needed", `Only the market's ${least}s may do that.`);
 }
 
-/** Who has a role beside the owners, by name. */
-export async function listMarketRoles(db: Database) {
-  return await db
-    .select({ userId: users.id, name: users.name, role: marketRoles.role, grantedAt: marketRoles.grantedAt })
-    .from(marketRoles)
-    .innerJoin(users, eq(users.id, marketRoles.userId))
+/** Everybody of the household, by name, with what they are to the market. */
+export async function listMarketRoles(db: Database, accountId: string) {
+  const rows = await db
+    .select({ userId: users.id, name: users.name, role: users.role, granted: marketRoles })
+    .from(users)
+    .leftJoin(marketRoles, eq(marketRoles.userId, users.id))
+    .where(eq(users.accountId, accountId))
     .orderBy(asc(users.name));
+  return rows.map(({ userId, name, role, granted }) => ({
+    userId,
+    name,
+    role: role === "owner" ? ("administrator" as const) : (granted?.role ?? null),
+    grantedAt: granted?.grantedAt ?? null,
+  }));
 }
 
 /** Gives somebody of the edge a role, or takes it away. False where there is nobody of that id. */

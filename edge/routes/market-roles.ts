@@ -1,4 +1,5 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import { errorResponses, jsonBody, jsonContent, registerRoute } from "../../shared/api/document.ts";
 import { readJsonBody } from "../../shared/api/json-body.ts";
 import { PorchlightError } from "../../shared/errors.ts";
@@ -12,8 +13,8 @@ import { database } from "../store/database.ts";
 const roleSchema = z.object({
   userId: z.string(),
   name: z.string(),
-  role: z.enum(["reviewer", "administrator"]),
-  grantedAt: z.iso.datetime(),
+  role: z.enum(["reviewer", "administrator"]).nullable(),
+  grantedAt: z.iso.datetime().nullable(),
 });
 const listSchema = z.object({ roles: z.array(roleSchema) }).openapi("MarketRoles");
 const putSchema = z
@@ -25,7 +26,9 @@ const officialSchema = z.strictObject({ official: z.boolean() }).openapi("Publis
 
 const described = { tags: ["Market"] };
 const params = z.object({ id: z.string().max(128) });
-const list = { 200: { description: "Beside the owners of this edge.", content: jsonContent(listSchema) } };
+const list = {
+  200: { description: "Everybody of this edge. Its owners are administrators.", content: jsonContent(listSchema) },
+};
 const refusals = errorResponses("invalid_api_key", "market_role_needed", "not_found");
 
 const listRoute = createRoute({
@@ -65,7 +68,7 @@ export function mountMarketRoles(app: OpenAPIHono<AppEnv>): void {
   app.get(listRoute.path, async (c) => {
     const db = database(c.env.DB);
     await requireMarketRole(db, accountOf(c), "administrator");
-    return c.json(await shown(c.env));
+    return c.json(await shown(c));
   });
 
   registerRoute(app, putRoute);
@@ -79,7 +82,7 @@ export function mountMarketRoles(app: OpenAPIHono<AppEnv>): void {
     )
       throw new PorchlightError("not_found", "There is nobody of this id at this edge.");
     await audit(c, "market_role_changed", { target: `${userId}: ${role ?? "none"}` });
-    return c.json(await shown(c.env));
+    return c.json(await shown(c));
   });
 
   registerRoute(app, officialRoute);
@@ -94,7 +97,12 @@ export function mountMarketRoles(app: OpenAPIHono<AppEnv>): void {
   });
 }
 
-async function shown(env: AppEnv["Bindings"]): Promise<z.infer<typeof listSchema>> {
-  const roles = await listMarketRoles(database(env.DB));
-  return { roles: roles.map(({ grantedAt, ...rest }) => ({ ...rest, grantedAt: new Date(grantedAt).toISOString() })) };
+async function shown(c: Context<AppEnv>): Promise<z.infer<typeof listSchema>> {
+  const roles = await listMarketRoles(database(c.env.DB), accountOf(c).id);
+  return {
+    roles: roles.map(({ grantedAt, ...rest }) => ({
+      ...rest,
+      grantedAt: grantedAt === null ? null : new Date(grantedAt).toISOString(),
+    })),
+  };
 }

@@ -1,10 +1,13 @@
 import { toBase64Url } from "../../../shared/protocol/base64url.ts";
+import type { SigningKey } from "../../../shared/protocol/signatures.ts";
 
 const utf8 = new TextEncoder();
 const USER_PRESENT = 0x01;
 const USER_VERIFIED = 0x04;
 const HAS_CREDENTIAL = 0x40;
 
+/** WebCrypto's CryptoKeyPair, by a name that the types of Node and of workerd both give. */
+type KeyPair = { publicKey: SigningKey; privateKey: SigningKey };
 type Ceremony = { challenge: string; rpId: string };
 /** What a test bends to see it refused. */
 export type Bend = {
@@ -21,7 +24,7 @@ export class SoftwareAuthenticator {
   readonly id = toBase64Url(crypto.getRandomValues(new Uint8Array(16)));
   readonly #origin: string;
   #counter = 0;
-  #keys: CryptoKeyPair | undefined;
+  #keys: KeyPair | undefined;
   #userHandle = "";
 
   constructor(origin: string) {
@@ -33,7 +36,7 @@ export class SoftwareAuthenticator {
     const keys = (await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, true, [
       "sign",
       "verify",
-    ])) as CryptoKeyPair; // an asymmetric algorithm gives a pair
+    ])) as KeyPair; // an asymmetric algorithm gives a pair
     this.#keys = keys;
     this.#userHandle = options.user.id;
     const point = new Uint8Array((await crypto.subtle.exportKey("raw", keys.publicKey)) as ArrayBuffer); // "raw" is bytes

@@ -1,0 +1,220 @@
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Updater } from "tuf-js";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { publishPlugin } from "../../node-agent/commands/plugin-publish.ts";
+import { dataFolder, writePrivateFile } from "../../node-agent/data-folder.ts";
+import { buildEdgeIfNeeded } from "../../node-agent/edge/build.ts";
+import { type EmbeddedEdge, startEmbeddedEdge } from "../../node-agent/edge/embedded.ts";
+import { MarketFollower } from "../../node-agent/market/follower.ts";
+import { buildPlugin } from "../../node-agent/plugins/build.ts";
+import type { Catalogue, CataloguePlugin } from "../../shared/market/catalogue.ts";
+import { writePackage } from "../../shared/plugin/package.ts";
+import { signManifest } from "../../shared/plugin/signature.ts";
+import { SoftwareAuthenticator } from "../edge/support/authenticator.ts";
+import { runHere } from "../support/command-here.ts";
+import { newPublisherKeys, type PublisherKeys } from "../support/market.ts";
+import { freePort } from "../support/stack.ts";
+
+const TOKEN = "set-up token of the market";
+const DAYS_2 = 2 * 24 * 3600_000;
+
+/** The whole way of a plugin, over real edges: a market, an edge that follows it, and a machine. The tests go on from one another. */
+describe("a market", { timeout: 90_000 }, () => {
+  let root: string;
+  let data: string;
+  let port: number;
+  let edge: EmbeddedEdge;
+  let follower: EmbeddedEdge | undefined;
+  let owner: string;
+  let publisherKey: string;
+  let reviewer: Person;
+  let keys: PublisherKeys;
+  let file: string;
+  let hash: string;
+
+  interface Person {
+    cookie: string;
+  }
+
+  beforeAll(async () => {
+    await buildEdgeIfNeeded();
+    root = await mkdtemp(join(tmpdir(), "porchlight-market-"));
+    data = join(root, "market");
+    port = await freePort();
+    keys = await newPublisherKeys();
+    edge = await startEmbeddedEdge({ stateDir: dataFolder(data).edge, port, setupToken: TOKEN });
+    owner = (await json<{ apiKey: string }>("POST", "/api/setup", { token: TOKEN })).apiKey;
+    await writePrivateFile(dataFolder(data).owner, JSON.stringify({ apiKey: owner }));
+  });
+  afterAll(async () => {
+    vi.unstubAllEnvs();
+    await follower?.stop();
+    await edge?.stop();
+    await rm(root, { recursive: true, force: true });
+  });
+
+  async function ask(
+    method: string,
+    path: string,
+    body?: object,
+    headers: Record<string, string> = {},
+  ): Promise<Response> {
+    return await fetch(edge.origin + path, {
+      method,
+      redirect: "manual",
+      headers: { ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  }
+  async function json<T>(
+    method: string,
+    path: string,
+    body?: object,
+    headers: Record<string, string> = {},
+  ): Promise<T> {
+    const response = await ask(method, path, body, headers);
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+    return (await response.json()) as T; // what the edge's own tests hold it to
+  }
+  const by = (apiKey: string) => ({ authorization: `Bearer ${apiKey}` });
+  const from = (cookie: string) => ({ cookie, origin: edge.origin, "sec-fetch-site": "same-origin" });
+  const cookieOf = (response: Response): string => (response.headers.get("set-cookie") ?? "").split(";")[0] ?? "";
+
+  /** Somebody who takes an invitation of the owner, with a passkey. */
+  async function takeInvitation(role: string, name: string): Promise<Person> {
+    const link = await json<{ url: string }>("POST", "/api/sign-in-links", {}, by(owner));
+    const session = cookieOf(await ask("GET", new URL(link.url).pathname));
+    const invited = await json<{ url: string }>("POST", "/api/invitations", { role }, from(session));
+    const code = invited.url.split("/").at(-1) ?? "";
+    const options = await json<never>("POST", "/api/join/options", { code, name }, from(""));
+    const response = await new SoftwareAuthenticator(edge.origin).create(options);
+    const joined = await ask("POST", "/api/join", { code, passkeyName: "Phone", response }, from(""));
+    return { cookie: cookieOf(joined) };
+  }
+
+  it("is opened by command, with the root's key in a file of its own", async () => {
+    const rootKey = join(root, "drawer", "root.key");
+    vi.stubEnv("PORCHLIGHT_API_KEY", owner);
+    const at = ["--data", data, "--origin", edge.origin];
+    expect((await runHere(["market", ...at])).stderr).toContain("none: this edge has no keys");
+    const made = await runHere(["market", "init", ...at]);
+    expect(made.stderr).toContain("wrangler secret put MARKET_KEYS");
+    // As it would be where the edge runs on this data folder: the keys lie beside its state.
+    await writePrivateFile(
+      dataFolder(data).marketKeys,
+      await readFile(join(data, `market-keys-localhost.json`), "utf8"),
+    );
+    await edge.stop();
+    edge = await startEmbeddedEdge({ stateDir: dataFolder(data).edge, port, setupToken: TOKEN });
+    expect((await runHere(["market", "init", ...at])).code).toBe(2);
+    const opened = await runHere(["market", "init", ...at, "--root-key", rootKey]);
+    expect(opened.stderr).toMatch(/is a market: its root is version 1/);
+    expect((await stat(rootKey)).mode & 0o777).toBe(0o600);
+    const status = JSON.parse((await runHere(["market", "--json", ...at])).stdout) as object;
+    expect(status).toMatchObject({ ready: true, rootVersion: 1 });
+    const renewed = await runHere(["market", "renew", ...at, "--root-key", rootKey]);
+    expect(renewed.stderr).toMatch(/its root is version 2/);
+    await writeFile(join(root, "other.key"), "{}");
+    expect((await runHere(["market", "renew", ...at, "--root-key", join(root, "other.key")])).code).toBe(2);
+  });
+
+  it("takes a plugin by command, and offers it once a reviewer has looked", async () => {
+    const publisher = await takeInvitation("member", "Ada");
+    reviewer = await takeInvitation("viewer", "Rita");
+    const { roles } = await json<{ roles: { userId: string; name: string; role: string | null }[] }>(
+      "GET",
+      "/api/market/roles",
+      undefined,
+      by(owner),
+    );
+    expect(roles.map(({ role }) => role)).toEqual([null, "administrator", null]);
+    const id = roles.find(({ name }) => name === "Rita")?.userId ?? "";
+    await json("PUT", `/api/market/roles/${id}`, { role: "reviewer" }, by(owner));
+    const key = await json<{ apiKey: string }>(
+      "POST",
+      "/api/keys",
+      { name: "publish", scopes: ["admin"] },
+      from(publisher.cookie),
+    );
+    publisherKey = key.apiKey;
+    const { manifest, files } = await buildPlugin("plugins/hello");
+    const mine = { ...manifest, name: "@ada/hello" };
+    file = join(root, "hello.tar");
+    await writeFile(file, writePackage(mine, files, await signManifest(mine, keys)));
+    vi.stubEnv("PORCHLIGHT_API_KEY", publisherKey);
+    const said = { text: "" };
+    const spy = vi.spyOn(process.stdout, "write").mockImplementation((text) => (said.text += String(text)) !== "");
+    const findKey = async () => ({ privateKey: keys.privateKey, name: "laptop" });
+    const code = await publishPlugin({ origin: edge.origin, json: true }, file, findKey).finally(() =>
+      spy.mockRestore(),
+    );
+    const version = JSON.parse(said.text) as { id: string; state: string; hash: string };
+    expect({ code, version }).toMatchObject({ code: 0, version: { state: "in_review", plugin: "@ada/hello" } });
+    hash = version.hash;
+    await json("POST", `/api/market/desk/${version.id}/claim`, {}, from(reviewer.cookie));
+    const decision = { decision: "approve", words: "Fine." };
+    await json("POST", `/api/market/desk/${version.id}/decision`, decision, from(reviewer.cookie));
+    await vi.waitFor(async () => {
+      const { plugins } = await json<Catalogue>("GET", "/api/market/plugins?query=hello");
+      expect(plugins.map(({ name }) => name)).toEqual(["@ada/hello"]);
+    }, 10_000);
+    // The same again is no new version.
+    await expect(publishPlugin({ origin: edge.origin, json: true }, file, findKey)).rejects.toMatchObject({
+      code: "version_taken",
+    });
+  });
+
+  it("is read by the reference implementation of TUF", async () => {
+    const [metadataDir, targetDir] = [join(root, "tuf"), join(root, "tuf-targets")];
+    await mkdir(metadataDir);
+    await mkdir(targetDir);
+    await writeFile(join(metadataDir, "root.json"), await (await ask("GET", "/api/market/tuf/1.root.json")).text());
+    const updater = new Updater({
+      metadataDir,
+      targetDir,
+      metadataBaseUrl: `${edge.origin}/api/market/tuf`,
+      targetBaseUrl: `${edge.origin}/api/market/targets`,
+    });
+    await updater.refresh();
+    const target = await updater.getTargetInfo("ada/hello/1.0.0.tar");
+    expect(target?.custom).toMatchObject({ package: hash });
+    const path = target === undefined ? "" : await updater.downloadTarget(target);
+    expect(await readFile(path)).toEqual(await readFile(file));
+  });
+
+  it("is followed by another edge and a machine of that one, which stop what it takes back", async () => {
+    vi.stubEnv("PORCHLIGHT_MARKET_ORIGIN", edge.origin);
+    follower = await startEmbeddedEdge({ stateDir: join(root, "follower"), port: await freePort(), setupToken: TOKEN });
+    const page = await fetch(`${follower.origin}/api/market/plugins/ada/hello`);
+    expect(((await page.json()) as CataloguePlugin).hash).toBe(hash);
+    const trust = join(root, "machine-market.json");
+    const log: string[] = [];
+    const options = { origin: follower.origin, file: trust, log: (line: string) => void log.push(line) };
+    const machine = await MarketFollower.start(options);
+    await machine.poll();
+    expect((await machine.fetch({ publisher: "ada", name: "hello", version: "1.0.0" })).hash).toBe(hash);
+    machine.check(hash);
+    const [version] = (
+      await json<{ versions: { id: string }[] }>("GET", "/api/market/versions", undefined, by(publisherKey))
+    ).versions;
+    const why = { reason: "malware", words: "It greets too loudly." };
+    await json("POST", `/api/market/desk/${version?.id ?? ""}/revoke`, why, from(reviewer.cookie));
+    await vi.waitFor(async () => {
+      await machine.poll();
+      expect(() => machine.check(hash)).toThrow("It greets too loudly.");
+    }, 10_000);
+    expect((await fetch(`${follower.origin}/api/market/packages/${hash}`)).status).toBe(410);
+    await expect(machine.fetch({ publisher: "ada", name: "hello", version: "1.0.0" })).rejects.toMatchObject({
+      code: "market_arbitrary_package",
+    });
+    // Days without a word from the market are told from a market that has nothing new.
+    await machine.stop();
+    const late = await MarketFollower.start({ ...options, now: () => Date.now() + DAYS_2 });
+    await late.poll();
+    expect(log.at(-1)).toContain("expired");
+    expect(() => late.check(hash)).toThrow("It greets too loudly.");
+    await late.stop();
+  });
+});
