@@ -24,6 +24,8 @@ export interface EdgeBindings {
   MARKET_ORIGIN?: string;
   /** Plugins' packages, as `packages/<hash>`. */
   PACKAGES: R2Bucket;
+  /** Makes isolates for plugins, beside this edge; absent: they run at home. */
+  LOADER?: WorkerLoader;
   /** Turns of a conversation that a model is sent where nobody set another number: 8 if absent. */
   SESSION_WINDOW?: string;
   /** The household's last turns that are kept in memory: 100 if absent. */

@@ -218,6 +218,12 @@ export const ERRORS = {
     message: "No machine that runs plugins is online. Start Porchlight on a machine at home, and try again.",
   },
   plugin_not_granted: { status: 403, retryable: false, message: "The plugin was not granted this." },
+  plugin_signer_changed: {
+    status: 409,
+    retryable: false,
+    message:
+      "This version is signed by another key than the one you have installed. If you know why, install it with 'newSigner'; it then gets the same stored values and secrets.",
+  },
   plugins_full: {
     status: 409,
     retryable: false,

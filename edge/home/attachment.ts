@@ -15,6 +15,8 @@ const attachmentSchema = z.discriminatedUnion("phase", [
     keepsRuns: z.boolean().default(false),
     /** Whether it keeps an archive of conversations, and has the key of the backup. */
     archive: archiveStateSchema.default("none"),
+    /** Whether it runs plugins. */
+    plugins: z.boolean().default(false),
   }),
   /** We closed it; the peer's answer may still be on its way. */
   z.object({ phase: z.literal("closed") }),

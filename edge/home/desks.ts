@@ -7,8 +7,14 @@ import { JobDesk } from "./jobs/desk.ts";
 import type { JobRunner } from "./jobs/runner.ts";
 import { KeptDesk } from "./kept/desk.ts";
 import { MemoryDesk } from "./memory/desk.ts";
+import type { Machines } from "./dispatch/machines.ts";
+import type { GenerateJob } from "./generate-job.ts";
+import { offerStateless, type StatelessOffer } from "./plugins/loop/offer-stateless.ts";
+import { modelNamed } from "./sessions/turns/model-of-turn.ts";
 import { Approvals } from "./plugins/loop/approvals.ts";
 import { type LoopRuns, ToolLoop } from "./plugins/loop/tool-loop.ts";
+import type { PluginDesk } from "./plugins/desk.ts";
+import type { KeptFiles } from "./plugins/picked-files.ts";
 import { ToolBoxes } from "./plugins/tool-boxes.ts";
 import type { EndedRun } from "./runs/new-run.ts";
 import type { ScheduleDesk } from "./schedules/desk.ts";
@@ -32,6 +38,8 @@ export interface DesksOptions {
   backup?: BackupStore | undefined;
   embedder: Embedder;
   loopRuns: () => LoopRuns;
+  /** The plugins' desk, over files that people keep here. */
+  plugins: (files: KeptFiles) => PluginDesk;
   /** Has `tick` called at that time at the latest. */
   wakeAt: (atMs: number) => void;
 }
@@ -49,8 +57,20 @@ export class Desks {
   readonly toolBoxes = new ToolBoxes();
   readonly approvals: Approvals;
   readonly toolLoop: ToolLoop;
+  readonly plugins: PluginDesk;
 
-  constructor({ storage, env, runner, turnRunner, archive, backup, embedder, loopRuns, wakeAt }: DesksOptions) {
+  constructor({
+    storage,
+    env,
+    runner,
+    turnRunner,
+    archive,
+    backup,
+    embedder,
+    loopRuns,
+    plugins,
+    wakeAt,
+  }: DesksOptions) {
     const { sql } = storage;
     const wakeFor = (desk: { nextAtMs: () => number | undefined }): void => {
       const atMs = desk.nextAtMs();
@@ -70,6 +90,8 @@ export class Desks {
     });
     const transaction = (step: () => void): void => storage.transactionSync(step);
     this.batches = new BatchDesk({ sql, transaction, jobs: this.jobs, onChange: () => wakeFor(this.batches) });
+    this.plugins = plugins(this.batches);
+    this.toolBoxes.add(this.plugins);
     this.kept = new KeptDesk({ sql, transaction, onChange: () => wakeFor(this.kept) });
     this.memory = new MemoryDesk({ sql });
     this.sessions = new SessionDesk({
@@ -97,6 +119,14 @@ export class Desks {
       store: this.sessions.store,
       onChange: () => wakeFor(this.schedules),
     });
+  }
+
+  /** A request of the inference API with the tools of the plugins that it names. Throws PorchlightError. */
+  offerTools(job: GenerateJob, machines: Machines): StatelessOffer {
+    const { pluginsOf: userId, body, prefix, caller, model, models = null, priority = "normal" } = job;
+    if (userId === undefined) return { body, prefix, offer: undefined };
+    const { contextLength } = modelNamed(machines.models(), model);
+    return offerStateless(this.toolLoop, { body, userId, payer: { caller, models, priority }, contextLength });
   }
 
   /** A machine said how it stands. */
@@ -130,5 +160,6 @@ export class Desks {
     this.memory.personGone(id);
     this.sessions.personGone(id);
     this.approvals.personGone(id);
+    this.plugins.personGone(id);
   }
 }

@@ -2,7 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import { PorchlightError } from "../../shared/errors.ts";
 import { CLOSE_CODES } from "../../shared/protocol/close-codes.ts";
 import { encodeWelcome } from "../../shared/protocol/edge-handshake.ts";
-import { ARCHIVE_FEATURE, RUNS_FEATURE } from "../../shared/protocol/handshake.ts";
+import { ARCHIVE_FEATURE, PLUGINS_FEATURE, RUNS_FEATURE } from "../../shared/protocol/handshake.ts";
 import type { Caller } from "../credentials/key-grant.ts";
 import type { EdgeBindings } from "../env.ts";
 import { findAgent, touchAgent } from "../store/agents.ts";
@@ -33,6 +33,8 @@ import { TURN_METHODS, type TurnDesk, type TurnMethod } from "./sessions/turns/d
 import { turnRunner } from "./sessions/turns/home-runner.ts";
 import { TunnelArchive } from "./archive/tunnel-archive.ts";
 import { bucketBackup } from "./sessions/tiers/backup-store.ts";
+import { PLUGIN_METHODS, type PluginDesk, type PluginMethod } from "./plugins/desk.ts";
+import { homePlugins } from "./plugins/home-plugins.ts";
 import { APPROVAL_METHODS, type ApprovalMethod, type Approvals } from "./plugins/loop/approvals.ts";
 import type { UsageRow } from "./quota/ledger.ts";
 import { Quotas } from "./quota/quotas.ts";
@@ -46,7 +48,7 @@ import { SESSION_LIMITS, Tunnels } from "./tunnels.ts";
 /** `last_seen` in D1 is for people: finer than this only costs writes. */
 const LAST_SEEN_EVERY_MS = 60_000;
 /** What this edge can do beyond the protocol's first version. */
-const EDGE_FEATURES = [RUNS_FEATURE, ARCHIVE_FEATURE];
+const EDGE_FEATURES = [RUNS_FEATURE, ARCHIVE_FEATURE, PLUGINS_FEATURE];
 /**
  * One household: the one writer of an account's tunnels and running generations. It may be evicted whenever nothing runs: all it
  * needs afterwards is in its SQLite and in its sockets' attachments.
@@ -114,6 +116,15 @@ export class Home extends DurableObject<EdgeBindings> {
       }),
       backup: env.BACKUPS && bucketBackup(env.BACKUPS, ctx.id.name ?? ctx.id.toString()),
       loopRuns: () => this.#runs,
+      plugins: (files) =>
+        homePlugins({
+          storage: ctx.storage,
+          env,
+          files,
+          machines: this.#machines,
+          tunnels: () => this.#tunnels,
+          runs: () => this.#runs,
+        }),
       embedder: homeEmbedder(this.#machines, this.#opener),
       wakeAt: (atMs) => ctx.waitUntil(this.#wakeAt(atMs)),
     });
@@ -149,6 +160,11 @@ export class Home extends DurableObject<EdgeBindings> {
   /** Conversations: see `sessionsOf`. */
   callSessions(method: SessionMethod, args: unknown[]): DeskAnswer<SessionDesk, SessionMethod> {
     return callDesk(this.#desks.sessions, SESSION_METHODS, method, args);
+  }
+
+  /** Plugins: see `pluginsOf`. */
+  callPlugins(method: PluginMethod, args: unknown[]): DeskAnswer<PluginDesk, PluginMethod> {
+    return callDesk(this.#desks.plugins, PLUGIN_METHODS, method, args);
   }
 
   /** Calls that wait for their person's word: see `approvalsOf`. */
@@ -331,9 +347,12 @@ export class Home extends DurableObject<EdgeBindings> {
   }
 
   #startRun(job: GenerateJob, signal: AbortSignal): Response {
-    const { requestId: id, caller, model, maxTokens, prefix, body, note, kept } = job;
+    const { requestId: id, caller, model, maxTokens, note, kept } = job;
     const replay = (job.replay ?? this.#dispatchSettings.get().replay) === "on";
-    const run = this.#runs.start({ id, caller, model, maxTokens, prefix, body, note, kept, replay });
+    const { prefix, body, offer } = this.#desks.offerTools(job, this.#machines);
+    const rounds = offer?.rounds;
+    const run = this.#runs.start({ id, caller, model, maxTokens, prefix, body, note, kept, replay, rounds });
+    if (offer !== undefined) this.#desks.toolLoop.begin(id, offer);
     return new Response(this.#runs.read(run, 0, signal), { headers: run.ticket.headers });
   }
 

@@ -1,6 +1,6 @@
 import type { SessionLimits } from "../../shared/protocol/handshake.ts";
 import { CLOSE_CODES } from "../../shared/protocol/close-codes.ts";
-import { DEFAULT_SESSION_LIMITS, RUNS_FEATURE } from "../../shared/protocol/handshake.ts";
+import { DEFAULT_SESSION_LIMITS, PLUGINS_FEATURE, RUNS_FEATURE } from "../../shared/protocol/handshake.ts";
 import type { ControlMessage, StreamHeader } from "../../shared/protocol/messages.ts";
 import { createSession } from "../../shared/protocol/session.ts";
 import type { ProtocolStream, Session } from "../../shared/protocol/types.ts";
@@ -18,6 +18,8 @@ export interface Tunnel extends ArchiveTunnel {
   readonly generation: number;
   /** Whether the agent keeps runs whose stream is lost. */
   readonly keepsRuns: boolean;
+  /** Whether the agent runs plugins. */
+  readonly plugins: boolean;
   readonly socket: WebSocket;
   readonly session: Session;
   readonly frames: FrameSender;
@@ -85,8 +87,9 @@ export class Tunnels {
       if (older.agentId === agentId) this.close(older.socket, CLOSE_CODES.replaced, "agent_replaced");
     }
     const keepsRuns = features.includes(RUNS_FEATURE);
-    const attachment = { agentId, generation, keepsRuns, archive: archiveStateOf(features), nextStreamId: undefined };
-    this.#save(this.#add(socket, attachment));
+    const plugins = features.includes(PLUGINS_FEATURE);
+    const archive = archiveStateOf(features);
+    this.#save(this.#add(socket, { agentId, generation, keepsRuns, archive, plugins, nextStreamId: undefined }));
   }
 
   /** A binary message came. */
@@ -128,9 +131,11 @@ export class Tunnels {
 
   #add(
     socket: WebSocket,
-    from: Pick<Tunnel, "agentId" | "generation" | "keepsRuns" | "archive"> & { nextStreamId: number | undefined },
+    from: Pick<Tunnel, "agentId" | "generation" | "keepsRuns" | "archive" | "plugins"> & {
+      nextStreamId: number | undefined;
+    },
   ): Tunnel {
-    const { agentId, generation, keepsRuns, archive, nextStreamId } = from;
+    const { agentId, generation, keepsRuns, archive, plugins, nextStreamId } = from;
     const frames = new FrameSender(socket);
     const session = createSession({
       role: "edge",
@@ -147,13 +152,23 @@ export class Tunnels {
         tunnel.leaving = true;
       },
     });
-    const tunnel: Tunnel = { agentId, generation, keepsRuns, archive, socket, session, frames, leaving: false };
+    const tunnel: Tunnel = {
+      agentId,
+      generation,
+      keepsRuns,
+      archive,
+      plugins,
+      socket,
+      session,
+      frames,
+      leaving: false,
+    };
     this.#open.set(socket, tunnel);
     return tunnel;
   }
 
-  #save({ socket, agentId, generation, keepsRuns, archive, session }: Tunnel): void {
+  #save({ socket, agentId, generation, keepsRuns, archive, plugins, session }: Tunnel): void {
     const { nextStreamId } = session;
-    writeAttachment(socket, { phase: "open", agentId, generation, keepsRuns, archive, nextStreamId });
+    writeAttachment(socket, { phase: "open", agentId, generation, keepsRuns, archive, plugins, nextStreamId });
   }
 }

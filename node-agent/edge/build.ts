@@ -28,8 +28,11 @@ export async function buildEdge(): Promise<void> {
   const { unstable_getMiniflareWorkerOptions } = await import("wrangler");
   const { workerOptions } = unstable_getMiniflareWorkerOptions(join(ROOT, "wrangler.toml"));
   const draft = `${EDGE_OPTIONS}.${process.pid}`;
-  // Paths are kept relative: the folder may move after the build.
-  await writeFile(draft, JSON.stringify({ ...workerOptions, rootPath: undefined }, relativePaths));
+  // Paths are kept relative: the folder may move after the build. No loader: workerd alone holds what it loads to no limits.
+  await writeFile(
+    draft,
+    JSON.stringify({ ...workerOptions, rootPath: undefined, workerLoaders: undefined }, relativePaths),
+  );
   await rename(draft, EDGE_OPTIONS);
 }
 

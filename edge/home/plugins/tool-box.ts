@@ -1,4 +1,6 @@
 import type { PluginCaller } from "../../../shared/plugin/context.ts";
+import type { Priority } from "../../../shared/inference/request.ts";
+import type { Caller } from "../../credentials/key-grant.ts";
 import type { ToolSchema } from "../../../shared/plugin/schema-type.ts";
 
 /** Where an offered tool comes from. */
@@ -20,6 +22,14 @@ export interface OfferedTool {
   source: ToolSource;
 }
 
+/** For whom machines work. */
+export interface Payer {
+  caller: Caller;
+  /** Models that may be used; null: all. */
+  models: readonly string[] | null;
+  priority: Priority;
+}
+
 export interface ToolBoxCall {
   /** The call's record has it too: a random id of the asker's making. */
   id: string;
@@ -32,6 +42,8 @@ export interface ToolBoxCall {
   /** Ids of files that the person picked for this. */
   files?: readonly string[];
   caller: PluginCaller;
+  /** Whose limits what it asks a model counts for; absent: the person's, who has none. */
+  payer?: Payer;
   signal: AbortSignal;
   onProgress?: (done: number, words?: string) => void;
 }

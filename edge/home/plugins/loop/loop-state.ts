@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { callerSchema } from "../../../credentials/key-grant.ts";
+import { prioritySchema } from "../../../../shared/inference/request.ts";
 import { approvalPolicySchema } from "../../../../shared/inference/plugin-use.ts";
 
 const sourceSchema = z.discriminatedUnion("kind", [
@@ -11,6 +13,7 @@ export const loopStateSchema = z.object({
   userId: z.string(),
   place: z.object({ sessionId: z.string(), index: z.number() }).optional(),
   caller: z.object({ locale: z.enum(["en", "zh-CN"]), timeZone: z.string() }),
+  payer: z.object({ caller: callerSchema, models: z.array(z.string()).nullable(), priority: prioritySchema }),
   contextLength: z.number(),
   most: z.number(),
   /** Whether what strangers wrote was before the model already. */

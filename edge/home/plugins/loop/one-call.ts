@@ -172,7 +172,7 @@ async function within(
     hung.resolve({ ok: false, error: { code: "cancelled", message: "the answer was stopped." } });
   signal.addEventListener("abort", stopped, { once: true });
   try {
-    const { userId, caller } = state;
+    const { userId, caller, payer } = state;
     const at = state.place === undefined ? {} : { place: state.place };
     const calling = box.call({
       id,
@@ -180,6 +180,7 @@ async function within(
       tool: tool.name,
       input,
       caller,
+      payer,
       signal: AbortSignal.any([signal, late.signal]),
       ...at,
     });

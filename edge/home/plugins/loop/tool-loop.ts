@@ -12,14 +12,14 @@ import { decodeJson, encodeJson } from "../../../../shared/protocol/json.ts";
 import { PROTOCOL_LIMITS } from "../../../../shared/protocol/limits.ts";
 import type { CallingRun, RunCalls } from "../../runs/new-run.ts";
 import type { RoundsPlan } from "../../runs/rounds.ts";
-import type { ToolBox } from "../tool-box.ts";
+import type { Payer, ToolBox } from "../tool-box.ts";
 import type { Approvals } from "./approvals.ts";
 import { LOOP_LIMITS } from "./limits.ts";
 import type { LoopState } from "./loop-state.ts";
 import { LoopTable } from "./loop-table.ts";
 import { callsOf, nextRequest, resultsOf } from "./next-request.ts";
 import { type Called, makeCall } from "./one-call.ts";
-import { planTools, requestTool } from "./plan.ts";
+import { planTools, requestTool, sourceName } from "./plan.ts";
 import { failureText, resultRoom, resultText, sourceText } from "./results.ts";
 import { isTainted, type ToolTrace, toolTrace } from "./trace.ts";
 
@@ -33,6 +33,8 @@ export interface LoopRuns {
 /** What is to be offered for an answer. */
 export interface OfferRequest {
   userId: string;
+  /** Whose limits what tools ask of models counts for. */
+  payer: Payer;
   uses: readonly PluginUse[];
   /** Most rounds of calls. */
   most: number;
@@ -97,6 +99,7 @@ export class ToolLoop implements RunCalls {
     const state: LoopState = {
       userId,
       caller: wanted.caller ?? { locale: "en", timeZone: "UTC" },
+      payer: { ...wanted.payer, models: wanted.payer.models === null ? null : [...wanted.payer.models] },
       contextLength,
       most,
       tainted,
@@ -111,6 +114,12 @@ export class ToolLoop implements RunCalls {
       ...(place === undefined ? {} : { place }),
     };
     return { tools: tools.map(({ tool }) => requestTool(tool)), tokens, rounds: { theirs: [...taken], most }, state };
+  }
+
+  /** The first of these that the person has not switched on, if there is one. */
+  missing(userId: string, uses: readonly PluginUse[]): string | undefined {
+    const has = new Set(this.#box.offered(userId).map(({ source }) => sourceName(source)));
+    return uses.find(({ plugin }) => plugin !== "*" && !has.has(plugin))?.plugin;
   }
 
   /** Writes down what was offered for a run, in the step in which it starts. */

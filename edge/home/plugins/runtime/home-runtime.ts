@@ -1,6 +1,6 @@
 import { fromBase64, toBase64 } from "../../../../shared/base64.ts";
 import { PorchlightError } from "../../../../shared/errors.ts";
-import type { Capability } from "../../../../shared/plugin/host/capability.ts";
+import type { Capability, Grant } from "../../../../shared/plugin/host/capability.ts";
 import { CALL_LIMITS } from "../../../../shared/plugin/limits.ts";
 import {
   type EdgeLine,
@@ -35,6 +35,8 @@ const NONE: ReadonlyMap<string, Capability> = new Map();
 /** The household's machines, through their tunnels: a stream of kind `plugin` for each call, on the machine that has fewest under way. */
 export class HomeRuntime<Tunnel extends PluginTunnel> implements PluginRuntime {
   readonly place = "home";
+  /** The machine fetches by itself: see `net`. */
+  readonly ports = {};
   readonly #options: HomeRuntimeOptions<Tunnel>;
   readonly #underWay = new Map<string, number>();
 
@@ -53,7 +55,8 @@ export class HomeRuntime<Tunnel extends PluginTunnel> implements PluginRuntime {
 
   async call(call: RuntimeCall): Promise<string> {
     const { hash, tool, input, caller, granted, net, wallTimeMs, signal } = call;
-    const grants = [...granted.grants];
+    // `fetch` is the machine's own.
+    const grants: Grant[] = net.length > 0 ? [...granted.grants, "fetch"] : [...granted.grants];
     const first: EdgeLine = { type: "call", hash, tool, input, caller, grants, net: [...net], wallTimeMs };
     return await this.#run(call, first, granted.capabilities, wallTimeMs, signal);
   }

@@ -1,5 +1,6 @@
 import type { PluginCaller } from "../../../../shared/plugin/context.ts";
 import type { Granted } from "../../../../shared/plugin/host/capability.ts";
+import type { HostPorts } from "../../../../shared/plugin/host/grants.ts";
 
 /** A package as a runtime gets it: by its hash, its bytes if it has to ask for them. */
 export interface RuntimePackage {
@@ -25,6 +26,8 @@ export interface RuntimeCall extends RuntimePackage {
 /** A place where plugins run. */
 export interface PluginRuntime {
   readonly place: "edge" | "home";
+  /** What calls there are given of the place itself: a way out, where the edge is it. */
+  readonly ports: Pick<HostPorts, "guardedFetch">;
   /** Whether it can take a call now. */
   isThere(): boolean;
   /** What its code says of its tools, as JSON: the word of untrusted code. Throws PorchlightError as `call` does. */

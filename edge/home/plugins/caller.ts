@@ -1,0 +1,186 @@
+import { PorchlightError } from "../../../shared/errors.ts";
+import { grant, type HostPorts } from "../../../shared/plugin/host/grants.ts";
+import { CALL_LIMITS } from "../../../shared/plugin/limits.ts";
+import { mismatch } from "../../../shared/plugin/tool-list.ts";
+import { NO_LIMITS } from "../../credentials/key-grant.ts";
+import type { CallTable } from "./call-table.ts";
+import type { Installed } from "./installed.ts";
+import { PLUGIN_LIMITS } from "./limits.ts";
+import type { AskModel } from "./model-port.ts";
+import type { PackageStore } from "./package-store.ts";
+import { type KeptFiles, pickedFiles } from "./picked-files.ts";
+import type { PluginRuntime } from "./runtime/runtime.ts";
+import { chooseRuntime } from "./runtimes.ts";
+import type { Secrets } from "./secrets.ts";
+import type { Payer, ToolBoxCall, ToolOutcome } from "./tool-box.ts";
+import type { ValueTable } from "./value-table.ts";
+
+export interface PluginCallerOptions {
+  calls: CallTable;
+  values: ValueTable;
+  secrets: Secrets;
+  packages: PackageStore;
+  runtimes: readonly PluginRuntime[];
+  askModel: AskModel;
+  files: KeptFiles;
+  /** Throws PorchlightError `plugin_revoked`. */
+  requireNotRevoked: (hash: string) => Promise<void>;
+  /** What is installed now: a call that begins later than it was asked for is of that. */
+  installed: (userId: string, name: string) => Installed | undefined;
+  now: () => number;
+}
+
+type Asked = Omit<ToolBoxCall, "tool">;
+
+/** Calls tools of installed plugins: each with what its person grants at that moment, each written down. */
+export class PluginCallMaker {
+  readonly #options: PluginCallerOptions;
+  readonly #underWay = new Map<string, number>();
+
+  constructor(options: PluginCallerOptions) {
+    this.#options = options;
+  }
+
+  /** Never throws for what a plugin does. */
+  async call(asked: Asked, { name, hash, version }: Installed, tool: string): Promise<ToolOutcome> {
+    const { calls, now } = this.#options;
+    const { id, userId, place } = asked;
+    const input = JSON.stringify(asked.input) ?? "null";
+    const startedAtMs = now();
+    const turn = { sessionId: place?.sessionId ?? null, turn: place?.index ?? null };
+    const record = { id, plugin: name, version, hash, tool, place: null, ...turn, startedAtMs, input };
+    if (!calls.begin(userId, record))
+      return failure(new PorchlightError("invalid_request", "This call was made already."));
+    const logs: string[] = [];
+    let result: string | null = null;
+    let outcome: ToolOutcome;
+    try {
+      result = await this.#counted(userId, async () => await this.#run(asked, { name, tool, hash }, input, logs));
+      outcome = { ok: true, value: JSON.parse(result) };
+    } catch (error) {
+      if (!(error instanceof PorchlightError)) console.error(`plugins: ${name} could not be called:`, error);
+      outcome = failure(PorchlightError.from(error));
+    }
+    const ms = now() - startedAtMs;
+    calls.end(userId, id, { result, error: outcome.ok ? null : outcome.error, ms, logs });
+    return outcome;
+  }
+
+  async #counted<T>(userId: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#underWay.get(userId) ?? 0;
+    if (before >= PLUGIN_LIMITS.underWay)
+      throw new PorchlightError("overloaded", "As many plugins work for you already as may. Try again in a moment.");
+    this.#underWay.set(userId, before + 1);
+    try {
+      return await work();
+    } finally {
+      const left = (this.#underWay.get(userId) ?? 1) - 1;
+      if (left === 0) this.#underWay.delete(userId);
+      else this.#underWay.set(userId, left);
+    }
+  }
+
+  async #run(
+    asked: Asked,
+    of: { name: string; tool: string; hash: string },
+    input: string,
+    logs: string[],
+  ): Promise<string> {
+    const { calls, packages, runtimes, requireNotRevoked, installed } = this.#options;
+    const { userId, caller, signal } = asked;
+    await requireNotRevoked(of.hash);
+    const plugin = installed(userId, of.name);
+    if (plugin === undefined || !plugin.enabled || plugin.hash !== of.hash)
+      throw new PorchlightError(
+        "not_found",
+        "This plugin is not installed and switched on, or has just become another.",
+      );
+    const tool = plugin.tools.find(({ name }) => name === of.tool);
+    if (tool === undefined) throw new PorchlightError("plugin_input_invalid", `The plugin has no tool '${of.tool}'.`);
+    const wrong = mismatch(tool.input, asked.input);
+    if (wrong !== undefined) throw new PorchlightError("plugin_input_invalid", `The tool does not take this: ${wrong}`);
+    if (input.length > CALL_LIMITS.inputBytes)
+      throw new PorchlightError("plugin_input_invalid", "The input is too large.");
+    const runtime = chooseRuntime(runtimes, plugin.manifest.runsOn);
+    calls.runsAt(userId, asked.id, runtime.place);
+    const { permissions, hash } = plugin;
+    const wallTimeMs = permissions.model ? PLUGIN_LIMITS.modelWallTimeMs : CALL_LIMITS.wallTimeMs;
+    const granted = grant(permissions, { ...this.#ports(asked, plugin, logs), ...runtime.ports });
+    const load = async (): Promise<Uint8Array> => await packages.bytes(hash);
+    const text = await runtime.call({
+      hash,
+      load,
+      owner: userId,
+      tool: tool.name,
+      input,
+      caller,
+      granted,
+      net: permissions.net,
+      wallTimeMs,
+      signal,
+    });
+    return this.#checked(text, tool.output);
+  }
+
+  #checked(text: string, output: Installed["tools"][number]["output"]): string {
+    if (text.length > CALL_LIMITS.outputBytes)
+      throw new PorchlightError("plugin_failed", "The plugin's result is too large.");
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch (cause) {
+      throw new PorchlightError("plugin_failed", "The plugin's result is not JSON.", { cause });
+    }
+    const odd = output === undefined ? undefined : mismatch(output, value);
+    if (odd === undefined) return text;
+    throw new PorchlightError("plugin_failed", `The result is not what the tool promises: ${odd}`);
+  }
+
+  #ports(
+    { userId, files, payer, signal, onProgress }: Asked,
+    { name, permissions }: Installed,
+    logs: string[],
+  ): HostPorts {
+    const { values, secrets, askModel, installed } = this.#options;
+    const still = (): Installed["permissions"] => {
+      const now = installed(userId, name);
+      if (now?.enabled !== true)
+        throw new PorchlightError("plugin_not_granted", "The plugin was switched off or removed.");
+      return now.permissions;
+    };
+    const whoPays: Payer = payer ?? {
+      caller: { id: userId, version: 0, limits: NO_LIMITS },
+      models: null,
+      priority: "normal",
+    };
+    const picked = pickedFiles(this.#options.files, whoPays.caller.id, files);
+    const kept = values.of(userId, name);
+    return {
+      storage: {
+        get: async (key) => await allowed(still().storageBytes > 0, async () => await kept.get(key)),
+        set: async (key, value) => {
+          // What the person grants now: a narrower grant holds for what runs already.
+          const quotaBytes = Math.min(permissions.storageBytes, still().storageBytes);
+          await allowed(quotaBytes > 0, async () => await kept.set(key, value, quotaBytes));
+        },
+        delete: async (key) => await allowed(still().storageBytes > 0, async () => await kept.delete(key)),
+        list: async (prefix) => await allowed(still().storageBytes > 0, async () => await kept.list(prefix)),
+      },
+      secret: async (secret) =>
+        await allowed(still().secrets.includes(secret), async () => await secrets.get(userId, name, secret)),
+      model: async (question) => await allowed(still().model, async () => await askModel(question, whoPays, signal)),
+      ...(picked === undefined ? {} : { files: picked }),
+      onLog: (line) => void logs.push(line),
+      ...(onProgress === undefined ? {} : { onProgress }),
+    };
+  }
+}
+
+async function allowed<T>(is: boolean, use: () => Promise<T>): Promise<T> {
+  if (!is) throw new PorchlightError("plugin_not_granted", "This was withdrawn.");
+  return await use();
+}
+
+function failure({ code, message }: PorchlightError): ToolOutcome {
+  return { ok: false, error: { code, message } };
+}

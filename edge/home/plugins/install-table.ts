@@ -1,0 +1,99 @@
+import { z } from "zod";
+import type { Permissions } from "../../../shared/plugin/manifest.ts";
+import { type Installed, installedSchema } from "./installed.ts";
+
+const json = z.string().transform((text): unknown => JSON.parse(text));
+const rowSchema = z
+  .object({
+    name: z.string(),
+    version: z.string(),
+    hash: z.string(),
+    manifest: json,
+    tools: z.string(),
+    permissions: json,
+    enabled: z.number().transform((value) => value === 1),
+    signer: z.string().nullable(),
+    installed_at: z.number(),
+    updated_at: z.number(),
+  })
+  .transform(({ installed_at, updated_at, ...row }) => ({
+    ...row,
+    installedAtMs: installed_at,
+    updatedAtMs: updated_at,
+  }))
+  .pipe(installedSchema);
+
+/** What people have installed, in a Durable Object's SQLite. */
+export class InstallTable {
+  readonly #sql: SqlStorage;
+  /** Conversations ask at every turn. */
+  readonly #cache = new Map<string, Installed[]>();
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+    sql.exec(
+      `CREATE TABLE IF NOT EXISTS plugin_installs (
+         user_id TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, hash TEXT NOT NULL, manifest TEXT NOT NULL,
+         tools TEXT NOT NULL, permissions TEXT NOT NULL, enabled INTEGER NOT NULL, signer TEXT, installed_at INTEGER NOT NULL,
+         updated_at INTEGER NOT NULL, PRIMARY KEY (user_id, name))`,
+    );
+  }
+
+  /** By name. */
+  of(userId: string): readonly Installed[] {
+    const known = this.#cache.get(userId);
+    if (known !== undefined) return known;
+    const rows = this.#sql.exec("SELECT * FROM plugin_installs WHERE user_id = ? ORDER BY name", userId).toArray();
+    const read = rows.map((row) => rowSchema.parse(row));
+    this.#cache.set(userId, read);
+    return read;
+  }
+
+  find(userId: string, name: string): Installed | undefined {
+    return this.of(userId).find((one) => one.name === name);
+  }
+
+  put(userId: string, one: Installed): void {
+    this.#cache.delete(userId);
+    this.#sql.exec(
+      `INSERT OR REPLACE INTO plugin_installs (user_id, name, version, hash, manifest, tools, permissions, enabled, signer, installed_at, updated_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      userId,
+      one.name,
+      one.version,
+      one.hash,
+      JSON.stringify(one.manifest),
+      JSON.stringify(one.tools),
+      JSON.stringify(one.permissions),
+      one.enabled ? 1 : 0,
+      one.signer,
+      one.installedAtMs,
+      one.updatedAtMs,
+    );
+  }
+
+  change(
+    userId: string,
+    one: Installed,
+    to: { permissions?: Permissions; enabled?: boolean },
+    nowMs: number,
+  ): Installed {
+    const changed = { ...one, ...to, updatedAtMs: nowMs };
+    this.put(userId, changed);
+    return changed;
+  }
+
+  remove(userId: string, name: string): boolean {
+    this.#cache.delete(userId);
+    return (
+      this.#sql
+        .exec("DELETE FROM plugin_installs WHERE user_id = ? AND name = ? RETURNING name", userId, name)
+        .toArray().length > 0
+    );
+  }
+
+  removeOf(userId: string): void {
+    this.#cache.delete(userId);
+    this.#sql.exec("DELETE FROM plugin_installs WHERE user_id = ?", userId);
+  }
+}
