@@ -7,6 +7,7 @@ import { database } from "../store/database.ts";
 import { checkNext } from "./check-next.ts";
 import { followedMarket } from "./followed.ts";
 import { newestRoot } from "./store/metadata.ts";
+import { countInstall } from "./store/listing.ts";
 import { findOffered } from "./store/versions.ts";
 import { onlineKeys } from "./trust/keys.ts";
 import { LIVES } from "./trust/lives.ts";
@@ -33,15 +34,17 @@ export class Market extends DurableObject<EdgeBindings> {
 
   /**
    * Has a plugin's package in the bucket, from this market or, held to its signatures, from the followed one. Returns the hash to
-   * install it by, or why not.
+   * install it by, or why not. `installer`: whose install it is, for the count.
    */
-  async obtain(wanted: { publisher: string; name: string; version: string }): Promise<Made<string>> {
+  async obtain(wanted: { publisher: string; name: string; version: string }, installer = ""): Promise<Made<string>> {
     return await madeLater(async () => {
       const followed = followedMarket(this.env);
       if (followed !== undefined) return await obtainPlugin(this.env.PACKAGES, this.ctx.storage, followed, wanted);
-      const version = await findOffered(database(this.env.DB), wanted);
-      if (version !== undefined) return version.hash;
-      throw new PorchlightError("not_found", "The market has no such version.");
+      const db = database(this.env.DB);
+      const version = await findOffered(db, wanted);
+      if (version === undefined) throw new PorchlightError("not_found", "The market has no such version.");
+      if (installer !== "") await countInstall(db, version.pluginSeq, installer, Date.now());
+      return version.hash;
     });
   }
 

@@ -2,9 +2,11 @@ import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { MiddlewareHandler } from "hono";
 import { errorResponses, registerRoute } from "../../shared/api/document.ts";
 import { PorchlightError } from "../../shared/errors.ts";
+import { clientOf } from "../credentials/client.ts";
 import type { AppEnv } from "../env.ts";
 import { followedMarket, passOn } from "../market/followed.ts";
 import { packageName } from "../market/packages.ts";
+import { countInstall } from "../market/store/listing.ts";
 import { metadataBody } from "../market/store/metadata.ts";
 import { findPlugin, findPublicVersion, listVersions } from "../market/store/versions.ts";
 import { database } from "../store/database.ts";
@@ -85,7 +87,9 @@ export function mountMarketFiles(app: OpenAPIHono<AppEnv>): void {
     const plugin = sha256 === undefined ? undefined : await findPlugin(db, publisher, name);
     const versions = plugin === undefined ? [] : await listVersions(db, plugin.seq);
     const found = versions.find((one) => one.version === version && one.sha256 === sha256 && one.signedState !== null);
-    return await packageBody(c.env.PACKAGES, found);
+    const body = await packageBody(c.env.PACKAGES, found);
+    if (found) c.executionCtx.waitUntil(countInstall(db, found.pluginSeq, clientOf(c).address, Date.now()));
+    return body;
   });
 
   registerRoute(app, packageRoute);

@@ -26,6 +26,10 @@ export const FINDINGS = {
   hidden_instructions: { severity: "warning", message: "This reads like instructions to a model." },
   dynamic_code: { severity: "warning", message: "It makes code from text, which the sandbox does not run." },
   encoded_payload: { severity: "warning", message: "A long text in the code stands for something else." },
+  any_host: {
+    severity: "warning",
+    message: "It asks to reach any public host: what it sends, and where, cannot be seen here.",
+  },
   webassembly: { severity: "warning", message: "WebAssembly: the checks do not read it." },
   nested_archive: { severity: "warning", message: "An archive within the package: the checks do not look into it." },
   permission_unused: { severity: "warning", message: "It asks for a permission that its code does not name." },

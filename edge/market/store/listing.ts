@@ -2,6 +2,7 @@ import { and, eq, sql } from "drizzle-orm";
 import { compareVersions, isPrerelease } from "../../../shared/plugin/version-order.ts";
 import { parseManifest } from "../../../shared/plugin/package.ts";
 import { searchText } from "../../../shared/sessions/search-text.ts";
+import { countAttempt } from "../../store/attempts.ts";
 import type { Database } from "../../store/database.ts";
 import { marketPlugins, marketVersions } from "./schema.ts";
 import { marketSearch } from "./search-table.ts";
@@ -62,4 +63,16 @@ function newest(versions: readonly Version[]): Version | undefined {
   const stable = versions.filter(({ version }) => !isPrerelease(version));
   const among = stable.length > 0 ? stable : versions;
   return among.toSorted((one, other) => compareVersions(other.version, one.version))[0];
+}
+
+const DAY_MS = 24 * 3600_000;
+
+/** Counts an install, once a day for each installer: numbers that people go by are not to be had by asking often. */
+export async function countInstall(db: Database, seq: number, installer: string, nowMs: number): Promise<void> {
+  const { count } = await countAttempt(db, `install:${seq}:${installer}`, DAY_MS, nowMs);
+  if (count > 1) return;
+  await db
+    .update(marketPlugins)
+    .set({ installs: sql`${marketPlugins.installs} + 1` })
+    .where(eq(marketPlugins.seq, seq));
 }

@@ -41,6 +41,9 @@ export async function signCatalogue({ db, packages, keys, nowMs }: SignOptions):
   const signed = changed.map(({ version }) => setSigned(db, version));
   const [first, ...rest] = [...replaceMetadata(db, set.written, nowMs), ...signed, ...lists.flat()];
   if (first !== undefined) await db.batch([first, ...rest]);
+  // Named by now: where they waited they are needed no more.
+  const published = changed.filter(({ version }) => version.state === "published");
+  await packages.delete(published.map(({ version }) => submissionName(version.id)));
   await purgeMetadata(db, nowMs - LIVES.keptMs);
   return changed.length === MOST_AT_ONCE || set.bins.some((bin) => set.isDue(bin));
 }

@@ -55,6 +55,7 @@ export async function scanPackage(
     found.push(...reading.findings.filter(({ code }) => code !== "code_unreadable" && code !== "import_computed"));
     found.push(...hosts(path, reading, manifest, named));
   }
+  if (manifest.permissions.net.includes(ANY_PUBLIC_HOST)) found.push(finding("any_host", MANIFEST));
   return settled([...found, ...unused(manifest, named)]);
 }
 

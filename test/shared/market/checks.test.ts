@@ -99,6 +99,12 @@ describe("code", () => {
     ]);
   });
 
+  test("that may reach any host is looked at, whatever hosts it names", async () => {
+    const permissions = { ...NO_PERMISSIONS, net: ["*"] };
+    const code = `const x = "https://somewhere.example/";\n${MODULE}`;
+    expect(await found({ code, draft: { permissions } })).toEqual(["warning any_host manifest.json:0"]);
+  });
+
   test("has to be JavaScript", async () => {
     const draft = { entry: "main.ts" };
     expect(await found({ files: { "main.ts": MODULE }, draft })).toContain("refuse entry_not_javascript main.ts:0");
