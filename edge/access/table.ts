@@ -240,7 +240,11 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "GET /schedules": SELF,
   "GET /memory": SELF,
   "GET /market": ANYONE,
+  "GET /market/mine": { role: "member", session: true },
   "GET /market/:publisher/:name": ANYONE,
+  // Reviewers alone: see market/roles.ts.
+  "GET /reviews": SELF,
+  "GET /reviews/:id": SELF,
   "GET /import": SELF,
   "GET /device": OWNER_HERE,
   "GET /device/:id": OWNER_HERE,

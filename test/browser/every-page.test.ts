@@ -34,6 +34,8 @@ const PAGES = [
   "/schedules",
   "/memory",
   "/market",
+  "/market/mine",
+  "/reviews",
   "/import",
   "/device",
   "/keys",

@@ -77,10 +77,19 @@ export function Moment({ page, timeMs, template }: { page: PageProps; timeMs: nu
   );
 }
 
-/** A button that sends a request without a body, after a question where there is one; then the page is loaded again. */
-export function ActionButton(props: { request: string; label: string; ask?: string; kind?: "plain" | "quiet" }) {
+/** A button that sends a request, after a question where there is one; then the page is loaded again. */
+export function ActionButton(props: {
+  request: string;
+  label: string;
+  ask?: string;
+  kind?: "plain" | "quiet";
+  fields?: Readonly<Record<string, string>>;
+}) {
   return (
     <form data-request={props.request} data-ask={props.ask}>
+      {Object.entries(props.fields ?? {}).map(([name, value]) => (
+        <input type="hidden" name={name} value={value} />
+      ))}
       <Button type="submit" kind={props.kind ?? "plain"} label={props.label} />
       <FormError />
     </form>

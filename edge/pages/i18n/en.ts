@@ -5,6 +5,7 @@ import { machinesEn } from "./machines-en.ts";
 import { importEn } from "./import-en.ts";
 import { marketEn } from "./market-en.ts";
 import { memoryEn } from "./memory-en.ts";
+import { publishingEn } from "./publishing-en.ts";
 import { schedulesEn } from "./schedules-en.ts";
 
 /** Every string of the pages in English. `{name}` in a string is filled by `format`. The other languages have the same keys. */
@@ -147,6 +148,7 @@ export const en = {
   ...schedulesEn,
   ...keysEn,
   ...marketEn,
+  ...publishingEn,
   problem: {
     notFoundTitle: "Nothing here",
     notFoundHeading: "Nobody lives at this address.",

@@ -5,6 +5,7 @@ import { machinesZhCn } from "./machines-zh-cn.ts";
 import { importZhCn } from "./import-zh-cn.ts";
 import { marketZhCn } from "./market-zh-cn.ts";
 import { memoryZhCn } from "./memory-zh-cn.ts";
+import { publishingZhCn } from "./publishing-zh-cn.ts";
 import { schedulesZhCn } from "./schedules-zh-cn.ts";
 import type { Strings } from "./index.ts";
 
@@ -188,6 +189,7 @@ export const zhCn: Strings = {
   ...schedulesZhCn,
   ...keysZhCn,
   ...marketZhCn,
+  ...publishingZhCn,
   problem: {
     notFoundTitle: "没有内容",
     notFoundHeading: "这个地址没有人住。",

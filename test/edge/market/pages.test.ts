@@ -1,6 +1,8 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Owner, request, setUp } from "../support/edge.ts";
-import { openMarket, publish, publisher, type PublisherOf, reviewer } from "./support.ts";
+import { insertSession } from "../support/people.ts";
+import { send } from "../support/keys.ts";
+import { handIn, openMarket, person, publish, publisher, type PublisherOf, reviewer } from "./support.ts";
 
 const HOSTILE = [
   "# Hello <script>alert(1)</script>",
@@ -40,8 +42,10 @@ beforeAll(async () => {
   });
 });
 
-async function page(path: string, language = "en"): Promise<{ status: number; html: string }> {
-  const response = await request(path, { headers: { accept: "text/html", "accept-language": language } });
+async function page(path: string, language = "en", userId?: string): Promise<{ status: number; html: string }> {
+  const session = userId === undefined ? "" : await insertSession(userId);
+  const cookie = session === "" ? {} : { cookie: session.replace("porchlight=", "__Host-porchlight=") };
+  const response = await request(path, { headers: { accept: "text/html", "accept-language": language, ...cookie } });
   return { status: response.status, html: await response.text() };
 }
 
@@ -78,13 +82,59 @@ describe("the pages of the market", () => {
     const { html } = await page("/market/ada/trees");
     const readme = /<div class="prose">([\s\S]*?)<\/div>/.exec(html)?.[1] ?? "";
     const tags = new Set([...readme.matchAll(/<\/?([a-z0-9]+)/g)].map(([, tag]) => tag));
-    expect([...tags].toSorted()).toEqual(
-      ["a", "code", "h3", "p", "pre", "table", "tbody", "td", "th", "thead", "tr"].toSorted(),
-    );
+    expect(tags).toEqual(new Set(["a", "code", "h3", "p", "pre", "table", "tbody", "td", "th", "thead", "tr"]));
     expect([...readme.matchAll(/href="([^"]*)"/g)].map(([, href]) => href)).toEqual([
       "https://fine.example/page?a=1&amp;b=2",
     ]);
     expect(readme).not.toMatch(/<[^>]*\son\w+=/);
     expect(readme).toContain("&lt;script&gt;alert(1)&lt;/script&gt;");
+  });
+
+  it("show a publisher where each version stands, and nobody else", async () => {
+    const { id } = await handIn(ada, {
+      name: "@ada/trees",
+      version: "1.1.0",
+      code: "export default { tools: {} }; eval('1');",
+    });
+    const { status, html } = await page("/market/mine", "en", ada.userId);
+    expect(status).toBe(200);
+    expect(html).toContain("@ada/trees 1.1.0");
+    expect(html).toContain("@ada/trees 1.0.0");
+    expect(html).toContain(ada.keys.raw);
+    expect(html).toMatch(/class="findings"[\s\S]*main\.js/);
+    const stranger = await person(owner.accountId);
+    const other = (await page("/market/mine", "en", stranger.userId)).html;
+    expect(other).not.toContain("@ada/trees");
+    expect(other).toContain("Become a publisher");
+    expect((await page("/market/mine")).status).toBe(401);
+    expect((await page(`/reviews/${id}`, "en", ada.userId)).status).toBe(403);
+  });
+
+  it("show a reviewer what changed, what it may do first", async () => {
+    const { id } = await handIn(ada, {
+      name: "@ada/courier",
+      version: "1.1.0",
+      code: "export default { tools: { go: { description: 'Goes.', input: { type: 'object' }, execute() { return 1; } } } };",
+      draft: {
+        permissions: {
+          net: ["api.example.com", "more.example.com"],
+          model: false,
+          storageBytes: 0,
+          files: false,
+          secrets: [],
+          tools: [],
+        },
+      },
+    });
+    expect((await page("/reviews", "en", rita.userId)).html).toContain(`href="/reviews/${id}"`);
+    expect((await page("/reviews", "en", (await person(owner.accountId)).userId)).status).toBe(403);
+    const before = (await page(`/reviews/${id}`, "en", rita.userId)).html;
+    expect(before).toContain("Against 1.0.0.");
+    expect(before).toContain("<ins>more.example.com</ins>");
+    expect(before.indexOf("more.example.com")).toBeLessThan(before.indexOf("main.js"));
+    expect(before).not.toContain('name="decision"');
+    await send(rita.apiKey, "POST", `/api/market/desk/${id}/claim`);
+    expect((await page(`/reviews/${id}`, "zh-CN", rita.userId)).html).toContain('name="decision"');
+    expect((await page("/reviews/none", "en", rita.userId)).status).toBe(404);
   });
 });

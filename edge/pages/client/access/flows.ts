@@ -2,6 +2,7 @@ import { startAuthentication, startRegistration } from "@simplewebauthn/browser"
 import { makeJob, makeWebhook, rotateWebhook } from "../jobs/flows.ts";
 import { saveInstructions } from "../memory/flows.ts";
 import { changeSchedule, makeSchedule, pauseSchedule } from "../schedules/flows.ts";
+import { uploadPackage } from "../market/flows.ts";
 import { part } from "../ui/dom.ts";
 import { showCodes } from "./codes.ts";
 import { changeKey, makeKey } from "./keys.ts";
@@ -57,6 +58,7 @@ export const FLOWS: Record<string, Flow> = {
   "make-schedule": makeSchedule,
   "change-schedule": changeSchedule,
   "pause-schedule": pauseSchedule,
+  "upload-package": uploadPackage,
   invite: async ({ role = "" }) => {
     const { url } = (await send("POST /api/invitations", { role })) as { url: string }; // the route's own answer
     const box = part("invitation");

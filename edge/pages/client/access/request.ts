@@ -39,10 +39,13 @@ async function sendOnce(request: string, body: object): Promise<unknown> {
     body: method === "DELETE" || method === "GET" ? null : JSON.stringify(body),
   });
   if (response.status === 204) return {};
-  const answer: unknown = await response.json();
-  if (response.ok) return answer;
-  const { error } = answer as { error: { code: string; message: string } }; // the one shape of the edge's errors
-  throw new RefusedError(error.code, error.message);
+  if (response.ok) return await response.json();
+  throw await refusalOf(response);
+}
+
+export async function refusalOf(response: Response): Promise<RefusedError> {
+  const { error } = (await response.json()) as { error: { code: string; message: string } }; // the one shape of the edge's errors
+  return new RefusedError(error.code, error.message);
 }
 
 /** What to tell the reader of a failure, in their language. */
