@@ -8,6 +8,8 @@ export const SCOPES = [
   "models:read",
   "agents:read",
   "usage:read",
+  "plugins",
+  "plugins",
   "publish",
   "admin",
 ] as const;

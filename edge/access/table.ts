@@ -21,8 +21,13 @@ const VIEWER: Need = { role: "viewer" };
 const INFERENCE: Need = { role: "viewer", scopes: ["inference"] };
 /** A person's conversations, and what belongs to them. */
 const SESSIONS: Need = { role: "viewer", scopes: ["sessions"] };
+/** One's own plugins, and what models want to do with them. */
+const PLUGINS: Need = { role: "viewer", scopes: ["plugins"] };
 const MODELS: Need = { role: "viewer", scopes: ["inference", "models:read"] };
 const MEMBER: Need = { role: "member" };
+/** What one has installed, and what it did. */
+const PLUGINS: Need = { role: "viewer", scopes: ["plugins"] };
+const PLUGINS_CHANGE: Need = { role: "member", scopes: ["plugins"] };
 /** One's own plugins in the market. */
 const PUBLISH: Need = { role: "member", scopes: ["publish"] };
 const OWNER: Need = { role: "owner" };
@@ -101,6 +106,19 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "GET /api/schedules/:id/runs": INFERENCE,
   "GET /api/schedule-times": INFERENCE,
 
+  // Plugins.
+  "POST /api/plugins/inspect": PLUGINS_CHANGE,
+  "GET /api/plugins": PLUGINS,
+  "POST /api/plugins": PLUGINS_CHANGE,
+  "GET /api/plugins/:publisher/:name": PLUGINS,
+  "PATCH /api/plugins/:publisher/:name": PLUGINS_CHANGE,
+  "DELETE /api/plugins/:publisher/:name": PLUGINS_CHANGE,
+  "PUT /api/plugins/:publisher/:name/secrets/:secret": PLUGINS_CHANGE,
+  "DELETE /api/plugins/:publisher/:name/secrets/:secret": PLUGINS_CHANGE,
+  "POST /api/plugins/:publisher/:name/call": PLUGINS,
+  "GET /api/plugin-calls": PLUGINS,
+  "GET /api/plugin-calls/:id": PLUGINS,
+
   // Conversations.
   "GET /api/sessions": SESSIONS,
   "POST /api/sessions": SESSIONS,
@@ -121,6 +139,8 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "PUT /api/session-settings": SESSIONS,
 
   // What somebody asked to have remembered.
+  "GET /api/approvals": PLUGINS,
+  "POST /api/approvals/:id": PLUGINS,
   "GET /api/memory": SESSIONS,
   "POST /api/memory": SESSIONS,
   "DELETE /api/memory": SESSIONS,

@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import { z } from "zod";
 import type { InferenceBackend } from "../../shared/inference/backend.ts";
+import { allowsScope } from "../access/scopes.ts";
 import { type Caller, NO_LIMITS } from "../credentials/key-grant.ts";
 import type { Account, AppEnv } from "../env.ts";
 import { accountOf } from "../middleware/authenticate.ts";
@@ -28,6 +29,7 @@ export function accountBackend(c: Context<AppEnv>): InferenceBackend {
     caller: callerOf(account),
     priority: key?.priority ?? "normal",
     models: key?.models ?? null,
+    pluginsOf: key === undefined || allowsScope(key.scopes, ["plugins"]) ? account.userId : undefined,
     replay: failoverSchema.parse(c.req.header("porchlight-failover")),
     onHeaders: (headers) => {
       for (const [name, value] of headers) if (PASSED_ON.test(name)) c.header(name, value);

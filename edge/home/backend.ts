@@ -30,6 +30,8 @@ export interface JobSource {
   priority: Priority;
   /** Whether another machine may go on with an answer that has begun; absent: as the household decided. */
   replay?: "on" | "off" | undefined;
+  /** The person whose plugins may be called; absent: none are. */
+  pluginsOf?: string | undefined;
   /** Models that may be used; null: all. */
   models: readonly string[] | null;
   /** Hears the headers that tell a client how it stands with its limits. */
@@ -47,6 +49,7 @@ export function homeBackend(home: DurableObjectStub<Home>, from: JobSource): Inf
   });
   return {
     listModels: async () => listModels(await home.agents()).filter(({ name }) => allowsModel(from.models, name)),
+    callsPlugins: true,
     generate: (request, signal, handle) => new HomeRun(home, from, handle).start(named(request), signal),
     answers: {
       resume: async (id, signal) => {
@@ -96,6 +99,7 @@ class HomeRun {
     };
     yield* this.#events(signal, () => {
       if (!allowsModel(from.models, request.model)) throw unknownModel(request.model);
+      if (request.plugins !== undefined && from.pluginsOf === undefined) throw noPlugins();
       return encodeJob("generate", job, request, signal);
     });
   }
@@ -164,6 +168,10 @@ class LostObject extends Error {
 /** Whether an answer's bytes ended without its end: the object went away under it. */
 function isCutOff(error: unknown): boolean {
   return error instanceof PorchlightError && error.code === "agent_disconnected";
+}
+
+function noPlugins(): PorchlightError {
+  return new PorchlightError("forbidden", "This key may call no plugins: use one with the scope 'plugins' too.");
 }
 
 function noSuchAnswer(): PorchlightError {

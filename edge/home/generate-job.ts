@@ -2,7 +2,7 @@ import { z } from "zod";
 import { PorchlightError, wireErrorSchema } from "../../shared/errors.ts";
 import type { EmbedRequest } from "../../shared/inference/embed.ts";
 import { type ModelTask, modelTaskSchema } from "../../shared/inference/model.ts";
-import type { GenerateRequest } from "../../shared/inference/request.ts";
+import { type GenerateRequest, type Priority, prioritySchema } from "../../shared/inference/request.ts";
 import { encodeJson } from "../../shared/protocol/json.ts";
 import { PROTOCOL_LIMITS } from "../../shared/protocol/limits.ts";
 import { streamHeaderSchema } from "../../shared/protocol/messages.ts";
@@ -31,6 +31,15 @@ const jobSchema = z.object({
     .literal("yes")
     .optional()
     .transform((value) => value === "yes"),
+  /** The person whose plugins are called for it; only where it names some. */
+  pluginsOf: z.string().max(128).optional(),
+  /** What the caller may use, for what plugins ask of models. */
+  priority: prioritySchema.optional(),
+  models: z
+    .string()
+    .transform((text): unknown => JSON.parse(decodeURIComponent(text)))
+    .pipe(z.array(z.string()).nullable())
+    .optional(),
   /** The beginnings of the prompt, by which the machine is found that has computed one. */
   prefix: prefixHeaderSchema,
 });
@@ -46,6 +55,9 @@ const PREFIX = "porchlight-prefix";
 const REPLAY = "porchlight-replay";
 const NOTE = "porchlight-note";
 const KEPT = "porchlight-kept";
+const PLUGINS_OF = "porchlight-plugins-of";
+const PRIORITY = "porchlight-priority";
+const MODELS = "porchlight-models";
 
 export function isJob(request: Request): boolean {
   return taskOf(request) !== undefined;
@@ -56,10 +68,21 @@ function taskOf(request: Request): string | undefined {
   return Object.entries(PATHS).find(([, path]) => path === pathname)?.[0];
 }
 
+interface JobOrigin {
+  requestId: string;
+  caller: Caller;
+  replay?: "on" | "off" | undefined;
+  note?: string;
+  kept?: boolean;
+  pluginsOf?: string | undefined;
+  priority?: Priority;
+  models?: readonly string[] | null;
+}
+
 /** Throws PorchlightError `body_too_large` for what no stream of the tunnel takes. */
 export function encodeJob(
   task: ModelTask,
-  from: { requestId: string; caller: Caller; replay?: "on" | "off" | undefined; note?: string; kept?: boolean },
+  from: JobOrigin,
   request: GenerateRequest | EmbedRequest,
   signal: AbortSignal,
 ): Request {
@@ -74,6 +97,11 @@ export function encodeJob(
   if (from.replay !== undefined) headers.set(REPLAY, from.replay);
   if (from.note !== undefined) headers.set(NOTE, encodeURIComponent(from.note.toWellFormed()));
   if (from.kept === true) headers.set(KEPT, "yes");
+  if ("plugins" in request && request.plugins !== undefined && from.pluginsOf !== undefined) {
+    headers.set(PLUGINS_OF, from.pluginsOf);
+    headers.set(PRIORITY, from.priority ?? "normal");
+    headers.set(MODELS, encodeURIComponent(JSON.stringify(from.models ?? null).toWellFormed()));
+  }
   if ("messages" in request) headers.set(PREFIX, encodePrefixKeys(prefixKeys(request)));
   return new Request(`https://home${PATHS[task]}`, { method: "POST", headers, body, signal });
 }
@@ -89,6 +117,9 @@ export async function decodeJob(request: Request): Promise<GenerateJob> {
     replay: headers.get(REPLAY) ?? undefined,
     note: headers.get(NOTE) ?? undefined,
     kept: headers.get(KEPT) ?? undefined,
+    pluginsOf: headers.get(PLUGINS_OF) ?? undefined,
+    priority: headers.get(PRIORITY) ?? undefined,
+    models: headers.get(MODELS) ?? undefined,
     prefix: headers.get(PREFIX) ?? "",
   });
   return { ...job, body: await request.bytes() };

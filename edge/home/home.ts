@@ -350,9 +350,13 @@ export class Home extends DurableObject<EdgeBindings> {
     const { requestId: id, caller, model, maxTokens, note, kept } = job;
     const replay = (job.replay ?? this.#dispatchSettings.get().replay) === "on";
     const { prefix, body, offer } = this.#desks.offerTools(job, this.#machines);
-    const rounds = offer?.rounds;
-    const run = this.#runs.start({ id, caller, model, maxTokens, prefix, body, note, kept, replay, rounds });
-    if (offer !== undefined) this.#desks.toolLoop.begin(id, offer);
+    const onStarted = (): void => {
+      if (offer !== undefined) this.#desks.toolLoop.begin(id, offer);
+    };
+    const run = this.#runs.start({
+      ...{ id, caller, model, maxTokens, prefix, body, note, kept, replay, onStarted },
+      rounds: offer?.rounds,
+    });
     return new Response(this.#runs.read(run, 0, signal), { headers: run.ticket.headers });
   }
 

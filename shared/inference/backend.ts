@@ -40,6 +40,9 @@ export interface InferenceBackend {
    */
   generate(request: GenerateRequest, signal: AbortSignal, handle?: AnswerHandle): AsyncIterable<GenerateEvent>;
 
+  /** Whether it calls tools of plugins; otherwise a request must not name any. */
+  readonly callsPlugins?: boolean;
+
   /** Absent where an answer ends with its client. */
   readonly answers?: KeptAnswers;
 

@@ -6,6 +6,7 @@ import {
   tokenIdSchema,
   toolChoiceSchema,
 } from "./output-format.ts";
+import { pluginUseSchema } from "./plugin-use.ts";
 
 /** A JSON Schema object, passed to the model's chat template as it is. */
 const jsonSchemaObject = z.record(z.string(), z.unknown());
@@ -130,6 +131,8 @@ export const generateRequestSchema = z
     /** Whether events carry the ids of the answer's tokens: what `resume` wants, should the answer break off. */
     tokenIds: z.boolean().optional(),
     resume: resumeSchema.optional(),
+    /** Whose tools the edge calls itself: no machine sees this. */
+    plugins: z.array(pluginUseSchema).max(128).optional(),
   })
   .refine(({ messages, prompt }) => messages.length > 0 !== (prompt !== undefined), {
     path: ["messages"],

@@ -74,6 +74,7 @@ const BODIES: Record<string, Record<string, unknown>> = {
     memory: "on",
     instructions: "x",
   },
+  "post /api/approvals/{id}": { decision: "allow", hash: "0".repeat(64) },
   "post /api/sessions/{id}/regenerate": { temperature: 1, window: 8 },
   "patch /api/sessions/{id}": { title: "x", settings: {} },
   "post /api/sessions/{id}/fork": { upTo: 1 },
@@ -121,6 +122,10 @@ const BODIES: Record<string, Record<string, unknown>> = {
   "post /api/market/plugins/{publisher}/{name}/reports/settle": { decision: "show" },
   "put /api/market/roles/{id}": { role: "reviewer" },
   "put /api/market/publishers/{id}/official": { official: true },
+  "post /api/plugins": { hash: "0".repeat(64), permissions: {}, newSigner: false },
+  "patch /api/plugins/{publisher}/{name}": { enabled: true },
+  "put /api/plugins/{publisher}/{name}/secrets/{secret}": { value: "x" },
+  "post /api/plugins/{publisher}/{name}/call": { tool: "x", input: {}, locale: "en", timeZone: "UTC" },
   "put /api/market/trust": { root: "x" },
   "post /j/{code}": { publicKey: "A".repeat(43), name: "x", signature: "A".repeat(86) },
 };
@@ -143,7 +148,7 @@ const isForeign = (path: string): boolean =>
 /** Asks who it is before it reads anything: its own test holds it to the rest. */
 const CLOSED_FIRST = "post /api/agents/{id}/backup";
 /** Takes bytes, not JSON. */
-const BYTES = ["post /api/market/packages"];
+const BYTES = ["post /api/market/packages", "post /api/plugins/inspect"];
 const withBody = routes.filter(
   ({ name, takesBody, path }) => takesBody && !isForeign(path) && name !== CLOSED_FIRST && !BYTES.includes(name),
 );

@@ -45,6 +45,11 @@ export class Machines {
     this.#dispatcher = dispatcher;
   }
 
+  /** Every model of every machine that ever connected. */
+  models(): (ModelInfo & { online: boolean })[] {
+    return this.list().flatMap(({ models, online }) => models.map((model) => ({ ...model, online })));
+  }
+
   /** Every machine that ever connected. */
   list(): AgentStatus[] {
     const views = this.views();

@@ -16,6 +16,10 @@ export function queuedRequest(
   caller: Caller,
   priority: Priority,
 ): Pick<NewJob, "caller" | "model" | "priority" | "title" | "maxTokens" | "body"> {
+  if (asked.plugins !== undefined) {
+    const sentence = "Unsupported value for 'tools': plugins are not called for what waits in the queue.";
+    throw new PorchlightError("unsupported_parameter", sentence, { param: "tools" });
+  }
   const request: GenerateRequest = { ...resumable(asked), caller: caller.id, priority: ON_MACHINE[priority] };
   const body = encodeJson(request);
   if (body.length > PROTOCOL_LIMITS.requestBytes) throw new PorchlightError("body_too_large");

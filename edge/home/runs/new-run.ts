@@ -73,4 +73,6 @@ export interface NewRun {
   replay?: boolean;
   /** Tools that are called here. */
   rounds?: RoundsPlan | undefined;
+  /** Called in the step in which it starts; not for one that was started before. */
+  onStarted?: () => void;
 }

@@ -86,6 +86,7 @@ export class Runs {
     run.body = body;
     run.prefix = prefix;
     this.#shelf.add(run);
+    asked.onStarted?.();
     this.#hold(run);
     this.#feeds.start(run, opened, body, 0);
     // Its owner writes down in this very step that there is a run: both are there, or neither.

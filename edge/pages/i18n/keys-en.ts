@@ -16,6 +16,8 @@ export const keysEn = {
       "models:read": "list models",
       "agents:read": "see the machines",
       "usage:read": "see usage",
+      plugins: "use your plugins, and speak for you when one asks",
+      plugins: "install and call your plugins",
       publish: "publish plugins",
       admin: "do everything that you may",
     },

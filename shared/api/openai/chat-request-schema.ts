@@ -3,6 +3,7 @@ import { samplingSchema, toolSchema } from "../../inference/request.ts";
 import { EFFORTS } from "../reasoning.ts";
 import { supported } from "../validation.ts";
 import { chatMessageSchema } from "./chat-message-schema.ts";
+import { isPluginTool, pluginToolSchema } from "./plugin-tool.ts";
 import { formatsOf, outputFields } from "./output-schema.ts";
 
 const sampling = samplingSchema.shape;
@@ -66,7 +67,10 @@ const honoured = {
       include_obfuscation: z.boolean().nullish().openapi({ description: "Accepted and not used." }),
     })
     .nullish(),
-  tools: z.array(functionToolSchema).max(128).nullish(),
+  tools: z
+    .array(z.discriminatedUnion("type", [functionToolSchema, pluginToolSchema]))
+    .max(128)
+    .nullish(),
   tool_choice: toolChoiceSchema.nullish(),
   max_tokens: tokens.openapi({ description: "The older name of `max_completion_tokens`." }),
   max_completion_tokens: tokens.openapi({ description: "Most tokens to generate." }),
@@ -148,6 +152,10 @@ export const chatRequestSchema = z
   .refine((body) => body.background !== true || (body.n ?? 1) === 1, {
     path: ["background"],
     error: "a job has one answer: make several in place of 'n'",
+  })
+  .refine((body) => (body.n ?? 1) === 1 || !(body.tools ?? []).some(isPluginTool), {
+    path: ["n"],
+    error: "tools of plugins are called for one answer",
   })
   .refine((body) => (body.top_logprobs ?? 0) === 0 || body.logprobs === true, {
     path: ["top_logprobs"],

@@ -4,19 +4,22 @@ import type { GenerateRequest, Message, Sampling, Tool } from "../../inference/r
 import { reasoningOf } from "../reasoning.ts";
 import type { ChatContent, ChatMessage } from "./chat-message-schema.ts";
 import type { ChatRequest } from "./chat-request-schema.ts";
+import { isPluginTool, pluginUses } from "./plugin-tool.ts";
 import { toResponseFormat } from "./output-schema.ts";
 
 /** The canonical request that a chat body means. Throws PorchlightError 400 for what only the whole history shows. */
 export function toGenerateRequest(body: ChatRequest): GenerateRequest {
   const maxTokens = body.max_completion_tokens ?? body.max_tokens ?? undefined;
   const stop = typeof body.stop === "string" ? [body.stop] : (body.stop ?? []);
-  const tools = body.tool_choice === "none" ? [] : toTools(body.tools ?? []);
+  const given = body.tool_choice === "none" ? [] : (body.tools ?? []);
+  const tools = toTools(given);
   const responseFormat = toResponseFormat(body);
   return {
     model: body.model,
     messages: toMessages(body.messages),
     ...(tools.length === 0 ? {} : { tools }),
-    ...(tools.length === 0 ? {} : toToolChoice(body)),
+    ...(given.length === 0 ? {} : toToolChoice(body)),
+    ...pluginUses(given),
     ...(responseFormat === undefined ? {} : { responseFormat }),
     ...toReasoning(body),
     sampling: toSampling(body),
@@ -64,7 +67,8 @@ function toText(content: ChatContent): string {
 }
 
 function toTools(tools: NonNullable<ChatRequest["tools"]>): Tool[] {
-  return tools.map(({ function: { name, description, parameters, strict } }) => ({
+  const functions = tools.flatMap((tool) => (isPluginTool(tool) ? [] : [tool]));
+  return functions.map(({ function: { name, description, parameters, strict } }) => ({
     name,
     ...(typeof description === "string" ? { description } : {}),
     ...(parameters ? { parameters } : {}),

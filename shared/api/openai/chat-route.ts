@@ -22,6 +22,7 @@ import {
   joinCompletions,
 } from "./chat-response.ts";
 import { EventNumbers } from "./event-numbers.ts";
+import { requirePluginCalls } from "./plugin-tool.ts";
 import { KEEP_HEADER } from "./keep-header.ts";
 
 const route = createRoute({
@@ -82,6 +83,7 @@ export function mountChat<E extends Env>(
     const includeUsage = body.stream_options?.include_usage === true;
     const head = { ...answerHead(request.model), ...namedBy(c.req.header(ID_HEADER)) };
     const inference = backend(c);
+    requirePluginCalls(request, inference);
     const isNumbered = body.stream === true && inference.answers !== undefined;
     const kept = c.req.header(KEEP_HEADER) === "yes";
     const handles = isNumbered ? handlesOf(head, { includeUsage, choices, kept }) : [];

@@ -15,7 +15,10 @@ export class LoopTable {
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
-    sql.exec("CREATE TABLE IF NOT EXISTS tool_loops (run TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID");
+    sql.exec(
+      `CREATE TABLE IF NOT EXISTS tool_loops (
+         run TEXT PRIMARY KEY, state TEXT NOT NULL, started_at INTEGER NOT NULL) WITHOUT ROWID`,
+    );
     sql.exec(
       `CREATE TABLE IF NOT EXISTS tool_loop_calls (
          run TEXT NOT NULL, round INTEGER NOT NULL, call_id TEXT NOT NULL, record TEXT NOT NULL, hash TEXT NOT NULL,
@@ -23,8 +26,21 @@ export class LoopTable {
     );
   }
 
+  add(run: string, state: LoopState, nowMs: number): void {
+    this.remove(run);
+    const query = "INSERT INTO tool_loops (run, state, started_at) VALUES (?, ?, ?)";
+    this.#sql.exec(query, run, JSON.stringify(state), nowMs);
+  }
+
   set(run: string, state: LoopState): void {
-    this.#sql.exec("INSERT OR REPLACE INTO tool_loops (run, state) VALUES (?, ?)", run, JSON.stringify(state));
+    this.#sql.exec("UPDATE tool_loops SET state = ? WHERE run = ?", JSON.stringify(state), run);
+  }
+
+  /** Forgets those that began before: nothing waits so long. */
+  forgetBefore(startedAtMs: number): void {
+    for (const row of this.#sql.exec("SELECT run FROM tool_loops WHERE started_at < ?", startedAtMs).toArray()) {
+      this.remove(z.object({ run: z.string() }).parse(row).run);
+    }
   }
 
   get(run: string): LoopState | undefined {

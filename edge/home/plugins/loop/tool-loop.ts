@@ -124,7 +124,8 @@ export class ToolLoop implements RunCalls {
 
   /** Writes down what was offered for a run, in the step in which it starts. */
   begin(run: string, { state }: Offer): void {
-    this.#table.set(run, state);
+    this.#table.forgetBefore(this.#now() - LOOP_LIMITS.approvalsKeptMs);
+    this.#table.add(run, state, this.#now());
   }
 
   /** What became of an answer's tools; undefined for one that had none. Ask before the run is `over`. */

@@ -186,6 +186,7 @@ export class TurnDesk {
     const tainted = hasStrangers(recent.at(-1));
     const offer = this.#tools?.offer({
       userId,
+      payer: { caller: asked.caller, models: asked.models, priority: asked.priority },
       uses: usesOf(settings),
       most: settings.toolRounds ?? LOOP_LIMITS.rounds,
       question,
@@ -222,8 +223,10 @@ export class TurnDesk {
     const note = handle?.note ?? "";
     // From here on one step: there is no turn without its run, and no run without its turn.
     const run = { id: asked.id, owner: "turn" as const, caller, priority, note, request };
-    const headers = this.#runner.start(offer === undefined ? run : { ...run, rounds: offer.rounds });
-    if (offer !== undefined) this.#tools?.begin(asked.id, offer);
+    const onStarted = (): void => {
+      if (offer !== undefined) this.#tools?.begin(asked.id, offer);
+    };
+    const headers = this.#runner.start(offer === undefined ? run : { ...run, rounds: offer.rounds, onStarted });
     const turn: NewTurn = {
       createdAtMs,
       messages: [{ role: "user", content: question }],

@@ -10,7 +10,7 @@ import type { TurnRunner } from "./runner.ts";
 /** The household's machines and runs, as its conversations know them. @param replays whether another machine may go on with an answer */
 export function turnRunner(machines: Machines, runs: Runs, replays: () => boolean): TurnRunner {
   return {
-    start: ({ id, owner, caller, priority, note, request, rounds }) => {
+    start: ({ id, owner, caller, priority, note, request, rounds, onStarted }) => {
       const { model, maxTokens } = request;
       const ranked = priority === "normal" ? {} : { priority };
       const body = encodeJson({ ...resumable(request), caller: caller.id, ...ranked });
@@ -28,11 +28,12 @@ export function turnRunner(machines: Machines, runs: Runs, replays: () => boolea
         kept: true,
         replay: replays(),
         rounds,
+        ...(onStarted === undefined ? {} : { onStarted }),
       });
       return [...new Headers(run.ticket.headers)];
     },
     stop: (id) => runs.stop(id),
     has: (id) => runs.has(id),
-    models: () => machines.list().flatMap(({ models, online }) => models.map((model) => ({ ...model, online }))),
+    models: () => machines.models(),
   };
 }

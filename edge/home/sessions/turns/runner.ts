@@ -13,6 +13,8 @@ export interface TurnRun {
   request: GenerateRequest;
   /** Where its model may call tools. */
   rounds?: RoundsPlan;
+  /** Called in the step in which it starts. */
+  onStarted?: () => void;
 }
 
 /** The household's machines, as conversations know them. What a run comes to is told to `TurnDesk.ended`. */

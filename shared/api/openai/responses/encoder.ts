@@ -193,9 +193,14 @@ export class ResponseEncoder {
     return closed;
   }
 
-  /** A kind of event that SDKs do not know and pass over. */
+  /**
+   * A kind of event that SDKs do not know and pass over. It has the number of the event before it: an answer that is told again from what
+   * was stored of it has none of these, and the same numbers.
+   */
   #step({ tokens: _tokens, ...step }: PluginStep & { tokens?: unknown }): string {
-    return this.#event("porchlight.plugin", { porchlight: step });
+    if (this.#sequence <= this.#after) return "";
+    const event = { type: "porchlight.plugin", sequence_number: this.#sequence - 1, porchlight: step };
+    return `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
   }
 
   #call({ call }: Extract<GenerateEvent, { type: "tool_call" }>): string {

@@ -3,6 +3,7 @@ import { MAX_TOP_LOGPROBS } from "../../../inference/output-format.ts";
 import { samplingSchema, toolSchema } from "../../../inference/request.ts";
 import { EFFORTS } from "../../reasoning.ts";
 import { supported } from "../../validation.ts";
+import { pluginToolSchema } from "../plugin-tool.ts";
 import { inputItemSchema } from "./input-schema.ts";
 
 const sampling = samplingSchema.shape;
@@ -23,9 +24,9 @@ const functionSchema = z
 
 /** Tools that OpenAI's servers run, or that are not functions. */
 const otherToolSchema = supported(
-  z.looseObject({ type: z.string().regex(/^(?!function$)[a-z0-9_]+$/) }),
+  z.looseObject({ type: z.string().regex(/^(?!(?:function|plugin)$)[a-z0-9_]+$/) }),
   () => false,
-  "only tools of type 'function' are supported",
+  "only tools of the types 'function' and 'plugin' are supported",
 );
 
 const toolChoiceSchema = z.union([
@@ -101,7 +102,7 @@ export const responsesRequestSchema = z
     temperature: sampling.temperature.nullable(),
     top_p: sampling.topP.nullable(),
     tools: z
-      .array(z.union([functionSchema, otherToolSchema]))
+      .array(z.union([functionSchema, pluginToolSchema, otherToolSchema]))
       .max(128)
       .nullish(),
     tool_choice: toolChoiceSchema.nullish(),

@@ -2,6 +2,7 @@ import { PorchlightError } from "../../../errors.ts";
 import type { ResponseFormat } from "../../../inference/output-format.ts";
 import type { GenerateRequest, Message, Tool, ToolCall } from "../../../inference/request.ts";
 import { reasoningOf } from "../../reasoning.ts";
+import { pluginUses } from "../plugin-tool.ts";
 import type { InputItem } from "./input-schema.ts";
 import type { ResponsesRequest } from "./request-schema.ts";
 
@@ -15,7 +16,8 @@ export function itemsOf({ input }: ResponsesRequest): InputItem[] {
  * @param before the items of the conversation that `previous_response_id` names
  */
 export function toGenerateRequest(body: ResponsesRequest, before: readonly InputItem[] = []): GenerateRequest {
-  const tools = body.tool_choice === "none" ? [] : toTools(body.tools ?? []);
+  const given = body.tool_choice === "none" ? [] : (body.tools ?? []);
+  const tools = toTools(given);
   const format = toFormat(body.text);
   const effort = body.reasoning?.effort;
   const instructions = body.instructions ? [{ role: "system" as const, content: body.instructions }] : [];
@@ -24,7 +26,9 @@ export function toGenerateRequest(body: ResponsesRequest, before: readonly Input
   return {
     model: body.model,
     messages: [...instructions, ...toMessages([...before, ...itemsOf(body)])],
-    ...(tools.length === 0 ? {} : { tools, ...toToolChoice(body) }),
+    ...(tools.length === 0 ? {} : { tools }),
+    ...(given.length === 0 ? {} : toToolChoice(body)),
+    ...pluginUses(given),
     ...(format === undefined ? {} : { responseFormat: format }),
     ...(effort ? { reasoning: reasoningOf(effort) } : {}),
     sampling: {

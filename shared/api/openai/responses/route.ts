@@ -11,6 +11,7 @@ import { API_LIMITS } from "../../limits.ts";
 import { SSE_HEADERS } from "../../sse.ts";
 import { named } from "../conversations/items.ts";
 import type { KeptRecords } from "../kept/records.ts";
+import { requirePluginCalls } from "../plugin-tool.ts";
 import { KEEP_HEADER } from "../keep-header.ts";
 import type { ResponseJobs } from "./background.ts";
 import { contextOf, keepsResponse } from "./context.ts";
@@ -86,6 +87,7 @@ export function mountResponses<E extends Env>(
       return c.body(responseStream(events, { encoder, keep, left }), 200, SSE_HEADERS);
     }
     const inference = backend(c);
+    requirePluginCalls(request, inference);
     const isResumable = body.stream === true && store && body.truncation !== "auto" && inference.answers !== undefined;
     const handle = isResumable ? { id: response.id, note: "", kept: c.req.header(KEEP_HEADER) === "yes" } : undefined;
     const generation = generationOf(inference, body, { request, signal, handle });
