@@ -9,7 +9,6 @@ export const SCOPES = [
   "agents:read",
   "usage:read",
   "plugins",
-  "plugins",
   "publish",
   "admin",
 ] as const;

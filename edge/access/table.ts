@@ -25,8 +25,6 @@ const SESSIONS: Need = { role: "viewer", scopes: ["sessions"] };
 const PLUGINS: Need = { role: "viewer", scopes: ["plugins"] };
 const MODELS: Need = { role: "viewer", scopes: ["inference", "models:read"] };
 const MEMBER: Need = { role: "member" };
-/** What one has installed, and what it did. */
-const PLUGINS: Need = { role: "viewer", scopes: ["plugins"] };
 const PLUGINS_CHANGE: Need = { role: "member", scopes: ["plugins"] };
 /** One's own plugins in the market. */
 const PUBLISH: Need = { role: "member", scopes: ["publish"] };

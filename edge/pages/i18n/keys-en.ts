@@ -17,7 +17,6 @@ export const keysEn = {
       "agents:read": "see the machines",
       "usage:read": "see usage",
       plugins: "use your plugins, and speak for you when one asks",
-      plugins: "install and call your plugins",
       publish: "publish plugins",
       admin: "do everything that you may",
     },

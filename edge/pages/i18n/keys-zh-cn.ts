@@ -18,7 +18,6 @@ export const keysZhCn: Pick<Strings, "keys" | "usage"> = {
       "agents:read": "查看机器",
       "usage:read": "查看用量",
       plugins: "使用你的插件，并在插件询问时代你答复",
-      plugins: "安装和调用你的插件",
       publish: "发布插件",
       admin: "做你能做的一切",
     },
