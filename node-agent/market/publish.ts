@@ -91,12 +91,13 @@ export async function untilChecked(
   access: MarketAccess,
   id: string,
   onState: (state: string) => void,
+  everyMs = POLL_MS,
 ): Promise<OwnVersion> {
   for (let polls = 0; ; polls++) {
     const asked = { schema: ownVersionSchema, what: "say where the version stands" };
     const version = await askMarket(access, `/api/market/versions/${id}`, asked);
     if (!WORKING.has(version.state) || polls >= MOST_POLLS) return version;
     onState(version.state);
-    await sleep(POLL_MS);
+    await sleep(everyMs);
   }
 }

@@ -28,6 +28,10 @@ const BENCHES: Record<string, { summary: string; load(): Promise<Bench> }> = {
     summary: "what structured output costs: compiling a grammar, and the mask for each token",
     load: async () => (await import("./grammar.ts")).grammar,
   },
+  market: {
+    summary: "the market with 10,000 plugins: catalogue, search, publishing, fetching with all checks",
+    load: async () => (await import("./market.ts")).market,
+  },
   precision: {
     summary:
       "one synthetic model in fp32, int8 and int4: memory, time per token, throughput; perplexity of the starter",
