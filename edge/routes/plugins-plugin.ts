@@ -29,7 +29,7 @@ const secretSchema = z
 const callSchema = z
   .strictObject({
     tool: z.string().max(64),
-    input: z.record(z.string(), z.json()).default({}),
+    input: z.record(z.string(), z.unknown()).default({}),
     files: z
       .array(z.string().max(128))
       .max(32)

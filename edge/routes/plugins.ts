@@ -92,7 +92,15 @@ export function mountPlugins(app: OpenAPIHono<AppEnv>): void {
     const { tools, installed } = takeMade(await pluginsOf(c.env, id).inspect(userId, hash));
     const { name, version, title, description, kind, runsOn, data, permissions: asks } = manifest;
     return c.json({
-      ...{ name, version, hash, title, description, kind, runsOn, data, asks },
+      name,
+      version,
+      hash,
+      title,
+      description,
+      kind,
+      runsOn,
+      data,
+      asks,
       signer: signature?.publicKey ?? null,
       tools: tools.map(shownTool),
       installed,

@@ -120,6 +120,7 @@ const BODIES: Record<string, Record<string, unknown>> = {
   "post /api/market/desk/{id}/revoke": { reason: "malware", words: "x" },
   "post /api/market/plugins/{publisher}/{name}/reports": { version: "1.0.0", reason: "other", words: "x" },
   "post /api/market/plugins/{publisher}/{name}/reports/settle": { decision: "show" },
+  "post /api/market/bad-hashes": { hashes: ["ab".repeat(32)], words: "x" },
   "put /api/market/roles/{id}": { role: "reviewer" },
   "put /api/market/publishers/{id}/official": { official: true },
   "post /api/plugins": { hash: "0".repeat(64), permissions: {}, newSigner: false },
