@@ -197,6 +197,7 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "POST /api/market/desk/:id/claim": VIEWER,
   "POST /api/market/desk/:id/decision": VIEWER,
   "POST /api/market/desk/:id/revoke": VIEWER,
+  "POST /api/market/bad-hashes": VIEWER,
   "GET /api/market/roles": VIEWER,
   "PUT /api/market/roles/:id": VIEWER,
   "PUT /api/market/publishers/:id/official": VIEWER,

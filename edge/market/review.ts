@@ -6,9 +6,9 @@ import { stateAfter, type VersionEvent } from "../../shared/market/states.ts";
 import { parseManifest, readPackage } from "../../shared/plugin/package.ts";
 import type { Account, EdgeBindings } from "../env.ts";
 import type { Database } from "../store/database.ts";
+import { markBad } from "./known-bad.ts";
 import { MARKET_LIMITS } from "./limits.ts";
 import { packageName, submissionName } from "./packages.ts";
-import { addBadHashes } from "./store/bad-hashes.ts";
 import { putRevocation } from "./store/revocations.ts";
 import { countApprovals, putReview } from "./store/reviews.ts";
 import { marketPublishers } from "./store/schema.ts";
@@ -65,7 +65,7 @@ export async function decide(
       words,
       at: nowMs,
     };
-    if (!(await putReview(db, review)) && decision === "approve")
+    if (!(await putReview(db, review, version.stateAt)) && decision === "approve")
       throw new PorchlightError(
         "version_state",
         "You have approved this version already. Another reviewer has to as well.",
@@ -73,7 +73,7 @@ export async function decide(
   }
   const put = { nowMs, words, claimedBy: null, claimedUntil: null };
   if (decision !== "approve") await move(db, id, decision, put);
-  else if ((await countApprovals(db, id)) < (version.official ? APPROVALS.official : APPROVALS.other))
+  else if ((await countApprovals(db, id, version.stateAt)) < (version.official ? APPROVALS.official : APPROVALS.other))
     await claimVersion(db, id, { reviewerId: reviewer.userId, until: 0 }, nowMs);
   else await move(db, id, "approve", { ...put, publishedAt: nowMs });
   return await findOrThrow(db, id);
@@ -91,16 +91,10 @@ export async function revoke(
   const { name, entry, files } = parseManifest(JSON.parse(version.manifest));
   // Listed before it is moved: if this stops between the two, it stops too much.
   await putRevocation(db, { hash: version.hash, name, version: version.version, reason, words, at: nowMs });
-  if (reason === "malware") {
-    const code = files.find(({ path }) => path === entry)?.sha256;
-    await addBadHashes(
-      db,
-      code === undefined ? [version.hash] : [version.hash, code],
-      `${name} ${version.version}`,
-      nowMs,
-    );
-  }
   await move(db, id, "revoke", { nowMs, words });
+  const code = files.find(({ path }) => path === entry)?.sha256 ?? version.hash;
+  // Whatever else has the same code.
+  if (reason === "malware") await markBad(db, [version.hash, code], `The code of ${name} ${version.version}`, nowMs);
   return await findOrThrow(db, id);
 }
 

@@ -107,6 +107,39 @@ describe("the checks of what is handed in", () => {
   });
 });
 
+describe("what is known to be bad", () => {
+  const CODE = `${MODULE}// the same in several plugins\n`;
+
+  it("is put into quarantine where it is published already, and comes back when a reviewer says so", async () => {
+    const first = await publish(ada, rita, { name: "@ada/first", code: CODE });
+    const second = await publish(ada, rita, { name: "@ada/second", code: CODE });
+    const other = await publish(ada, rita, { name: "@ada/other" });
+    const why = { reason: "malware", words: "It mines." };
+    await send(rita.apiKey, "POST", `/api/market/desk/${first.id}/revoke`, why);
+    await runMarket();
+    expect((await versionOf(ada.apiKey, second.id)).state).toBe("quarantined");
+    expect((await versionOf(ada.apiKey, other.id)).state).toBe("published");
+    expect((await request("/api/market/plugins/ada/second")).status).toBe(404);
+    expect((await request(`/api/market/packages/${second.hash}`)).status).toBe(404);
+    await decide(rita.apiKey, second.id, "release");
+    expect(await (await decide(rita.apiKey, second.id, "approve")).json()).toMatchObject({ state: "published" });
+    await runMarket();
+    expect((await request(`/api/market/packages/${second.hash}`)).status).toBe(200);
+  });
+
+  it("is named by reviewers alone", async () => {
+    const third = await publish(ada, rita, { name: "@ada/third", code: `${CODE}//\n` });
+    const entry = (third.manifest as { files: { sha256: string }[] }).files[0]?.sha256 ?? "";
+    const body = { hashes: [entry], words: "Somebody told us." };
+    expect((await send(ada.apiKey, "POST", "/api/market/bad-hashes", body)).status).toBe(403);
+    const named = await send(rita.apiKey, "POST", "/api/market/bad-hashes", body);
+    expect(await named.json()).toEqual({ quarantined: 1 });
+    expect(await versionOf(ada.apiKey, third.id)).toMatchObject({ state: "quarantined", words: "Somebody told us." });
+    const again = await handIn(ada, { name: "@ada/third", version: "2.0.0", code: `${CODE}//\n` });
+    expect(again).toMatchObject({ state: "quarantined", findings: [{ code: "known_bad" }] });
+  });
+});
+
 describe("installs", () => {
   it("are counted once a day for each installer", async () => {
     await publish(ada, rita, { name: "@ada/counted" });
