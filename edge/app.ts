@@ -11,6 +11,7 @@ import { authenticate } from "./middleware/authenticate.ts";
 import { idempotency } from "./middleware/idempotency.ts";
 import { preferLocalhost } from "./middleware/localhost.ts";
 import { securityHeaders } from "./middleware/security-headers.ts";
+import { mcpChallenge } from "./mcp/challenge.ts";
 import { edgeDocument } from "./openapi.ts";
 import { shownOrigin } from "./origin.ts";
 import { docsApp, PAGE_PATHS, pagesApp, problemPage, wantsPage } from "./pages/index.tsx";
@@ -19,12 +20,13 @@ import { docsApp, PAGE_PATHS, pagesApp, problemPage, wantsPage } from "./pages/i
 export const app = new Hono<AppEnv>();
 
 app.use(identifyRequest);
-for (const path of ["/v1/*", "/api/*", "/j/*", "/oauth/*", "/enter/*", "/healthz", "/openapi.json"])
+for (const path of ["/v1/*", "/api/*", "/j/*", "/oauth/*", "/enter/*", "/mcp", "/healthz", "/openapi.json"])
   app.use(path, securityHeaders);
 for (const path of CROSS_ORIGIN_PATHS) app.use(path, crossOrigin);
 app.use(limitHeaders);
+app.use("/mcp", mcpChallenge);
 for (const path of [...PAGE_PATHS, "/enter/*"]) app.use(path, preferLocalhost);
-for (const path of [...PAGE_PATHS, "/v1/*", "/api/*"]) app.use(path, authenticate);
+for (const path of [...PAGE_PATHS, "/v1/*", "/api/*", "/mcp"]) app.use(path, authenticate);
 app.use(guard);
 for (const path of ["/v1/*", "/api/*"]) app.use(path, idempotency);
 

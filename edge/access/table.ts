@@ -116,6 +116,7 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "POST /api/plugins/:publisher/:name/call": PLUGINS,
   "GET /api/plugin-calls": PLUGINS,
   "GET /api/plugin-calls/:id": PLUGINS,
+  "POST /mcp": PLUGINS,
 
   // Conversations.
   "GET /api/sessions": SESSIONS,

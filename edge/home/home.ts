@@ -22,6 +22,8 @@ import { Desks } from "./desks.ts";
 import { challenge, closeOverdue, handshakeDeadlineMs, takeProof } from "./handshakes.ts";
 import type { JobDesk } from "./jobs/desk.ts";
 import { DESK_METHODS, type DeskMethod } from "./jobs/desk-calls.ts";
+import { isToolCall } from "./mcp/tool-call.ts";
+import { ToolCalls } from "./mcp/tool-calls.ts";
 import { homeEmbedder } from "./home-embedder.ts";
 import { jobRunner } from "./jobs/home-runner.ts";
 import { BATCH_METHODS, type BatchDesk, type BatchMethod } from "./batches/desk.ts";
@@ -62,6 +64,7 @@ export class Home extends DurableObject<EdgeBindings> {
   readonly #opener: StreamOpener;
   readonly #runs: Runs;
   readonly #desks: Desks;
+  readonly #toolCalls: ToolCalls;
   /** When the alarm rings, as far as this object knows. */
   #alarmAtMs: number | undefined;
   readonly #dispatchSettings: DispatchSettingsTable;
@@ -128,6 +131,7 @@ export class Home extends DurableObject<EdgeBindings> {
       embedder: homeEmbedder(this.#machines, this.#opener),
       wakeAt: (atMs) => ctx.waitUntil(this.#wakeAt(atMs)),
     });
+    this.#toolCalls = new ToolCalls(this.#desks.toolBoxes);
     this.#runs.restore();
     this.#desks.turns.recover();
   }
@@ -172,6 +176,16 @@ export class Home extends DurableObject<EdgeBindings> {
     return callDesk(this.#desks.approvals, APPROVAL_METHODS, method, args);
   }
 
+  /** The tools that this person's clients may call: see `edge/mcp`. */
+  offeredTools(userId: string): string {
+    return JSON.stringify(this.#desks.toolBoxes.offered(userId));
+  }
+
+  /** Takes a call back that came over `fetch`. */
+  cancelToolCall(cancelKey: string): boolean {
+    return this.#toolCalls.cancel(cancelKey);
+  }
+
   /** What is said in conversations: see `turnsOf`. */
   callTurns(method: TurnMethod, args: unknown[]): DeskAnswer<TurnDesk, TurnMethod> {
     return callDesk(this.#desks.turns, TURN_METHODS, method, args);
@@ -183,6 +197,7 @@ export class Home extends DurableObject<EdgeBindings> {
    */
   override async fetch(request: Request): Promise<Response> {
     if (isResume(request)) return this.#resume(request);
+    if (isToolCall(request)) return await this.#toolCalls.answer(request);
     return isJob(request) ? await this.#start(request) : await this.#accept(request);
   }
 

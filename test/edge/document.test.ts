@@ -10,6 +10,7 @@ const NOT_DOCUMENTED = [
   "GET /assets/*",
   "GET /enter/{code}",
   "GET /tunnel",
+  "POST /mcp",
   "POST /api/sign-out",
   "GET /j/{code}",
   "POST /oauth/device_authorization",
