@@ -1,12 +1,15 @@
-const segmenters = new Map<string, Intl.Segmenter>();
+/** Scripts that are written without spaces: pairs of their signs stand for words, which no dictionary has to know. */
+const UNSPACED = String.raw`\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}`;
+const WORD = new RegExp(String.raw`[${UNSPACED}]+|(?:(?![${UNSPACED}])[\p{L}\p{N}])+(?:['’]\p{L}+)?`, "gu");
+const IS_UNSPACED = new RegExp(`[${UNSPACED}]`, "u");
 
-/** Words of a text in small letters, in the order they stand; Chinese and Japanese are taken apart as well. */
+/** Words of a text in small letters, in the order they stand. */
 export function wordsOf(text: string): string[] {
-  const locale = /\p{Script=Han}/u.test(text) ? "zh" : "en";
-  if (locale === "en") return text.toLowerCase().match(/[\p{L}\p{N}]+(?:['’][\p{L}]+)?/gu) ?? [];
-  const segmenter = segmenters.get(locale) ?? new Intl.Segmenter(locale, { granularity: "word" });
-  segmenters.set(locale, segmenter);
-  return Array.from(segmenter.segment(text.toLowerCase()))
-    .filter(({ isWordLike }) => isWordLike === true)
-    .map(({ segment }) => segment);
+  const runs = text.toLowerCase().match(WORD) ?? [];
+  return runs.flatMap((run) => (IS_UNSPACED.test(run) ? pairsOf(Array.from(run)) : [run]));
+}
+
+function pairsOf(signs: readonly string[]): string[] {
+  if (signs.length < 2) return [...signs];
+  return signs.slice(1).map((sign, index) => `${signs[index] ?? ""}${sign}`);
 }
