@@ -14,6 +14,8 @@ export const MARKET_LIMITS = {
   tries: 3,
   /** How long until a check that was lost with its isolate is begun again. */
   retryMs: 60_000,
+  /** A rejected package stays for so long, for whoever asks again why. */
+  rejectedMs: 30 * 24 * 3600_000,
   /** Different people whose open reports hide a plugin until a reviewer has looked. */
   reportsToHide: 3,
   /** Plugins on a page of the catalogue. */

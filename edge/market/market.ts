@@ -6,14 +6,19 @@ import { type Made, madeLater } from "../home/made.ts";
 import { database } from "../store/database.ts";
 import { checkNext } from "./check-next.ts";
 import { followedMarket } from "./followed.ts";
+import { MARKET_LIMITS } from "./limits.ts";
+import { submissionName } from "./packages.ts";
 import { newestRoot } from "./store/metadata.ts";
 import { countInstall } from "./store/listing.ts";
-import { findOffered } from "./store/versions.ts";
+import { findOffered, rejectedBetween } from "./store/versions.ts";
 import { onlineKeys } from "./trust/keys.ts";
 import { LIVES } from "./trust/lives.ts";
 import { obtainPlugin, pollMarket } from "./trust/poll.ts";
 import { signCatalogue } from "./trust/sign-catalogue.ts";
 
+/** Of rejected packages, how long each is tried to be forgotten, and how many at a time: as many as R2 deletes at once. */
+const REJECTED_AGAIN_MS = 3 * 24 * 3600_000;
+const MOST_FORGOTTEN = 1_000;
 /** Between two versions others get a word in; what is left is done at the next ring. */
 const BETWEEN_MS = 1;
 
@@ -53,10 +58,18 @@ export class Market extends DurableObject<EdgeBindings> {
     const nowMs = Date.now();
     const options = { db: database(this.env.DB), packages: this.env.PACKAGES };
     const again = await checkNext(options, nowMs);
+    if (again === undefined) await this.#forgetRejected(nowMs);
     const keys = await onlineKeys(this.env);
     const isOpen = keys !== undefined && (await newestRoot(options.db)) !== undefined;
     const more = isOpen && (await signCatalogue({ ...options, keys, nowMs }));
     return Math.max(BETWEEN_MS, more ? 0 : (again ?? LIVES.upkeepMs));
+  }
+
+  /** Takes packages that were rejected long ago out of the bucket; the same ones for some days, in case one day nothing ran. */
+  async #forgetRejected(nowMs: number): Promise<void> {
+    const until = nowMs - MARKET_LIMITS.rejectedMs;
+    const ids = await rejectedBetween(database(this.env.DB), until - REJECTED_AGAIN_MS, until, MOST_FORGOTTEN);
+    if (ids.length > 0) await this.env.PACKAGES.delete(ids.map((id) => submissionName(id)));
   }
 
   /** The market that this edge follows. What goes wrong is said, and tried again. */

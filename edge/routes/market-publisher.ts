@@ -9,6 +9,7 @@ import { beginCeremony } from "../credentials/ceremony.ts";
 import { CREDENTIAL_LIMITS } from "../credentials/limits.ts";
 import { hashSecret, randomSecret } from "../credentials/secret.ts";
 import type { AppEnv } from "../env.ts";
+import { followedMarket } from "../market/followed.ts";
 import { MARKET_LIMITS } from "../market/limits.ts";
 import { isReserved } from "../market/reserved.ts";
 import { marketRoleOf } from "../market/roles.ts";
@@ -138,6 +139,7 @@ export function mountMarketPublisher(app: OpenAPIHono<AppEnv>): void {
 
   registerRoute(app, putRoute);
   app.put(putRoute.path, async (c) => {
+    requireOwnMarket(c);
     const { name } = await readJsonBody(c.req.raw, newPublisherSchema);
     const { userId } = accountOf(c);
     const wanted = { id: crypto.randomUUID(), userId, name, createdAt: Date.now() };
@@ -200,8 +202,16 @@ export function mountMarketPublisher(app: OpenAPIHono<AppEnv>): void {
   });
 }
 
+/** Throws `market_not_ready` where this edge's plugins come from another market: that one is where to publish. */
+function requireOwnMarket(c: Context<AppEnv>): void {
+  const followed = followedMarket(c.env);
+  if (followed === undefined) return;
+  throw new PorchlightError("market_not_ready", `This edge takes its plugins from ${followed}. Publish them there.`);
+}
+
 /** The publisher that who asks is. Throws `not_found`. */
 export async function publisherOf(c: Context<AppEnv>): Promise<Publisher> {
+  requireOwnMarket(c);
   const found = await findPublisher(database(c.env.DB), accountOf(c).userId);
   if (found) return found;
   throw new PorchlightError("not_found", "You are no publisher yet: PUT /api/market/publisher makes you one.");

@@ -1,4 +1,4 @@
-import { and, asc, count, desc, eq, inArray, lt, ne, or, sql } from "drizzle-orm";
+import { and, asc, count, desc, eq, gte, inArray, lt, ne, or, sql } from "drizzle-orm";
 import { stateAfter, statesBefore, type VersionEvent, type VersionState } from "../../../shared/market/states.ts";
 import type { Database } from "../../store/database.ts";
 import { marketFindings, marketNamespaces, marketPlugins, marketVersions } from "./schema.ts";
@@ -254,4 +254,16 @@ export async function findOffered(
     )
     .limit(1);
   return found?.version;
+}
+
+/** Versions that were rejected between two moments. */
+export async function rejectedBetween(db: Database, fromMs: number, untilMs: number, limit: number): Promise<string[]> {
+  const { id, state, stateAt } = marketVersions;
+  const rows = await db
+    .select({ id })
+    .from(marketVersions)
+    .where(and(eq(state, "rejected"), gte(stateAt, fromMs), lt(stateAt, untilMs)))
+    .orderBy(asc(stateAt))
+    .limit(limit);
+  return rows.map((row) => row.id);
 }

@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import { app } from "../../../edge/app.ts";
 import type { Catalogue, CataloguePlugin } from "../../../shared/market/catalogue.ts";
-import { errorOf, type Owner, request, setUp } from "../support/edge.ts";
+import { bearer, errorOf, type Owner, request, setUp } from "../support/edge.ts";
 import { send } from "../support/keys.ts";
 import { openMarket, person, publish, publisher, type PublisherOf, reviewer } from "./support.ts";
 
@@ -110,6 +110,15 @@ describe("the catalogue", () => {
       expect(seen.every((url) => url.startsWith("https://market.test/api/market/"))).toBe(true);
       globalThis.fetch = async () => new Response("<html>", { status: 200 });
       expect((await errorOf(await ask("/api/market/plugins"))).code).toBe("market_unreadable");
+      const publish = await app.request(
+        "https://follower.test/api/market/publisher",
+        { headers: bearer(ada.apiKey) },
+        follower,
+      );
+      expect(await errorOf(publish)).toMatchObject({
+        code: "market_not_ready",
+        message: expect.stringContaining("market.test"),
+      });
       const page = { headers: { "content-type": "text/html" } };
       globalThis.fetch = async () => new Response("<script>1</script>", page);
       const passed = await ask("/api/market/tuf/timestamp.json");

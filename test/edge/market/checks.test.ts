@@ -66,6 +66,21 @@ describe("the checks of what is handed in", () => {
     await runMarket();
   });
 
+  it("forget a rejected package after a month", async () => {
+    const { id } = await handIn(ada, { name: "@ada/forgotten", code: "not code" });
+    const young = await handIn(ada, { name: "@ada/young", code: "not code" });
+    await env.DB.prepare("UPDATE market_versions SET state_at = ? WHERE id = ?")
+      .bind(Date.now() - 31 * 24 * 3600_000, id)
+      .run();
+    await marketOf(env).wake();
+    await vi.waitFor(async () => expect(await env.PACKAGES.head(`submissions/${id}`)).toBeNull(), 5_000);
+    expect(await env.PACKAGES.head(`submissions/${young.id}`)).not.toBeNull();
+    expect(await versionOf(ada.apiKey, id)).toMatchObject({
+      state: "rejected",
+      findings: [{ code: "code_unreadable" }],
+    });
+  });
+
   it("show a reviewer the worst first", async () => {
     const code = `eval("1"); const x = "https://elsewhere.example/";\n${MODULE}`;
     const { findings, state } = (await handIn(ada, { name: "@ada/mixed", code })) as Awaited<
