@@ -42,6 +42,7 @@ export const FLAGS = {
   pull: { type: "boolean" },
   unattended: { type: "boolean" },
   wait: { type: "boolean" },
+  official: { type: "boolean" },
   versions: { type: "boolean" },
   yes: { type: "boolean", short: "y" },
   json: { type: "boolean" },

@@ -163,6 +163,18 @@ export const COMMANDS = {
       return await market({ json: flags.json ?? false, ...given(flags, "data", "origin", "root-key") }, rest);
     },
   },
+  plugin: {
+    summary: "write plugins: begin one, try it while you change it, pack, sign and publish it",
+    usage:
+      "porchlight plugin new @ME/NAME [--out FOLDER] | dev [FOLDER] | test [FOLDER] | pack [FOLDER] [--out FILE]\n" +
+      "porchlight plugin keys [NAME] | sign FILE [--key NAME] | publish FILE [--origin https://EDGE] [--official]",
+    flags: ["data", "origin", "out", "key", "official", "yes", "force", "json"],
+    run: async (flags, rest) => {
+      const { plugin } = await import("./plugin.ts");
+      const { json = false, yes = false, force = false, official = false } = flags;
+      return await plugin({ json, yes, force, official, ...given(flags, "data", "origin", "out", "key") }, rest);
+    },
+  },
   disconnect: {
     summary: "leave the edge that this machine is paired with, and forget the pairing",
     usage: "porchlight disconnect",
