@@ -110,12 +110,12 @@ describe("the catalogue", () => {
       expect(seen.every((url) => url.startsWith("https://market.test/api/market/"))).toBe(true);
       globalThis.fetch = async () => new Response("<html>", { status: 200 });
       expect((await errorOf(await ask("/api/market/plugins"))).code).toBe("market_unreadable");
-      const publish = await app.request(
+      const refused = await app.request(
         "https://follower.test/api/market/publisher",
         { headers: bearer(ada.apiKey) },
         follower,
       );
-      expect(await errorOf(publish)).toMatchObject({
+      expect(await errorOf(refused)).toMatchObject({
         code: "market_not_ready",
         message: expect.stringContaining("market.test"),
       });
