@@ -7,7 +7,7 @@ import { parseWith } from "../../shared/api/validation.ts";
 import { PorchlightError } from "../../shared/errors.ts";
 import type { AppEnv } from "../env.ts";
 import { callerOf } from "../home/account-backend.ts";
-import type { BatchFile } from "../home/batches/file-table.ts";
+import { type BatchFile, FILE_PURPOSES } from "../home/batches/file-table.ts";
 import { BATCH_LIMITS } from "../home/batches/limits.ts";
 import { batchesOf } from "../home/batches/remote-desk.ts";
 import { takeMade } from "../home/made.ts";
@@ -18,15 +18,17 @@ const ENVELOPE_BYTES = 64 * 1024;
 
 const params = z.object({ id: z.string().max(128) });
 const uploadSchema = z.object({
-  purpose: z.literal("batch", { error: "only files of the purpose 'batch' are kept" }),
-  file: z.instanceof(File).openapi({ type: "string", format: "binary", description: "JSONL of at most 25 MiB." }),
+  purpose: z.enum(["batch", "user_data"], { error: "only files of the purposes 'batch' and 'user_data' are kept" }),
+  file: z
+    .instanceof(File)
+    .openapi({ type: "string", format: "binary", description: "At most 25 MiB; for a batch, JSONL." }),
 });
 
 const fileSchema = z
   .object({
     id: z.string(),
     object: z.literal("file"),
-    purpose: z.enum(["batch", "batch_output"]),
+    purpose: z.enum(FILE_PURPOSES),
     filename: z.string(),
     bytes: z.number().int(),
     created_at: z.number().int(),
@@ -43,8 +45,9 @@ const createFileRoute = createRoute({
   method: "post",
   path: "/v1/files",
   operationId: "createFile",
-  summary: "Upload what a batch asks",
-  description: "One request a line. Files are kept for 30 days, each its caller's own.",
+  summary: "Upload what a batch asks, or a file that plugins may read",
+  description:
+    "For a batch, one request a line. Of the purpose `user_data`: what a call of a plugin names among its `files`. Files are kept for 30 days, each its caller's own.",
   request: { body: { required: true, content: { "multipart/form-data": { schema: uploadSchema } } } },
   responses: {
     200: { description: "The file.", content: jsonContent(fileSchema) },
@@ -93,11 +96,11 @@ export function mountFiles(app: OpenAPIHono<AppEnv>): void {
 
   registerRoute(app, createFileRoute);
   app.post("/v1/files", async (c) => {
-    const { file } = parseWith(uploadSchema, await formOf(c.req.raw));
+    const { file, purpose } = parseWith(uploadSchema, await formOf(c.req.raw));
     const bytes = new Uint8Array(await file.arrayBuffer());
     if (bytes.length > BATCH_LIMITS.fileBytes) throw new PorchlightError("body_too_large");
     const name = file.name.slice(0, 255);
-    return c.json(shownFile(takeMade(await deskOf(c).addFile(callerIdOf(c), name, bytes))), 200);
+    return c.json(shownFile(takeMade(await deskOf(c).addFile(callerIdOf(c), name, bytes, purpose))), 200);
   });
 
   registerRoute(app, listFilesRoute);

@@ -20,7 +20,7 @@ export const shownToolSchema = z
     output: z.record(z.string(), z.unknown()).optional(),
     effect: z.enum(["read", "write"]),
   })
-  .openapi("PluginTool");
+  .openapi("InstalledPluginTool");
 
 const aboutSchema = z.object({
   name: z.string().openapi({ example: "@porchlight/hello" }),

@@ -61,7 +61,12 @@ export class BatchDesk {
   }
 
   /** Refused as `records_full` and `body_too_large`. */
-  addFile(callerId: string, filename: string, bytes: Uint8Array): Made<BatchFile> {
+  addFile(
+    callerId: string,
+    filename: string,
+    bytes: Uint8Array,
+    purpose: "batch" | "user_data" = "batch",
+  ): Made<BatchFile> {
     return made(() => {
       if (bytes.length > BATCH_LIMITS.fileBytes) throw new PorchlightError("body_too_large");
       const own = this.#files.size(callerId);
@@ -70,7 +75,7 @@ export class BatchDesk {
         own.bytes + bytes.length > BATCH_LIMITS.bytesPerCaller ||
         this.#files.size().bytes + bytes.length > BATCH_LIMITS.bytes;
       if (isFull) throw new PorchlightError("records_full");
-      return this.#keepFile(callerId, { purpose: "batch", filename }, bytes);
+      return this.#keepFile(callerId, { purpose, filename }, bytes);
     });
   }
 

@@ -2,10 +2,14 @@ import { z } from "zod";
 import { concatBytes } from "../../../shared/bytes.ts";
 import { PART_BYTES } from "../jobs/limits.ts";
 
+export const FILE_PURPOSES = ["batch", "batch_output", "user_data"] as const;
+/** `user_data`: what a person shows to a plugin. */
+export type FilePurpose = (typeof FILE_PURPOSES)[number];
+
 /** A file as it is kept. Times are Unix milliseconds. */
 export interface BatchFile {
   id: string;
-  purpose: "batch" | "batch_output";
+  purpose: FilePurpose;
   filename: string;
   bytes: number;
   createdAtMs: number;
@@ -15,7 +19,7 @@ export interface BatchFile {
 const rowSchema = z
   .object({
     id: z.string(),
-    purpose: z.enum(["batch", "batch_output"]),
+    purpose: z.enum(FILE_PURPOSES),
     filename: z.string(),
     bytes: z.number(),
     created_at: z.number(),

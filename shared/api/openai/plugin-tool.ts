@@ -8,12 +8,13 @@ import type { GenerateRequest } from "../../inference/request.ts";
 export const pluginToolSchema = z
   .strictObject({
     type: z.literal("plugin"),
-    plugin: pluginChoiceSchema.openapi({ description: "`@publisher/name`, or `*` for all that are switched on." }),
-    require_approval: approvalPolicySchema.nullish().openapi({
-      description:
+    plugin: pluginChoiceSchema.describe("`@publisher/name`, or `*` for all that are switched on."),
+    require_approval: approvalPolicySchema
+      .nullish()
+      .describe(
         "When a tool that writes or sends waits for the person's word (`GET /api/approvals`): `tainted`, once the answer has seen what " +
-        "strangers wrote, is what holds where nothing is said.",
-    }),
+          "strangers wrote, is what holds where nothing is said.",
+      ),
   })
   .openapi("PluginTool", {
     description:
