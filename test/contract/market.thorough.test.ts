@@ -3,21 +3,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Updater } from "tuf-js";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { publishPlugin } from "../../node-agent/commands/plugin-publish.ts";
 import { dataFolder, writePrivateFile } from "../../node-agent/data-folder.ts";
 import { buildEdgeIfNeeded } from "../../node-agent/edge/build.ts";
 import { type EmbeddedEdge, startEmbeddedEdge } from "../../node-agent/edge/embedded.ts";
 import { MarketFollower } from "../../node-agent/market/follower.ts";
-import { buildPlugin } from "../../node-agent/plugins/build.ts";
 import type { Catalogue, CataloguePlugin } from "../../shared/market/catalogue.ts";
-import { writePackage } from "../../shared/plugin/package.ts";
-import { signManifest } from "../../shared/plugin/signature.ts";
 import { SoftwareAuthenticator } from "../edge/support/authenticator.ts";
 import { runHere } from "../support/command-here.ts";
-import { newPublisherKeys, type PublisherKeys } from "../support/market.ts";
 import { freePort } from "../support/stack.ts";
 
 const TOKEN = "set-up token of the market";
+/** What `plugin new` begins with. */
+const VERSION = "0.1.0";
 const DAYS_2 = 2 * 24 * 3600_000;
 
 /** The whole way of a plugin, over real edges: a market, an edge that follows it, and a machine. The tests go on from one another. */
@@ -30,7 +27,6 @@ describe("a market", { timeout: 90_000 }, () => {
   let owner: string;
   let publisherKey: string;
   let reviewer: Person;
-  let keys: PublisherKeys;
   let file: string;
   let hash: string;
 
@@ -43,7 +39,6 @@ describe("a market", { timeout: 90_000 }, () => {
     root = await mkdtemp(join(tmpdir(), "porchlight-market-"));
     data = join(root, "market");
     port = await freePort();
-    keys = await newPublisherKeys();
     edge = await startEmbeddedEdge({ stateDir: dataFolder(data).edge, port, setupToken: TOKEN });
     owner = (await json<{ apiKey: string }>("POST", "/api/setup", { token: TOKEN })).apiKey;
     await writePrivateFile(dataFolder(data).owner, JSON.stringify({ apiKey: owner }));
@@ -139,19 +134,23 @@ describe("a market", { timeout: 90_000 }, () => {
       from(publisher.cookie),
     );
     publisherKey = key.apiKey;
-    const { manifest, files } = await buildPlugin("plugins/hello");
-    const mine = { ...manifest, name: "@ada/hello" };
+    const plugin = join(root, "hello");
     file = join(root, "hello.tar");
-    await writeFile(file, writePackage(mine, files, await signManifest(mine, keys)));
     vi.stubEnv("PORCHLIGHT_API_KEY", publisherKey);
-    const said = { text: "" };
-    const spy = vi.spyOn(process.stdout, "write").mockImplementation((text) => (said.text += String(text)) !== "");
-    const findKey = async () => ({ privateKey: keys.privateKey, name: "laptop" });
-    const code = await publishPlugin({ origin: edge.origin, json: true }, file, findKey).finally(() =>
-      spy.mockRestore(),
-    );
-    const version = JSON.parse(said.text) as { id: string; state: string; hash: string };
-    expect({ code, version }).toMatchObject({ code: 0, version: { state: "in_review", plugin: "@ada/hello" } });
+    const here = ["--data", data];
+    expect((await runHere(["plugin", "new", "@ada/hello", "--out", plugin])).code).toBe(0);
+    const packed = await runHere(["plugin", "pack", plugin, "--out", file]);
+    const [, packedVersion = ""] = /"version":"([^"]+)"/.exec(await readFile(file, "utf8")) ?? [];
+    expect({ code: packed.code, packedVersion }).toEqual({ code: 0, packedVersion: VERSION });
+    const publish = ["plugin", "publish", file, "--origin", edge.origin, "--json", ...here];
+    expect(await runHere(publish)).toMatchObject({ code: 1, stderr: expect.stringContaining("not signed") });
+    expect((await runHere(["plugin", "sign", file, ...here])).code).toBe(0);
+    const published = await runHere(publish);
+    const version = JSON.parse(published.stdout) as { id: string; state: string; hash: string };
+    expect({ code: published.code, version }).toMatchObject({
+      code: 0,
+      version: { state: "in_review", plugin: "@ada/hello" },
+    });
     hash = version.hash;
     await json("POST", `/api/market/desk/${version.id}/claim`, {}, from(reviewer.cookie));
     const decision = { decision: "approve", words: "Fine." };
@@ -161,9 +160,7 @@ describe("a market", { timeout: 90_000 }, () => {
       expect(plugins.map(({ name }) => name)).toEqual(["@ada/hello"]);
     }, 10_000);
     // The same again is no new version.
-    await expect(publishPlugin({ origin: edge.origin, json: true }, file, findKey)).rejects.toMatchObject({
-      code: "version_taken",
-    });
+    expect(await runHere(publish)).toMatchObject({ code: 1, stderr: expect.stringContaining("handed in already") });
   });
 
   it("is read by the reference implementation of TUF", async () => {
@@ -178,7 +175,7 @@ describe("a market", { timeout: 90_000 }, () => {
       targetBaseUrl: `${edge.origin}/api/market/targets`,
     });
     await updater.refresh();
-    const target = await updater.getTargetInfo("ada/hello/1.0.0.tar");
+    const target = await updater.getTargetInfo(`ada/hello/${VERSION}.tar`);
     expect(target?.custom).toMatchObject({ package: hash });
     const path = target === undefined ? "" : await updater.downloadTarget(target);
     expect(await readFile(path)).toEqual(await readFile(file));
@@ -194,7 +191,7 @@ describe("a market", { timeout: 90_000 }, () => {
     const options = { origin: follower.origin, file: trust, log: (line: string) => void log.push(line) };
     const machine = await MarketFollower.start(options);
     await machine.poll();
-    expect((await machine.fetch({ publisher: "ada", name: "hello", version: "1.0.0" })).hash).toBe(hash);
+    expect((await machine.fetch({ publisher: "ada", name: "hello", version: VERSION })).hash).toBe(hash);
     machine.check(hash);
     const [version] = (
       await json<{ versions: { id: string }[] }>("GET", "/api/market/versions", undefined, by(publisherKey))
@@ -206,7 +203,7 @@ describe("a market", { timeout: 90_000 }, () => {
       expect(() => machine.check(hash)).toThrow("It greets too loudly.");
     }, 10_000);
     expect((await fetch(`${follower.origin}/api/market/packages/${hash}`)).status).toBe(410);
-    await expect(machine.fetch({ publisher: "ada", name: "hello", version: "1.0.0" })).rejects.toMatchObject({
+    await expect(machine.fetch({ publisher: "ada", name: "hello", version: VERSION })).rejects.toMatchObject({
       code: "market_arbitrary_package",
     });
     // Days without a word from the market are told from a market that has nothing new.

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { canonicalize } from "@tufjs/canonical-json";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { Updater } from "tuf-js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TrustClient } from "../../../shared/market/tuf/client.ts";
