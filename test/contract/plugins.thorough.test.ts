@@ -12,7 +12,7 @@ const inspectedSchema = z.object({ hash: z.string(), name: z.string(), asks: z.r
 const outcomeSchema = z.object({
   id: z.string(),
   ok: z.boolean(),
-  value: z.unknown(),
+  value: z.unknown().optional(),
   error: z.object({ code: z.string(), message: z.string() }).optional(),
 });
 const recordSchema = z.object({ place: z.string(), state: z.string(), logs: z.string(), ms: z.number() });

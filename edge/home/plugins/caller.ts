@@ -13,6 +13,7 @@ import type { PluginRuntime } from "./runtime/runtime.ts";
 import { chooseRuntime } from "./runtimes.ts";
 import type { Secrets } from "./secrets.ts";
 import type { Payer, ToolBoxCall, ToolOutcome } from "./tool-box.ts";
+import { Trace } from "./trace.ts";
 import type { ValueTable } from "./value-table.ts";
 
 export interface PluginCallerOptions {
@@ -51,18 +52,20 @@ export class PluginCallMaker {
     const record = { id, plugin: name, version, hash, tool, place: null, ...turn, startedAtMs, input };
     if (!calls.begin(userId, record))
       return failure(new PorchlightError("invalid_request", "This call was made already."));
-    const logs: string[] = [];
+    const trace = new Trace();
     let result: string | null = null;
     let outcome: ToolOutcome;
     try {
-      result = await this.#counted(userId, async () => await this.#run(asked, { name, tool, hash }, input, logs));
+      result = await this.#counted(userId, async () => await this.#run(asked, { name, tool, hash }, input, trace));
       outcome = { ok: true, value: JSON.parse(result) };
     } catch (error) {
       if (!(error instanceof PorchlightError)) console.error(`plugins: ${name} could not be called:`, error);
       outcome = failure(PorchlightError.from(error));
     }
     const ms = now() - startedAtMs;
-    calls.end(userId, id, { result, error: outcome.ok ? null : outcome.error, ms, logs });
+    const error = outcome.ok ? null : { ...outcome.error, message: trace.redacted(outcome.error.message) };
+    const logs = trace.logs.map((line) => trace.redacted(line));
+    calls.end(userId, id, { result: result === null ? null : trace.redacted(result), error, ms, logs });
     return outcome;
   }
 
@@ -84,7 +87,7 @@ export class PluginCallMaker {
     asked: Asked,
     of: { name: string; tool: string; hash: string },
     input: string,
-    logs: string[],
+    trace: Trace,
   ): Promise<string> {
     const { calls, packages, runtimes, requireNotRevoked, installed } = this.#options;
     const { userId, caller, signal } = asked;
@@ -105,7 +108,7 @@ export class PluginCallMaker {
     calls.runsAt(userId, asked.id, runtime.place);
     const { permissions, hash } = plugin;
     const wallTimeMs = permissions.model ? PLUGIN_LIMITS.modelWallTimeMs : CALL_LIMITS.wallTimeMs;
-    const granted = grant(permissions, { ...this.#ports(asked, plugin, logs), ...runtime.ports });
+    const granted = grant(permissions, { ...this.#ports(asked, plugin, trace), ...runtime.ports });
     const load = async (): Promise<Uint8Array> => await packages.bytes(hash);
     const text = await runtime.call({
       hash,
@@ -139,7 +142,7 @@ export class PluginCallMaker {
   #ports(
     { userId, files, payer, signal, onProgress }: Asked,
     { name, permissions }: Installed,
-    logs: string[],
+    trace: Trace,
   ): HostPorts {
     const { values, secrets, askModel, installed } = this.#options;
     const still = (): Installed["permissions"] => {
@@ -167,10 +170,12 @@ export class PluginCallMaker {
         list: async (prefix) => await allowed(still().storageBytes > 0, async () => await kept.list(prefix)),
       },
       secret: async (secret) =>
-        await allowed(still().secrets.includes(secret), async () => await secrets.get(userId, name, secret)),
+        await allowed(still().secrets.includes(secret), async () =>
+          trace.gave(await secrets.get(userId, name, secret)),
+        ),
       model: async (question) => await allowed(still().model, async () => await askModel(question, whoPays, signal)),
       ...(picked === undefined ? {} : { files: picked }),
-      onLog: (line) => void logs.push(line),
+      onLog: (line) => void trace.logs.push(line),
       ...(onProgress === undefined ? {} : { onProgress }),
     };
   }

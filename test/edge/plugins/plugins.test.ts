@@ -154,7 +154,10 @@ describe("calls at the edge", () => {
     const path = "/api/plugins/test/tried/secrets";
     expect((await send(owner.apiKey, "PUT", `${path}/TOKEN`, { value: "s3cret-value" })).status).toBe(204);
     expect((await send(owner.apiKey, "PUT", `${path}/UNASKED`, { value: "x" })).status).toBe(400);
-    expect(await call(owner.apiKey, "secret", { name: "TOKEN" })).toMatchObject({ value: "s3cret-value" });
+    const told = await call(owner.apiKey, "secret", { name: "TOKEN" });
+    expect(told).toMatchObject({ value: "s3cret-value" });
+    const { result } = await (await send(owner.apiKey, "GET", `/api/plugin-calls/${told.id}`)).json<WholeCall>();
+    expect(result).toBe('"[secret]"');
     expect(await call(owner.apiKey, "secret", { name: "OTHER" })).toMatchObject({ value: null });
     expect(await call(owner.apiKey, "secret", { name: "UNASKED" })).toMatchObject({ ok: false });
     expect(await one()).toMatchObject({ secretsSet: ["TOKEN"] });

@@ -162,29 +162,20 @@ async function within(
   { id, tool, input, place }: { id: string; tool: OfferedTool; input: unknown; place: CallPlace },
 ): Promise<ToolOutcome> {
   const { state, signal } = place;
-  const late = new AbortController();
-  const hung = Promise.withResolvers<ToolOutcome>();
-  const timer = setTimeout(() => {
-    late.abort();
-    hung.resolve({ ok: false, error: { code: "timeout", message: "the tool did not answer in time." } });
-  }, LOOP_LIMITS.callMs);
-  const stopped = (): void =>
-    hung.resolve({ ok: false, error: { code: "cancelled", message: "the answer was stopped." } });
+  const stop = new AbortController();
+  const ended = Promise.withResolvers<ToolOutcome>();
+  const end = (code: string, message: string): void => {
+    stop.abort();
+    ended.resolve({ ok: false, error: { code, message } });
+  };
+  const timer = setTimeout(() => end("timeout", "the tool did not answer in time."), LOOP_LIMITS.callMs);
+  const stopped = (): void => end("cancelled", "the answer was stopped.");
   signal.addEventListener("abort", stopped, { once: true });
   try {
     const { userId, caller, payer } = state;
     const at = state.place === undefined ? {} : { place: state.place };
-    const calling = box.call({
-      id,
-      userId,
-      tool: tool.name,
-      input,
-      caller,
-      payer,
-      signal: AbortSignal.any([signal, late.signal]),
-      ...at,
-    });
-    return await Promise.race([calling, hung.promise]);
+    const calling = box.call({ id, userId, tool: tool.name, input, caller, payer, signal: stop.signal, ...at });
+    return await Promise.race([calling, ended.promise]);
   } catch (error) {
     console.error(`The tool ${tool.name} failed in a way that is not its own:`, error);
     return { ok: false, error: { code: "internal", message: "the tool could not be run." } };
