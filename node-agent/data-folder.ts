@@ -24,6 +24,8 @@ export interface DataFolder {
   remoteArchive: string;
   /** Packages of plugins that this machine has run. */
   plugins: string;
+  /** Servers of MCP that the owner of this machine put on it. */
+  mcp: string;
   /** Where the agent that serves the embedded edge, or the remote one, answers on loopback while it runs. */
   localAgent: string;
   remoteAgent: string;
@@ -61,6 +63,7 @@ export function dataFolder(flag: string | undefined, env: NodeJS.ProcessEnv = pr
     localArchive: join(root, "agent", "local-archive"),
     remoteArchive: join(root, "agent", "remote-archive"),
     plugins: join(root, "agent", "plugins"),
+    mcp: join(root, "agent", "mcp.json"),
     localAgent: join(root, "agent", "local-running.json"),
     remoteAgent: join(root, "agent", "remote-running.json"),
     machine: join(root, "agent", "machine.json"),

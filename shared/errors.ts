@@ -230,6 +230,17 @@ export const ERRORS = {
     message: "You have installed as many plugins as a person may. Remove one first.",
   },
   plugin_revoked: { status: 410, retryable: false, message: "The market took this plugin back. It runs no more." },
+  mcp_unreachable: {
+    status: 502,
+    retryable: true,
+    message: "The mounted server did not answer as MCP says. See that it runs, and try again.",
+  },
+  mcp_failed: { status: 502, retryable: false, message: "The mounted server failed." },
+  mcp_changed: {
+    status: 409,
+    retryable: false,
+    message: "The mounted server describes this tool in another way than you allowed. Look at it, and mount it anew.",
+  },
   namespace_taken: {
     status: 409,
     retryable: false,

@@ -17,6 +17,8 @@ const attachmentSchema = z.discriminatedUnion("phase", [
     archive: archiveStateSchema.default("none"),
     /** Whether it runs plugins. */
     plugins: z.boolean().default(false),
+    /** Whether it has servers of MCP. */
+    mcp: z.boolean().default(false),
   }),
   /** We closed it; the peer's answer may still be on its way. */
   z.object({ phase: z.literal("closed") }),

@@ -2,7 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import { PorchlightError } from "../../shared/errors.ts";
 import { CLOSE_CODES } from "../../shared/protocol/close-codes.ts";
 import { encodeWelcome } from "../../shared/protocol/edge-handshake.ts";
-import { ARCHIVE_FEATURE, PLUGINS_FEATURE, RUNS_FEATURE } from "../../shared/protocol/handshake.ts";
+import { ARCHIVE_FEATURE, MCP_FEATURE, PLUGINS_FEATURE, RUNS_FEATURE } from "../../shared/protocol/handshake.ts";
 import type { Caller } from "../credentials/key-grant.ts";
 import type { EdgeBindings } from "../env.ts";
 import { findAgent, touchAgent } from "../store/agents.ts";
@@ -50,7 +50,7 @@ import { SESSION_LIMITS, Tunnels } from "./tunnels.ts";
 /** `last_seen` in D1 is for people: finer than this only costs writes. */
 const LAST_SEEN_EVERY_MS = 60_000;
 /** What this edge can do beyond the protocol's first version. */
-const EDGE_FEATURES = [RUNS_FEATURE, ARCHIVE_FEATURE, PLUGINS_FEATURE];
+const EDGE_FEATURES = [RUNS_FEATURE, ARCHIVE_FEATURE, PLUGINS_FEATURE, MCP_FEATURE];
 /**
  * One household: the one writer of an account's tunnels and running generations. It may be evicted whenever nothing runs: all it
  * needs afterwards is in its SQLite and in its sockets' attachments.

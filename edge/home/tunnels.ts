@@ -1,6 +1,6 @@
 import type { SessionLimits } from "../../shared/protocol/handshake.ts";
 import { CLOSE_CODES } from "../../shared/protocol/close-codes.ts";
-import { DEFAULT_SESSION_LIMITS, PLUGINS_FEATURE, RUNS_FEATURE } from "../../shared/protocol/handshake.ts";
+import { DEFAULT_SESSION_LIMITS, MCP_FEATURE, PLUGINS_FEATURE, RUNS_FEATURE } from "../../shared/protocol/handshake.ts";
 import type { ControlMessage, StreamHeader } from "../../shared/protocol/messages.ts";
 import { createSession } from "../../shared/protocol/session.ts";
 import type { ProtocolStream, Session } from "../../shared/protocol/types.ts";
@@ -20,6 +20,8 @@ export interface Tunnel extends ArchiveTunnel {
   readonly keepsRuns: boolean;
   /** Whether the agent runs plugins. */
   readonly plugins: boolean;
+  /** Whether it has servers of MCP. */
+  readonly mcp: boolean;
   readonly socket: WebSocket;
   readonly session: Session;
   readonly frames: FrameSender;
@@ -88,8 +90,9 @@ export class Tunnels {
     }
     const keepsRuns = features.includes(RUNS_FEATURE);
     const plugins = features.includes(PLUGINS_FEATURE);
+    const mcp = features.includes(MCP_FEATURE);
     const archive = archiveStateOf(features);
-    this.#save(this.#add(socket, { agentId, generation, keepsRuns, archive, plugins, nextStreamId: undefined }));
+    this.#save(this.#add(socket, { agentId, generation, keepsRuns, archive, plugins, mcp, nextStreamId: undefined }));
   }
 
   /** A binary message came. */
@@ -131,11 +134,11 @@ export class Tunnels {
 
   #add(
     socket: WebSocket,
-    from: Pick<Tunnel, "agentId" | "generation" | "keepsRuns" | "archive" | "plugins"> & {
+    from: Pick<Tunnel, "agentId" | "generation" | "keepsRuns" | "archive" | "plugins" | "mcp"> & {
       nextStreamId: number | undefined;
     },
   ): Tunnel {
-    const { agentId, generation, keepsRuns, archive, plugins, nextStreamId } = from;
+    const { agentId, generation, keepsRuns, archive, plugins, mcp, nextStreamId } = from;
     const frames = new FrameSender(socket);
     const session = createSession({
       role: "edge",
@@ -158,6 +161,7 @@ export class Tunnels {
       keepsRuns,
       archive,
       plugins,
+      mcp,
       socket,
       session,
       frames,
@@ -167,8 +171,8 @@ export class Tunnels {
     return tunnel;
   }
 
-  #save({ socket, agentId, generation, keepsRuns, archive, plugins, session }: Tunnel): void {
+  #save({ socket, agentId, generation, keepsRuns, archive, plugins, mcp, session }: Tunnel): void {
     const { nextStreamId } = session;
-    writeAttachment(socket, { phase: "open", agentId, generation, keepsRuns, archive, plugins, nextStreamId });
+    writeAttachment(socket, { phase: "open", agentId, generation, keepsRuns, archive, plugins, mcp, nextStreamId });
   }
 }

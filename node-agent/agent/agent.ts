@@ -14,6 +14,7 @@ import { tryModel } from "./canary.ts";
 import { countRequests } from "./count-requests.ts";
 import type { AgentOptions } from "./messages.ts";
 import { openArchive } from "./archive.ts";
+import { McpServers } from "../mcp/mcp-servers.ts";
 import { openPlugins } from "./plugins.ts";
 import { LiveModels } from "./live-models.ts";
 import { readSettings, type RunSettings, type SettingsChange } from "./run-settings.ts";
@@ -176,6 +177,7 @@ export async function startAgent(options: AgentOptions, events: AgentEvents): Pr
     log,
   });
   const plugins = openPlugins({ folder: options.pluginsDir, marketFile: options.marketFile, log });
+  const mcp = options.mcpFile === undefined ? undefined : new McpServers(options.mcpFile);
   if (options.runningFile !== undefined) await markAgent(options.runningFile, localApi.url);
   backend.onChange(() => link?.announce());
   const stopWatching = watchModels({
@@ -202,6 +204,7 @@ export async function startAgent(options: AgentOptions, events: AgentEvents): Pr
         backend,
         archive: archive?.keeper,
         plugins: plugins?.host,
+        mcp,
         status,
         onState: (state) => onLink(target.origin, state),
         onControl: (message) => upkeep.control(message),
@@ -216,7 +219,7 @@ export async function startAgent(options: AgentOptions, events: AgentEvents): Pr
       if (options.runningFile !== undefined) await unmarkAgent(options.runningFile);
       await Promise.all([link?.stop(stop), localApi.stop()]);
       archive?.stop();
-      await plugins?.stop();
+      await Promise.all([plugins?.stop(), mcp?.stop()]);
       await backend.stop();
     },
   };

@@ -47,6 +47,8 @@ export const agentOptionsSchema = agentSettingsSchema.extend({
   archiveDir: z.string().optional(),
   /** Keeps packages of plugins that this machine has run; absent: it runs none. */
   pluginsDir: z.string().optional(),
+  /** Names the servers of MCP that its owner put on this machine; absent: it has none. */
+  mcpFile: z.string().optional(),
   /** Keeps what this machine trusts of its edge's market; absent: it asks none what was taken back. */
   marketFile: z.string().optional(),
   /** Whether to try the default model once it is loaded and now and then after, and time it. */

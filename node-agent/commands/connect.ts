@@ -46,6 +46,7 @@ export async function connect(flags: ConnectFlags): Promise<number> {
         identityFile: folder.remoteIdentity,
         archiveDir: folder.remoteArchive,
         pluginsDir: folder.plugins,
+        mcpFile: folder.mcp,
         marketFile: folder.remoteMarket,
         localKeyFile: folder.localKey,
         modelsDir: folder.models,

@@ -46,6 +46,7 @@ export async function startHomeStack(options: HomeStackOptions): Promise<HomeSta
       identityFile: folder.localIdentity,
       archiveDir: folder.localArchive,
       pluginsDir: folder.plugins,
+      mcpFile: folder.mcp,
       marketFile: folder.localMarket,
       localKeyFile: folder.localKey,
       modelsDir: folder.models,

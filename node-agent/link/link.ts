@@ -4,6 +4,7 @@ import { isRetriedClose } from "../../shared/protocol/close-codes.ts";
 import {
   ARCHIVE_FEATURE,
   BACKUP_KEY_FEATURE,
+  MCP_FEATURE,
   PLUGINS_FEATURE,
   RUNS_FEATURE,
   type Welcome,
@@ -12,6 +13,7 @@ import { PROTOCOL_LIMITS } from "../../shared/protocol/limits.ts";
 import type { ControlMessage, StatusMessage } from "../../shared/protocol/messages.ts";
 import type { ProtocolStream, Session } from "../../shared/protocol/types.ts";
 import type { ArchiveKeeper } from "../archive/keeper.ts";
+import type { McpServers } from "../mcp/mcp-servers.ts";
 import type { PluginHost } from "../plugins/serve-plugin.ts";
 import { Backoff, type BackoffTiming } from "./backoff.ts";
 import { Connection } from "./connection.ts";
@@ -39,6 +41,8 @@ export interface LinkOptions {
   archive?: ArchiveKeeper | undefined;
   /** Absent: this machine runs no plugins. */
   plugins?: PluginHost | undefined;
+  /** Absent: this machine has no servers of MCP. */
+  mcp?: McpServers | undefined;
   /** What to announce, asked for each time. */
   status(): StatusMessage;
   /** Called on every change. Must not throw. */
@@ -145,7 +149,7 @@ export class Link {
   }
 
   #dial(): Connection {
-    const { tunnelUrl, origin, identity, archive, plugins } = this.#options;
+    const { tunnelUrl, origin, identity, archive, plugins, mcp } = this.#options;
     const { agentVersion } = this.#options.status();
     return new Connection({
       tunnelUrl,
@@ -153,7 +157,7 @@ export class Link {
         agentId: identity.pairing.agentId,
         origin,
         privateKey: identity.privateKey,
-        features: featuresOf(archive, plugins),
+        features: featuresOf(archive, plugins, mcp),
         agentVersion,
       },
       timing: this.#timing,
@@ -177,17 +181,22 @@ export class Link {
   }
 
   #serve(stream: ProtocolStream, keeps: boolean): void {
-    const { backend, archive, plugins } = this.#options;
-    const options = { backend, archive, plugins, runs: this.#runs, keeps };
+    const { backend, archive, plugins, mcp } = this.#options;
+    const options = { backend, archive, plugins, mcp, runs: this.#runs, keeps };
     const served = serve(stream, options).finally(() => this.#serving.delete(served));
     this.#serving.add(served);
   }
 }
 
 /** What this agent can do beyond the protocol's first version. */
-function featuresOf(archive: ArchiveKeeper | undefined, plugins: PluginHost | undefined): string[] {
+function featuresOf(
+  archive: ArchiveKeeper | undefined,
+  plugins: PluginHost | undefined,
+  mcp: McpServers | undefined,
+): string[] {
   const features: string[] = [RUNS_FEATURE];
   if (plugins !== undefined) features.push(PLUGINS_FEATURE);
+  if (mcp !== undefined) features.push(MCP_FEATURE);
   if (archive !== undefined) features.push(ARCHIVE_FEATURE);
   if (archive?.hasBackupKey === true) features.push(BACKUP_KEY_FEATURE);
   return features;

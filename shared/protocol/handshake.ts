@@ -28,6 +28,9 @@ export const BACKUP_KEY_FEATURE = "backup-key";
 /** The machine runs plugins: streams of kind `plugin`. */
 export const PLUGINS_FEATURE = "plugins";
 
+/** The machine has servers of MCP that its owner put there: streams of kind `mcp`. */
+export const MCP_FEATURE = "mcp";
+
 export const agentIdSchema = z.string().min(1).max(128);
 
 /** Ed25519 public key, raw. */

@@ -24,6 +24,8 @@ export const streamHeaderSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("archive"), requestId }),
   /** A call of a plugin's tool, in lines of both sides (shared/plugin/stream-lines.ts). With the feature `plugins`. */
   z.object({ kind: z.literal("plugin"), requestId }),
+  /** What a server of MCP on the machine offers, or a call of it, in lines (shared/mcp/mcp-lines.ts). With the feature `mcp`. */
+  z.object({ kind: z.literal("mcp"), requestId }),
 ]);
 export type StreamHeader = z.infer<typeof streamHeaderSchema>;
 
