@@ -61,7 +61,15 @@ export default defineConfig({
           exclude: ["**/*.thorough.test.ts"],
         },
       },
-      { root, test: { ...onNode, name: "plugins", include: ["test/plugins/**/*.test.ts"] } },
+      {
+        root,
+        test: {
+          ...onNode,
+          name: "plugins",
+          include: ["test/plugins/**/*.test.ts"],
+          exclude: ["**/*.thorough.test.ts"],
+        },
+      },
       { root, test: { ...onNode, name: "thorough", include: ["test/**/*.thorough.test.ts"] } },
     ],
   },
