@@ -35,10 +35,7 @@ const FLAG_HELP: Record<keyof typeof FLAGS, [form: string, meaning: string]> = {
   "give-up-after": ["--give-up-after N", "edge: end with code 1 after N failures in a row (20)"],
   "passphrase-file": ["--passphrase-file F", "edge backup, restore: encryption by the passphrase in it"],
   "phrase-file": ["--phrase-file FILE", "backup key, restore: a file with the recovery phrase"],
-  "root-key": [
-    "--root-key FILE",
-    "market: the key of its root, made if there is no market yet; keep it off every network",
-  ],
+  "root-key": ["--root-key FILE", "market: its root's key, made with a new market; keep it off every network"],
   out: ["--out FILE", "sessions export: where to (without it, standard output)"],
   "dry-run": ["--dry-run", "edge deploy: say what would be done, and build"],
   link: ["--link", "link to a model folder on this disk instead of copying it"],

@@ -164,10 +164,13 @@ export const COMMANDS = {
     },
   },
   plugin: {
-    summary: "write plugins: begin one, try it while you change it, pack, sign and publish it",
+    summary: "install and call plugins; write, try, pack, sign and publish your own",
     usage:
-      "porchlight plugin new @ME/NAME [--out FOLDER] | dev [FOLDER] | test [FOLDER] | pack [FOLDER] [--out FILE]\n" +
-      "porchlight plugin keys [NAME] | sign FILE [--key NAME] | publish FILE [--origin https://EDGE] [--official]",
+      "porchlight plugin install FILE | @WHO/NAME [--yes] | list | call @WHO/NAME TOOL [JSON]\n" +
+      "porchlight plugin secret @WHO/NAME SECRET | remove @WHO/NAME [--yes]\n" +
+      "porchlight plugin new @ME/NAME [--out FOLDER] | dev [FOLDER] | test [FOLDER]\n" +
+      "porchlight plugin pack [FOLDER] [--out FILE] | keys [NAME] | sign FILE [--key NAME]\n" +
+      "porchlight plugin publish FILE [--origin https://EDGE] [--official]",
     flags: ["data", "origin", "out", "key", "official", "yes", "force", "json"],
     run: async (flags, rest) => {
       const { plugin } = await import("./plugin.ts");

@@ -14,48 +14,77 @@ export interface PluginFlags {
   key?: string;
 }
 
-/** What each word takes, and what does it. */
-const WORDS: Readonly<
-  Record<string, { takes: string; most: number; run: (flags: PluginFlags, rest: string[]) => Promise<number> }>
-> = {
+interface Word {
+  takes: string;
+  most: number;
+  run: (flags: PluginFlags, rest: string[]) => Promise<number>;
+}
+
+const writing = {
   new: {
     takes: "a name, such as @ada/weather",
     most: 1,
-    run: async (flags, rest) => await (await import("./plugin-new.ts")).newPlugin(flags, rest),
+    run: async (...of) => await (await import("./plugin-new.ts")).newPlugin(...of),
   },
-  dev: {
-    takes: "a folder",
-    most: 1,
-    run: async (_flags, rest) => await (await import("./plugin-dev.ts")).devPlugin(rest),
-  },
+  dev: { takes: "a folder", most: 1, run: async (_, rest) => await (await import("./plugin-dev.ts")).devPlugin(rest) },
   test: {
     takes: "a folder",
     most: 1,
-    run: async (_flags, rest) => await (await import("./plugin-dev.ts")).testPlugin(rest),
+    run: async (_, rest) => await (await import("./plugin-dev.ts")).testPlugin(rest),
   },
   pack: {
     takes: "a folder",
     most: 1,
-    run: async (flags, rest) => await (await import("./plugin-pack.ts")).packPlugin(flags, rest),
+    run: async (...of) => await (await import("./plugin-pack.ts")).packPlugin(...of),
   },
   keys: {
     takes: "a name",
     most: 1,
-    run: async (flags, rest) => await (await import("./plugin-sign.ts")).publisherKeys(flags, rest),
+    run: async (...of) => await (await import("./plugin-sign.ts")).publisherKeys(...of),
   },
   sign: {
     takes: "a package",
     most: 1,
-    run: async (flags, rest) => await (await import("./plugin-sign.ts")).signPlugin(flags, rest),
+    run: async (...of) => await (await import("./plugin-sign.ts")).signPlugin(...of),
   },
   publish: {
     takes: "a package",
     most: 1,
-    run: async (flags, rest) => await (await import("./plugin-sign.ts")).publish(flags, rest),
+    run: async (...of) => await (await import("./plugin-sign.ts")).publish(...of),
   },
-};
+} satisfies Record<string, Word>;
 
-/** `porchlight plugin`: what its developers need. */
+const using = {
+  install: {
+    takes: "a package or a name",
+    most: 1,
+    run: async (...of) => await (await import("./plugin-install.ts")).installPlugin(...of),
+  },
+  list: {
+    takes: "nothing more",
+    most: 0,
+    run: async (flags) => await (await import("./plugin-install.ts")).listPlugins(flags),
+  },
+  call: {
+    takes: "a plugin, a tool and its input",
+    most: 3,
+    run: async (...of) => await (await import("./plugin-install.ts")).callPlugin(...of),
+  },
+  secret: {
+    takes: "a plugin and a secret's name",
+    most: 2,
+    run: async (...of) => await (await import("./plugin-install.ts")).setSecret(...of),
+  },
+  remove: {
+    takes: "a plugin",
+    most: 1,
+    run: async (...of) => await (await import("./plugin-install.ts")).removePlugin(...of),
+  },
+} satisfies Record<string, Word>;
+
+const WORDS: Readonly<Record<string, Word>> = { ...writing, ...using };
+
+/** `porchlight plugin`: for those who write plugins, and those who use them. */
 export async function plugin(flags: PluginFlags, [word, ...rest]: string[]): Promise<number> {
   const known = word === undefined || !Object.hasOwn(WORDS, word) ? undefined : WORDS[word];
   if (known === undefined) {

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readPackage } from "../../../shared/plugin/package.ts";
 import { verifyManifest } from "../../../shared/plugin/signature.ts";
 import { temporaryFolder } from "../../support/model-temp.ts";
+import { startStack, type TestStack } from "../../support/stack.ts";
 
 const CLI = fileURLToPath(new URL("../../../node-agent/cli.ts", import.meta.url));
 
@@ -24,11 +25,17 @@ interface Said {
 }
 
 async function porchlight(...words: string[]): Promise<Said> {
-  const args = [CLI, "plugin", ...words, "--data", join(folder.path, "data")];
+  return await run(words);
+}
+
+async function run(words: readonly string[], env: NodeJS.ProcessEnv = {}, input = ""): Promise<Said> {
   return await new Promise((resolve) => {
-    execFile(process.execPath, args, { cwd: folder.path }, (error, out, err) => {
+    const args = [CLI, "plugin", ...words, "--data", join(folder.path, "data")];
+    const options = { cwd: folder.path, env: { ...process.env, ...env } };
+    const child = execFile(process.execPath, args, options, (error, out, err) => {
       resolve({ code: typeof error?.code === "number" ? error.code : 0, out, err });
     });
+    child.stdin?.end(input);
   });
 }
 
@@ -78,6 +85,7 @@ describe("porchlight plugin", () => {
     ["a key's name that is a path", ["keys", "../../x"], "small letters"],
     ["too many words", ["pack", "a", "b"], "takes a folder"],
     ["an unknown word", ["frobnicate"], "takes new"],
+    ["an edge that does not run", ["list"], "Nothing runs"],
   ])("refuses %s in one sentence", async (_, words, sentence) => {
     const { code, err } = await porchlight(...words);
     expect(code).toBeGreaterThan(0);
@@ -98,4 +106,59 @@ describe("porchlight plugin", () => {
     expect(code).toBe(1);
     expect(err).toContain(sentence);
   });
+});
+
+/** The same against a real edge and a real machine at home. */
+describe("porchlight plugin, with an edge", () => {
+  let stack: TestStack;
+  beforeAll(async () => {
+    stack = await startStack();
+  });
+  afterAll(async () => {
+    await stack?.stop();
+  });
+  const there = async (words: string[], input = ""): Promise<Said> =>
+    await run([...words, "--origin", stack.origin], { PORCHLIGHT_API_KEY: stack.apiKey }, input);
+  const here = async (...words: string[]): Promise<Said> => await there(words);
+
+  it("installs what was packed once one agrees, calls it at home, updates it and removes it", async () => {
+    await here("new", "@ada/greeter");
+    await here("pack", "greeter", "--out", "greeter.plugin");
+    await here("sign", "greeter.plugin");
+    const refused = await here("install", "greeter.plugin");
+    expect(refused).toMatchObject({ code: 2, err: expect.stringContaining("say --yes") as string });
+    expect((await here("list", "--json")).out).toBe("[]\n");
+    const installed = await here("install", "greeter.plugin", "--yes");
+    expect(installed.err, installed.err).toContain("@ada/greeter 0.1.0 is installed");
+    expect(installed.err).toMatch(/Signed by \S{43}[\s\S]*It asks to:[\s\S]*Nothing beyond what it is asked/);
+    expect(JSON.parse((await here("call", "@ada/greeter", "greet", '{"name":"Ada"}')).out)).toEqual({
+      greeting: "Hello, Ada!",
+    });
+    expect(await here("call", "@ada/greeter", "greet", "{}")).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("name") as string,
+    });
+    expect((await here("call", "@ada/greeter", "none")).code).toBe(1);
+
+    const manifest = join(folder.path, "greeter", "manifest.json");
+    const wider = {
+      ...(JSON.parse(await readFile(manifest, "utf8")) as object),
+      version: "0.2.0",
+      permissions: { net: ["api.example.com"], secrets: ["TOKEN"] },
+    };
+    await writeFile(manifest, JSON.stringify(wider));
+    await here("pack", "greeter", "--out", "greeter.plugin");
+    const updated = await here("install", "greeter.plugin", "--yes");
+    expect(updated.err).toMatch(
+      /you have 0\.1\.0[\s\S]*Nobody has signed it[\s\S]*More than before: net \(api\.example\.com\)[\s\S]*Another key/,
+    );
+    expect(await there(["secret", "@ada/greeter", "TOKEN"], "s3cret\n")).toMatchObject({
+      code: 0,
+    });
+    expect((await here("list", "--json")).out).toContain('"secretsSet":["TOKEN"]');
+    expect((await here("list")).out).toBe("@ada/greeter 0.2.0: greet\n");
+    expect((await here("remove", "@ada/greeter", "--yes")).code).toBe(0);
+    expect((await here("remove", "@ada/greeter", "--yes")).code).toBe(1);
+    expect((await here("list")).out).toBe("");
+  }, 120_000);
 });
