@@ -1,7 +1,7 @@
 import { PorchlightError } from "../../shared/errors.ts";
 import { canonicalJson } from "../../shared/plugin/canonical.ts";
 import { toHex } from "../../shared/plugin/hex.ts";
-import { type PluginPackage, readPackage, writePackage } from "../../shared/plugin/package.ts";
+import { type PluginPackage, readPackage } from "../../shared/plugin/package.ts";
 import { type PublisherSignature, verifyManifest } from "../../shared/plugin/signature.ts";
 import type { Database } from "../store/database.ts";
 import { MARKET_LIMITS } from "./limits.ts";
@@ -70,7 +70,7 @@ export async function takeDraft(
 /** Throws `plugin_invalid` or `publisher_key_invalid`. */
 async function readSigned(bytes: Uint8Array): Promise<PluginPackage & { signature: PublisherSignature }> {
   const plugin = await readPackage(bytes);
-  const { manifest, files, signature } = plugin;
+  const { manifest, signature } = plugin;
   if (signature === undefined)
     throw new PorchlightError(
       "publisher_key_invalid",
@@ -81,9 +81,6 @@ async function readSigned(bytes: Uint8Array): Promise<PluginPackage & { signatur
       "publisher_key_invalid",
       "The package's signature does not fit its manifest. Sign it again.",
     );
-  const canonical = writePackage(manifest, files, signature);
-  if (canonical.length !== bytes.length || canonical.some((byte, at) => byte !== bytes[at]))
-    throw new PorchlightError("plugin_invalid", "The package is not in its one form. Pack the plugin again.");
   return { ...plugin, signature };
 }
 

@@ -9,6 +9,7 @@ import { readArchive, writeArchive } from "./archive.ts";
 
 const MANIFEST = "manifest.json";
 const SIGNATURE = "signature.json";
+const utf8 = new TextEncoder();
 
 /** Beginnings of formats that a package is not. */
 const OTHER_FORMATS: readonly (readonly [name: string, magic: readonly number[]])[] = [
@@ -51,7 +52,7 @@ export function writePackage(
   signature?: PublisherSignature,
 ): Uint8Array<ArrayBuffer> {
   const entries: [string, Uint8Array][] = [[MANIFEST, manifestBytes(manifest)]];
-  if (signature !== undefined) entries.push([SIGNATURE, new TextEncoder().encode(JSON.stringify(signature))]);
+  if (signature !== undefined) entries.push([SIGNATURE, utf8.encode(JSON.stringify(signature))]);
   for (const { path } of manifest.files) entries.push([path, files.get(path) ?? new Uint8Array()]);
   const bytes = new Uint8Array(concatBytes([writeArchive(entries)]));
   if (bytes.length > MOST_PACKAGE_BYTES) throw invalid("The package is larger than 20 MiB.");
@@ -59,8 +60,8 @@ export function writePackage(
 }
 
 /**
- * Takes a package apart and holds it to its manifest: every file is there with its size and hash, and none besides. Nothing in it is
- * compressed by the format, so nothing can grow. A signature is read, not judged. Throws PorchlightError `plugin_invalid`.
+ * Takes a package apart and holds it to its manifest: every file is there with its size and hash, in its order, and none besides. Nothing
+ * in it is compressed by the format, so nothing can grow. A signature is read, not judged. Throws PorchlightError `plugin_invalid`.
  */
 export async function readPackage(bytes: Uint8Array): Promise<PluginPackage> {
   if (bytes.length > MOST_PACKAGE_BYTES) throw invalid("The package is larger than 20 MiB.");
@@ -83,6 +84,11 @@ export async function readPackage(bytes: Uint8Array): Promise<PluginPackage> {
     if (content === undefined || content.length !== size || (await sha256(content)) !== wanted)
       throw invalid(`'${path}' is not the file that the manifest names.`);
   }
+  const order = [MANIFEST, ...(signature === undefined ? [] : [SIGNATURE]), ...manifest.files.map(({ path }) => path)];
+  const isInOrder = [...entries.keys()].every((path, at) => path === order[at]);
+  const isWritten =
+    signatureText === undefined || new TextDecoder().decode(signatureText) === JSON.stringify(signature);
+  if (!isInOrder || !isWritten) throw invalid("The package is not in its one form. Pack the plugin again.");
   return { manifest, files, signature, hash: await manifestHash(manifest) };
 }
 

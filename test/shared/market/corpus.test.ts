@@ -41,7 +41,7 @@ const honest = await makePackage({ name: "@ada/corpus", files: { "data.txt": "da
 const manifest = utf8.encode(canonicalJson(honest.manifest));
 const main = honest.files.get("main.js") ?? new Uint8Array();
 const data = honest.files.get("data.txt") ?? new Uint8Array();
-const whole = [entry("manifest.json", manifest), entry("main.js", main), entry("data.txt", data)];
+const whole = [entry("manifest.json", manifest), entry("data.txt", data), entry("main.js", main)];
 
 /** What each package is, and the word in the refusal that names what is wrong with it. */
 const CORPUS: Record<string, [Uint8Array, RegExp]> = {
@@ -76,6 +76,14 @@ const CORPUS: Record<string, [Uint8Array, RegExp]> = {
   "two files that changed places": [
     archive(entry("manifest.json", manifest), entry("main.js", data), entry("data.txt", main)),
     /'data\.txt' is not the file/,
+  ],
+  "files in another order": [
+    archive(entry("manifest.json", manifest), entry("main.js", main), entry("data.txt", data)),
+    /one form/,
+  ],
+  "a manifest that is not the first": [
+    archive(entry("data.txt", data), entry("main.js", main), entry("manifest.json", manifest)),
+    /one form/,
   ],
   "a file besides": [archive(...whole, entry("more.js", main)), /other files/],
   "a file too few": [archive(entry("manifest.json", manifest), entry("main.js", main)), /other files/],

@@ -288,7 +288,7 @@ test("no byte of anything that a market serves can be changed unnoticed", async 
       if (outcome instanceof Uint8Array) expect(outcome).toEqual(WEATHER);
       else expect(outcome).toMatchObject({ code: expect.stringMatching(/^market_/) });
     }),
-    { numRuns: 150 },
+    { numRuns: 100 },
   );
 });
 
@@ -314,7 +314,7 @@ test("canonical JSON is what the reference implementation signs", () => {
       const json: unknown = JSON.parse(JSON.stringify(one));
       expect(canonicalTuf(json)).toBe(canonicalize(json));
     }),
-    { numRuns: 200 },
+    { numRuns: 100 },
   );
 });
 

@@ -65,7 +65,10 @@ describe("a package", () => {
     link[156] = 0x32; // a symbolic link, by ustar
     await expect(readPackage(link)).rejects.toMatchObject({ code: "plugin_invalid" });
     const manifestText = text(canonicalJson(manifest));
-    const whole: [string, Uint8Array][] = [["manifest.json", manifestText], ...files];
+    const whole: [string, Uint8Array][] = [
+      ["manifest.json", manifestText],
+      ...[...files].toSorted(([one], [other]) => (one < other ? -1 : 1)),
+    ];
     await expect(readPackage(writeArchive(whole))).resolves.toBeDefined();
     await expect(readPackage(writeArchive([...whole, ["MAIN.js", text("x")]]))).rejects.toThrow("case");
     await expect(readPackage(writeArchive([...whole, ["more.js", text("x")]]))).rejects.toThrow("other files");
