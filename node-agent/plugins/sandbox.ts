@@ -12,6 +12,8 @@ import { SandboxProcess } from "./sandbox-process.ts";
 /** A tool's call as the host makes it. */
 export interface PluginCall {
   package: PluginPackage;
+  /** Whose isolate it runs in: what one person's calls leave behind, no other's find. */
+  owner?: string;
   tool: string;
   input: unknown;
   caller: PluginCaller;
@@ -63,6 +65,7 @@ export class PluginSandbox {
   async call(call: PluginCall): Promise<unknown> {
     const {
       package: plugin,
+      owner = "",
       granted,
       caller,
       wallTimeMs = CALL_LIMITS.wallTimeMs,
@@ -76,7 +79,7 @@ export class PluginSandbox {
     const input = JSON.stringify(call.input);
     if (input.length > CALL_LIMITS.inputBytes)
       throw new PorchlightError("plugin_input_invalid", "The input is too large.");
-    const message = { operation: "call", tool: tool.name, input, grants: granted.grants, caller };
+    const message = { operation: "call", owner, tool: tool.name, input, grants: granted.grants, caller };
     const ended = new AbortController();
     const uses = counted(granted.capabilities, capabilityCalls);
     uses.set("signal", signalCapability(signal, ended.signal));
@@ -96,7 +99,7 @@ export class PluginSandbox {
 
   async #run(
     plugin: PluginPackage,
-    message: object,
+    message: { operation: string; owner?: string },
     capabilities: ReadonlyMap<string, Capability>,
     wallTimeMs: number,
     signal?: AbortSignal,
@@ -113,7 +116,7 @@ export class PluginSandbox {
       }
       const host = { code: this.#codeOf(plugin), capabilities };
       const limits = { wallTimeMs, outputBytes: CALL_LIMITS.outputBytes, signal };
-      return await one.call({ ...message, hash: plugin.hash }, host, limits);
+      return await one.call({ ...message, isolate: `${plugin.hash} ${message.owner ?? ""}` }, host, limits);
     } finally {
       if (one?.isAlive === true) this.#idle.push(one);
       else if (one !== undefined) this.#all.delete(one);

@@ -87,7 +87,7 @@ async function call(
   lines: Lines,
   host: PluginHost,
   plugin: PluginPackage,
-  { tool, input, caller, grants, net, wallTimeMs }: CallLine,
+  { owner, tool, input, caller, grants, net, wallTimeMs }: CallLine,
 ): Promise<unknown> {
   const uses = new Uses(stream);
   const capabilities = new Map<string, Capability>();
@@ -99,6 +99,7 @@ async function call(
   void uses.take(lines);
   return await host.sandbox.call({
     package: plugin,
+    owner,
     tool,
     input: JSON.parse(input),
     caller,

@@ -9,6 +9,8 @@ export const MOST_LINE_BYTES = 12 * 1024 * 1024;
 export const PACKAGE_PART_BYTES = 512 * 1024;
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
+/** Whose isolate: two people never share one. */
+const owner = z.string().min(1).max(128);
 const useId = z.int().min(0).max(1_000_000);
 /** Base64 of at most what a line holds. */
 const bytes = z.string().max(MOST_LINE_BYTES);
@@ -16,11 +18,12 @@ const bytes = z.string().max(MOST_LINE_BYTES);
 /** From the edge, as the lines of a stream of kind `plugin`. */
 export const edgeLineSchema = z.discriminatedUnion("type", [
   /** The first: what its code says of its tools. */
-  z.object({ type: z.literal("describe"), hash }),
+  z.object({ type: z.literal("describe"), hash, owner }),
   /** The first: a call of one. */
   z.object({
     type: z.literal("call"),
     hash,
+    owner,
     tool: z.string().max(64),
     /** JSON. */
     input: z.string().max(CALL_LIMITS.inputBytes),

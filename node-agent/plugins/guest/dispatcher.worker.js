@@ -36,8 +36,8 @@ class Capabilities extends RpcTarget {
 /** The trusted worker of the sandbox: loads each plugin version into an isolate without network, and passes calls in. */
 export default class extends WorkerEntrypoint {
   async fetch(request) {
-    const { hash, operation, tool, input, grants, caller, token, outputBytes } = await request.json();
-    const isolate = this.env.LOADER.get(hash, async () => {
+    const { isolate: name, operation, tool, input, grants, caller, token, outputBytes } = await request.json();
+    const isolate = this.env.LOADER.get(name, async () => {
       const response = await this.env.HOST.fetch("http://host/code", { headers: { token } });
       const { files, mainModule, compatibilityDate, compatibilityFlags } = await response.json();
       const modules = Object.fromEntries(files.map(({ path, type, content }) => [path, { [type]: decode(type, content) }]));

@@ -140,6 +140,13 @@ describe("plugins through the tunnel", () => {
     expect(JSON.parse(await runtime().describe(callOf(of, ""), new AbortController().signal))[0].name).toBe("full");
   });
 
+  it("keeps what one person's calls leave behind from another's", async () => {
+    const of = await plugin({ count: "globalThis.n = (globalThis.n ?? 0) + 1; return globalThis.n" });
+    expect(await runtime().call(callOf(of, "count"))).toBe("1");
+    expect(await runtime().call(callOf(of, "count"))).toBe("2");
+    expect(await runtime().call(callOf(of, "count", {}, { owner: "q" }))).toBe("1");
+  });
+
   it("is told no for what was withdrawn, whatever the machine asks", async () => {
     const of = await plugin({
       ask: `try { return await context.secret("TOKEN") } catch (error) { return error.message }`,

@@ -49,15 +49,15 @@ export class HomeRuntime<Tunnel extends PluginTunnel> implements PluginRuntime {
   }
 
   async describe(plugin: RuntimePackage, signal: AbortSignal): Promise<string> {
-    const first: EdgeLine = { type: "describe", hash: plugin.hash };
+    const first: EdgeLine = { type: "describe", hash: plugin.hash, owner: plugin.owner };
     return await this.#run(plugin, first, NONE, CALL_LIMITS.wallTimeMs, signal);
   }
 
   async call(call: RuntimeCall): Promise<string> {
-    const { hash, tool, input, caller, granted, net, wallTimeMs, signal } = call;
+    const { hash, owner, tool, input, caller, granted, net, wallTimeMs, signal } = call;
     // `fetch` is the machine's own.
     const grants: Grant[] = net.length > 0 ? [...granted.grants, "fetch"] : [...granted.grants];
-    const first: EdgeLine = { type: "call", hash, tool, input, caller, grants, net: [...net], wallTimeMs };
+    const first: EdgeLine = { type: "call", hash, owner, tool, input, caller, grants, net: [...net], wallTimeMs };
     return await this.#run(call, first, granted.capabilities, wallTimeMs, signal);
   }
 
