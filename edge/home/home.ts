@@ -368,10 +368,8 @@ export class Home extends DurableObject<EdgeBindings> {
     const onStarted = (): void => {
       if (offer !== undefined) this.#desks.toolLoop.begin(id, offer);
     };
-    const run = this.#runs.start({
-      ...{ id, caller, model, maxTokens, prefix, body, note, kept, replay, onStarted },
-      rounds: offer?.rounds,
-    });
+    const rounds = offer?.rounds;
+    const run = this.#runs.start({ id, caller, model, maxTokens, prefix, body, note, kept, replay, rounds, onStarted });
     return new Response(this.#runs.read(run, 0, signal), { headers: run.ticket.headers });
   }
 

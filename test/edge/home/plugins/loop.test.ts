@@ -124,10 +124,8 @@ it("ends a loop that repeats the same failing call", async () => {
     throw new Error("out of ink");
   });
   // In other words, but with the same arguments.
-  const again = (request: GenerateRequest): GenerateEvent[] =>
-    request.toolChoice === "none"
-      ? telling("I give up.")
-      : calling(["bad__fail", asked.length % 2 === 0 ? "{}" : "{ }"]);
+  const again = ({ toolChoice }: GenerateRequest): GenerateEvent[] =>
+    toolChoice === "none" ? telling("I give up.") : calling(["bad__fail", asked.length % 2 === 0 ? "{}" : "{ }"]);
   await world.connect(inRounds(asked, again));
   const id = await world.begin();
   expect((await world.say(id, "Print it.")).status).toBe(200);
