@@ -117,6 +117,12 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "GET /api/plugin-calls": PLUGINS,
   "GET /api/plugin-calls/:id": PLUGINS,
   "POST /mcp": PLUGINS,
+  // Servers on machines are the owner's to mount: see routes/mcp-servers.ts.
+  "GET /api/mcp-servers": PLUGINS,
+  "POST /api/mcp-servers": PLUGINS_CHANGE,
+  "POST /api/mcp-servers/look": PLUGINS_CHANGE,
+  "PATCH /api/mcp-servers/:name": PLUGINS_CHANGE,
+  "DELETE /api/mcp-servers/:name": PLUGINS_CHANGE,
 
   // Conversations.
   "GET /api/sessions": SESSIONS,

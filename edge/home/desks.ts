@@ -13,6 +13,7 @@ import { offerStateless, type StatelessOffer } from "./plugins/loop/offer-statel
 import { modelNamed } from "./sessions/turns/model-of-turn.ts";
 import { Approvals } from "./plugins/loop/approvals.ts";
 import { type LoopRuns, ToolLoop } from "./plugins/loop/tool-loop.ts";
+import type { MountDesk } from "./mcp/desk.ts";
 import type { PluginDesk } from "./plugins/desk.ts";
 import type { KeptFiles } from "./plugins/picked-files.ts";
 import { ToolBoxes } from "./plugins/tool-boxes.ts";
@@ -40,6 +41,7 @@ export interface DesksOptions {
   loopRuns: () => LoopRuns;
   /** The plugins' desk, over files that people keep here. */
   plugins: (files: KeptFiles) => PluginDesk;
+  mounts: MountDesk;
   /** Has `tick` called at that time at the latest. */
   wakeAt: (atMs: number) => void;
 }
@@ -58,6 +60,8 @@ export class Desks {
   readonly approvals: Approvals;
   readonly toolLoop: ToolLoop;
   readonly plugins: PluginDesk;
+  /** Mounted servers of MCP. */
+  readonly mounts: MountDesk;
 
   constructor({
     storage,
@@ -69,6 +73,7 @@ export class Desks {
     embedder,
     loopRuns,
     plugins,
+    mounts,
     wakeAt,
   }: DesksOptions) {
     const { sql } = storage;
@@ -92,6 +97,8 @@ export class Desks {
     this.batches = new BatchDesk({ sql, transaction, jobs: this.jobs, onChange: () => wakeFor(this.batches) });
     this.plugins = plugins(this.batches);
     this.toolBoxes.add(this.plugins);
+    this.mounts = mounts;
+    this.toolBoxes.add(this.mounts);
     this.kept = new KeptDesk({ sql, transaction, onChange: () => wakeFor(this.kept) });
     this.memory = new MemoryDesk({ sql });
     this.sessions = new SessionDesk({
@@ -161,5 +168,6 @@ export class Desks {
     this.sessions.personGone(id);
     this.approvals.personGone(id);
     this.plugins.personGone(id);
+    this.mounts.personGone(id);
   }
 }

@@ -22,6 +22,8 @@ import { Desks } from "./desks.ts";
 import { challenge, closeOverdue, handshakeDeadlineMs, takeProof } from "./handshakes.ts";
 import type { JobDesk } from "./jobs/desk.ts";
 import { DESK_METHODS, type DeskMethod } from "./jobs/desk-calls.ts";
+import { MOUNT_METHODS, type MountDesk, type MountMethod } from "./mcp/desk.ts";
+import { homeMounts } from "./mcp/home-mounts.ts";
 import { isToolCall } from "./mcp/tool-call.ts";
 import { ToolCalls } from "./mcp/tool-calls.ts";
 import { homeEmbedder } from "./home-embedder.ts";
@@ -119,6 +121,7 @@ export class Home extends DurableObject<EdgeBindings> {
       }),
       backup: env.BACKUPS && bucketBackup(env.BACKUPS, ctx.id.name ?? ctx.id.toString()),
       loopRuns: () => this.#runs,
+      mounts: homeMounts(ctx.storage, env, () => this.#tunnels),
       plugins: (files) =>
         homePlugins({
           storage: ctx.storage,
@@ -174,6 +177,11 @@ export class Home extends DurableObject<EdgeBindings> {
   /** Calls that wait for their person's word: see `approvalsOf`. */
   callApprovals(method: ApprovalMethod, args: unknown[]): DeskAnswer<Approvals, ApprovalMethod> {
     return callDesk(this.#desks.approvals, APPROVAL_METHODS, method, args);
+  }
+
+  /** Mounted servers of MCP: see `mountsOf`. */
+  callMounts(method: MountMethod, args: unknown[]): DeskAnswer<MountDesk, MountMethod> {
+    return callDesk(this.#desks.mounts, MOUNT_METHODS, method, args);
   }
 
   /** The tools that this person's clients may call: see `edge/mcp`. */

@@ -98,7 +98,7 @@ async function send(request: Request, url: URL, addresses: readonly LookupAddres
 function toResponse(incoming: IncomingMessage): Response {
   const { statusCode = 502, headers } = incoming;
   const kept = new Headers();
-  for (const name of ["content-type", "location", "retry-after"]) {
+  for (const name of ["content-type", "location", "retry-after", "mcp-session-id"]) {
     const value = headers[name];
     if (typeof value === "string") kept.set(name, value);
   }

@@ -31,7 +31,7 @@ function fitting(name: string): string {
 }
 
 /** FNV-1a, 32 bits: it only has to tell a person's own tools apart. */
-function fnv1a(text: string): number {
+export function fnv1a(text: string): number {
   let hash = 0x811c9dc5;
   for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193) >>> 0;
   return hash;
