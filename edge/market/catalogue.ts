@@ -86,13 +86,19 @@ export async function findInCatalogue(
     .limit(1);
   const [entry] = plugin === undefined ? [] : await entriesOf(db, [plugin.seq]);
   if (plugin === undefined || entry === undefined) return undefined;
-  const versions = await db
-    .select()
-    .from(marketVersions)
-    .where(
-      and(eq(marketVersions.pluginSeq, plugin.seq), inArray(marketVersions.state, ["published", "yanked", "revoked"])),
-    );
-  const latest = versions.find(({ id }) => id === plugin.latestId);
+  // All but what may be large.
+  const { version, state, hash, sha256, bytes, words, publishedAt, stateAt } = marketVersions;
+  const [versions, [latest]] = await db.batch([
+    db
+      .select({ version, state, hash, sha256, bytes, words, publishedAt, stateAt })
+      .from(marketVersions)
+      .where(and(eq(marketVersions.pluginSeq, plugin.seq), inArray(state, ["published", "yanked", "revoked"]))),
+    db
+      .select()
+      .from(marketVersions)
+      .where(eq(marketVersions.id, plugin.latestId ?? ""))
+      .limit(1),
+  ]);
   if (latest === undefined) return undefined;
   const sorted = versions.toSorted((one, other) => compareVersions(other.version, one.version));
   return {
@@ -102,15 +108,15 @@ export async function findInCatalogue(
     bytes: latest.bytes,
     manifest: parseManifest(JSON.parse(latest.manifest)),
     readme: latest.readme,
-    versions: sorted.map(({ version, state, hash, sha256, bytes, words, publishedAt, stateAt }) => ({
-      version,
+    versions: sorted.map((one) => ({
+      version: one.version,
       // By the query above.
-      state: z.enum(["published", "yanked", "revoked"]).parse(state),
-      hash,
-      sha256,
-      bytes,
-      words: state === "published" ? "" : words,
-      publishedAt: iso(publishedAt ?? stateAt),
+      state: z.enum(["published", "yanked", "revoked"]).parse(one.state),
+      hash: one.hash,
+      sha256: one.sha256,
+      bytes: one.bytes,
+      words: one.state === "published" ? "" : one.words,
+      publishedAt: iso(one.publishedAt ?? one.stateAt),
     })),
   };
 }

@@ -27,6 +27,8 @@ const BETWEEN_MS = 1;
  * it knows is in D1: it may be evicted whenever nothing runs, and an alarm that failed rings again.
  */
 export class Market extends DurableObject<EdgeBindings> {
+  #following: Promise<void> = Promise.resolve();
+
   /** Something waits for the market. */
   async wake(): Promise<void> {
     await this.#wakeIn(0);
@@ -44,7 +46,12 @@ export class Market extends DurableObject<EdgeBindings> {
   async obtain(wanted: { publisher: string; name: string; version: string }, installer = ""): Promise<Made<string>> {
     return await madeLater(async () => {
       const followed = followedMarket(this.env);
-      if (followed !== undefined) return await obtainPlugin(this.env.PACKAGES, this.ctx.storage, followed, wanted);
+      if (followed !== undefined) {
+        // Whoever has something of a market has to hear what it takes back.
+        await this.#wakeIn(0);
+        const { PACKAGES } = this.env;
+        return await this.#inTurn(async () => await obtainPlugin(PACKAGES, this.ctx.storage, followed, wanted));
+      }
       const db = database(this.env.DB);
       const version = await findOffered(db, wanted);
       if (version === undefined) throw new PorchlightError("not_found", "The market has no such version.");
@@ -75,11 +82,24 @@ export class Market extends DurableObject<EdgeBindings> {
   /** The market that this edge follows. What goes wrong is said, and tried again. */
   async #follow(origin: string): Promise<number> {
     try {
-      await pollMarket(database(this.env.DB), this.ctx.storage, origin);
+      await this.#inTurn(async () => await pollMarket(database(this.env.DB), this.ctx.storage, origin));
     } catch (error) {
       console.error(`What the market at ${origin} took back could not be looked up:`, error);
     }
     return REVOCATION_POLL_MS;
+  }
+
+  /** Two clients at once could write down what the older one of them saw last. */
+  async #inTurn<T>(step: () => Promise<T>): Promise<T> {
+    const before = this.#following;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#following = promise;
+    await before;
+    try {
+      return await step();
+    } finally {
+      resolve();
+    }
   }
 
   /** Later than an alarm that is set already changes nothing. */

@@ -8,7 +8,7 @@ import { followedMarket, passOn } from "../market/followed.ts";
 import { packageName } from "../market/packages.ts";
 import { countInstall } from "../market/store/listing.ts";
 import { metadataBody } from "../market/store/metadata.ts";
-import { findPlugin, findPublicVersion, listVersions } from "../market/store/versions.ts";
+import { findOffered, findPublicVersion } from "../market/store/versions.ts";
 import { database } from "../store/database.ts";
 
 /** What is named by its hash or version stays what it is. */
@@ -84,9 +84,8 @@ export function mountMarketFiles(app: OpenAPIHono<AppEnv>): void {
     const { publisher, name, file: wanted } = c.req.param();
     const [, sha256, version] = PACKAGE_FILE.exec(wanted) ?? [];
     const db = database(c.env.DB);
-    const plugin = sha256 === undefined ? undefined : await findPlugin(db, publisher, name);
-    const versions = plugin === undefined ? [] : await listVersions(db, plugin.seq);
-    const found = versions.find((one) => one.version === version && one.sha256 === sha256 && one.signedState !== null);
+    const offered = version === undefined ? undefined : await findOffered(db, { publisher, name, version });
+    const found = offered?.sha256 === sha256 ? offered : undefined;
     const body = await packageBody(c.env.PACKAGES, found);
     if (found) c.executionCtx.waitUntil(countInstall(db, found.pluginSeq, clientOf(c).address, Date.now()));
     return body;
