@@ -99,10 +99,14 @@ export const SYMBOLS: Readonly<Record<string, readonly string[]>> = {
   "g-force": ["g-force"],
 };
 
-/** Exact where Unicode's own are rounded: the definitions of the troy ounce and, since 2019, of the electronvolt. */
+/**
+ * Exact where Unicode's own are rounded: the definitions of the troy ounce and, since 2019, of the electronvolt. A dessert spoon is two
+ * teaspoons (Unicode's is a fifth of that).
+ */
 export const FACTORS: Readonly<Record<string, string>> = {
   "ounce-troy": "lb_to_kg*480/7000",
   electronvolt: "1.602176634E-19",
+  "dessert-spoon": "gal_to_m3/384",
 };
 
 /** Units that Unicode leaves out: identifier, base unit, factor, names. */

@@ -31,6 +31,7 @@ test.each([
   [1, "kg/m³", "g/cm3", "0.001", true],
   [30, "psi", "bar", "2.068427188", false],
   [180, "deg", "rad", "3.141592654", false],
+  [1, "tablespoon", "dessert-spoon", "1.5", true],
   [1, "year", "days", "365.2425", true],
   [1, "light-year", "km", "9.4607304725808e12", true],
   [1e300, "m", "km", "1e297", true],
