@@ -6,9 +6,11 @@ export async function plugin(
   bodies: Record<string, string>,
   name = "@test/escape",
   permissions: object = {},
+  effect: "read" | "write" = "read",
 ): Promise<PluginPackage> {
   const tools = Object.entries(bodies).map(
-    ([tool, body]) => `${tool}: { description: "d", input: { type: "object" }, async execute(context) { ${body} } }`,
+    ([tool, body]) =>
+      `${tool}: { description: "d", effect: "${effect}", input: { type: "object" }, async execute(context) { ${body} } }`,
   );
   const files = new Map([["main.js", new TextEncoder().encode(`export default { tools: { ${tools.join(",")} } };`)]]);
   const words = { en: "Escape", zh: "逃逸" };

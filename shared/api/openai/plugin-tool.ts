@@ -18,7 +18,7 @@ export const pluginToolSchema = z
   })
   .openapi("PluginTool", {
     description:
-      "The edge calls these tools itself, in rounds, and says so in the member `porchlight` of chunks. A key needs the scope `plugins`. " +
+      "The edge calls these tools itself, in rounds, and says so in the member `porchlight` of chunks, in the Responses API of `keepalive` events. A key needs the scope `plugins`. " +
       "A call of one of your own functions ends the answer, as ever. A machine's own API has no plugins and refuses this.",
   });
 type PluginTool = z.infer<typeof pluginToolSchema>;

@@ -194,12 +194,12 @@ export class ResponseEncoder {
   }
 
   /**
-   * A kind of event that SDKs do not know and pass over. It has the number of the event before it: an answer that is told again from what
+   * A member that SDKs do not know, of an event that they pass over: one of an unknown kind ends OpenAI's own. It has the number of the event before it: an answer that is told again from what
    * was stored of it has none of these, and the same numbers.
    */
   #step({ tokens: _tokens, ...step }: PluginStep & { tokens?: unknown }): string {
     if (this.#sequence <= this.#after) return "";
-    const event = { type: "porchlight.plugin", sequence_number: this.#sequence - 1, porchlight: step };
+    const event = { type: "keepalive", sequence_number: this.#sequence - 1, porchlight: step };
     return `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
   }
 

@@ -101,7 +101,7 @@ it("answers /v1/responses so, and tells a stored answer again with the same numb
   const body = { model: "starter", input: "What is 1 + 2?", tools: [PLUGINS], stream: true };
   const streamed = await (await postJson("/v1/responses", body, bearer(world.owner.apiKey))).text();
   const events = dataOf(streamed).map((data) => JSON.parse(data));
-  expect(events.filter(({ type }) => type === "porchlight.plugin").map(({ porchlight }) => porchlight.step)).toEqual([
+  expect(events.filter(({ type }) => type === "keepalive").map(({ porchlight }) => porchlight.step)).toEqual([
     "call",
     "round",
     "result",

@@ -1,0 +1,126 @@
+import { fileURLToPath } from "node:url";
+import OpenAI from "openai";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { z } from "zod";
+import { buildPlugin } from "../../node-agent/plugins/build.ts";
+import { writePackage } from "../../shared/plugin/package.ts";
+import { plugin } from "../support/plugin.ts";
+import { startStack, type TestStack } from "../support/stack.ts";
+
+/** The whole way: openai's package, the real Worker, the starter model, plugins in their sandbox on the machine. */
+let stack: TestStack;
+let client: OpenAI;
+
+beforeAll(async () => {
+  stack = await startStack();
+  client = new OpenAI({ baseURL: `${stack.origin}/v1`, apiKey: stack.apiKey, maxRetries: 0 });
+  const { manifest, files } = await buildPlugin(fileURLToPath(new URL("../../plugins/hello", import.meta.url)));
+  await install(writePackage(manifest, files));
+});
+afterAll(async () => {
+  await stack?.stop();
+});
+
+async function send(method: string, path: string, body?: object | Uint8Array<ArrayBuffer>): Promise<Response> {
+  const isBytes = body instanceof Uint8Array;
+  const type = isBytes ? "application/octet-stream" : "application/json";
+  const headers = { authorization: `Bearer ${stack.apiKey}`, "content-type": type };
+  if (body === undefined) return await fetch(stack.origin + path, { method, headers });
+  return await fetch(stack.origin + path, { method, headers, body: isBytes ? body : JSON.stringify(body) });
+}
+
+async function install(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+  const seen = z
+    .object({ hash: z.string(), asks: z.record(z.string(), z.unknown()) })
+    .parse(await (await send("POST", "/api/plugins/inspect", bytes)).json());
+  expect((await send("POST", "/api/plugins", { hash: seen.hash, permissions: seen.asks })).status).toBe(201);
+}
+
+// The package's types know OpenAI's own kinds of tools alone; what it sends is what it is given.
+const TOOLS = [{ type: "plugin", plugin: "@porchlight/hello" }] as unknown as OpenAI.ChatCompletionTool[];
+const GREET = { type: "function" as const, function: { name: "hello__greet" } };
+const messages = [{ role: "user" as const, content: "Greet Ada." }];
+
+const stepSchema = z.looseObject({ step: z.string() });
+const recordSchema = z.object({ tool: z.string(), state: z.string(), input: z.string() });
+
+it("is read by openai's package like any answer, with what was called beside it", { timeout: 120_000 }, async () => {
+  const stream = client.chat.completions.stream({
+    model: stack.model,
+    messages,
+    tools: TOOLS,
+    tool_choice: GREET,
+    max_completion_tokens: 64,
+    temperature: 0,
+  });
+  const steps: z.infer<typeof stepSchema>[] = [];
+  for await (const chunk of stream) {
+    const { porchlight } = z.looseObject({ porchlight: stepSchema.optional() }).parse(chunk);
+    if (porchlight !== undefined) steps.push(porchlight);
+  }
+  const whole = await stream.finalChatCompletion();
+  expect(whole.choices[0]).toMatchObject({ finish_reason: expect.stringMatching(/^(?:stop|length)$/u) });
+  expect(whole.choices[0]?.message.tool_calls ?? []).toEqual([]);
+  expect(steps.slice(0, 3)).toMatchObject([
+    { step: "call", round: 0, call: { name: "hello__greet" } },
+    { step: "round" },
+    { step: "result", tool: "hello__greet", source: { number: 1, name: "@porchlight/hello 1.0.0, greet" } },
+  ]);
+  const result = z.object({ ok: z.literal(true), content: z.string(), record: z.string() }).parse(steps[2]);
+  expect(result.content).toContain('{"greeting":"Hello, ');
+  const record = recordSchema.parse(await (await send("GET", `/api/plugin-calls/${result.record}`)).json());
+  // Held to its schema by the engine's grammar, so that the tool took it.
+  expect(z.strictObject({ name: z.string().min(1) }).safeParse(JSON.parse(record.input)).success).toBe(true);
+  expect(record).toMatchObject({ tool: "greet", state: "done" });
+});
+
+it("is read by its Responses API too", { timeout: 120_000 }, async () => {
+  const stream = client.responses.stream({
+    model: stack.model,
+    input: "Greet Ada.",
+    tools: [{ type: "plugin", plugin: "*" }] as unknown as OpenAI.Responses.Tool[],
+    tool_choice: { type: "function", name: "hello__greet" },
+    max_output_tokens: 64,
+    temperature: 0,
+  });
+  const steps: string[] = [];
+  for await (const event of stream) {
+    const { porchlight } = z.looseObject({ porchlight: stepSchema.optional() }).parse(event);
+    if (porchlight !== undefined) steps.push(porchlight.step);
+  }
+  const whole = await stream.finalResponse();
+  expect(steps.slice(0, 3)).toEqual(["call", "round", "result"]);
+  expect(whole.output.every(({ type }) => type === "message")).toBe(true);
+});
+
+const approvalsSchema = z.object({
+  approvals: z.array(z.object({ id: z.string(), hash: z.string(), arguments: z.string() })),
+});
+
+it("waits for the person before a real tool writes, and calls it once", { timeout: 120_000 }, async () => {
+  const body = `return "kept " + JSON.stringify(context.input)`;
+  const { manifest, files } = await plugin({ keep: body }, "@test/keeper", {}, "write");
+  await install(writePackage(manifest, files));
+  const answer = send("POST", "/v1/chat/completions", {
+    model: stack.model,
+    messages,
+    tools: [{ type: "plugin", plugin: "@test/keeper", require_approval: "always" }],
+    tool_choice: { type: "function", function: { name: "keeper__keep" } },
+    max_completion_tokens: 64,
+    temperature: 0,
+  });
+  const list = async () => approvalsSchema.parse(await (await send("GET", "/api/approvals")).json()).approvals;
+  const calls = async () =>
+    z
+      .object({ calls: z.array(z.unknown()) })
+      .parse(await (await send("GET", "/api/plugin-calls?plugin=@test/keeper")).json()).calls;
+  await expect.poll(async () => (await list()).length, { timeout: 30_000 }).toBe(1);
+  const [waiting] = await list();
+  if (waiting === undefined) throw new Error("nothing waits");
+  expect(await calls()).toEqual([]);
+  const word = { decision: "allow", hash: waiting.hash };
+  expect((await send("POST", `/api/approvals/${waiting.id}`, word)).status).toBe(200);
+  expect((await answer).status).toBe(200);
+  expect(await calls()).toMatchObject([{ tool: "keep", state: "done" }]);
+  expect((await send("POST", `/api/approvals/${waiting.id}`, word)).status).toBe(410);
+});
