@@ -151,7 +151,7 @@ function namesOf(key: string): [string[], string[]] {
 }
 
 const SKIPPED =
-  /coordinateUnit|per$|times|power|^10|beaufort|generic|ofglucose|gasoline|karat$|night|pinch|volume-drop$|dessert-spoon-imperial|-person|kilowatt-hour-per-100/;
+  /coordinateUnit|per$|times$|^power\d$|^10|beaufort|generic|ofglucose|gasoline|karat$|duration-night|pinch|volume-drop$|dessert-spoon-imperial|-person|kilowatt-hour-per-100/;
 const units: unknown[] = [];
 const taken = new Set<string>();
 function add(id: string, quantity: string, en: string[], zh: string[]): void {

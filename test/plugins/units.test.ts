@@ -32,6 +32,8 @@ test.each([
   [30, "psi", "bar", "2.068427188", false],
   [180, "deg", "rad", "3.141592654", false],
   [1, "tablespoon", "dessert-spoon", "1.5", true],
+  [1, "hp", "W", "745.69987158227022", true],
+  [2, "kW", "马力", "2.682044179", false],
   [1, "year", "days", "365.2425", true],
   [1, "light-year", "km", "9.4607304725808e12", true],
   [1e300, "m", "km", "1e297", true],
