@@ -37,6 +37,26 @@ export function Templates({ strings }: { strings: Strings["chat"] }) {
           </button>
         </li>
       </template>
+      <template id="template-call">
+        <li class="call">
+          <details>
+            <summary data-part="call-name" />
+            <pre data-part="call-arguments" tabindex={0} />
+            <pre data-part="call-result" tabindex={0} />
+          </details>
+        </li>
+      </template>
+      <template id="template-approval">
+        <li class="approval" role="alertdialog" aria-label={strings.approval}>
+          <p data-part="approval-text" />
+          <pre data-part="approval-arguments" tabindex={0} />
+          <p class="muted">{strings.approvalText}</p>
+          <div class="approval-foot">
+            <Button label={strings.deny} part="deny" action="deny-call" />
+            <Button kind="primary" label={strings.allow} action="allow-call" />
+          </div>
+        </li>
+      </template>
       <template id="template-toast">
         <div class="toast">
           <span data-part="toast-text" />

@@ -1,7 +1,7 @@
 import type { ChatPageData } from "../chat/page-data.ts";
 import { format } from "../i18n/format.ts";
 import { Chat } from "./logic/chat.ts";
-import type { AnswerError } from "./logic/completion.ts";
+import { AnswerError } from "./logic/completion.ts";
 import { Sessions } from "./logic/sessions.ts";
 import { bringOver } from "./ui/bring-over.ts";
 import { Composer } from "./ui/composer.ts";
@@ -187,6 +187,21 @@ async function fork(button: HTMLElement): Promise<void> {
   composer.focus();
 }
 
+async function decide(button: HTMLElement, decision: "allow" | "deny"): Promise<void> {
+  const { approval: id = "", hash = "" } = button.dataset;
+  const buttons = button.parentElement?.querySelectorAll("button") ?? [];
+  for (const one of buttons) one.disabled = true;
+  try {
+    await sessions.decide({ id, hash }, decision);
+    announce(decision === "allow" ? strings.allowed : strings.denied);
+    composer.focus();
+  } catch (error) {
+    for (const one of buttons) one.disabled = false;
+    if (!(error instanceof AnswerError)) throw error;
+    toast(errorSentence(error, strings));
+  }
+}
+
 startShell(() => toast(strings.copyFailed));
 onAction(document, "new-conversation", () => {
   search.clear();
@@ -201,6 +216,8 @@ onAction(document, "regenerate", regenerate);
 onAction(document, "retry", regenerate);
 onAction(document, "copy-answer", (button) => void copyAnswer(button));
 onAction(document, "show-trace", (button) => void showTrace(button));
+onAction(document, "allow-call", (button) => void decide(button, "allow"));
+onAction(document, "deny-call", (button) => void decide(button, "deny"));
 onAction(document, "fork", (button) => void fork(button));
 
 document.addEventListener("keydown", (event) => {

@@ -20,6 +20,7 @@ export function Message({ role, strings }: { role: "user" | "assistant"; strings
             <div class="thoughts-text" data-part="thoughts-text" />
           </details>
         )}
+        {mine ? null : <ul class="calls" data-part="calls" hidden />}
         <div class={mine ? "message-body message-plain" : "message-body prose"} data-part="body" />
         {mine ? null : (
           <>

@@ -214,6 +214,7 @@ export class Chat {
       if (answer.state !== "streaming" || runId === undefined) return;
       answer.content = "";
       answer.reasoning = "";
+      answer.calls = [];
       const end = await this.run(conversation, answer, { path: "", body: {}, answerId: runId, isResumed: true });
       // What the edge has is the whole of it, should it be kept no longer.
       if (end === "failed") await this.load(conversation);
@@ -238,7 +239,9 @@ export class Chat {
     if (!(await this.begin(conversation, answer))) return;
     const isKnown = question?.turn !== undefined;
     const path = `/api/sessions/${conversation.id}/${isKnown ? "regenerate" : "turns"}`;
-    const body = { model, ...(isKnown ? {} : { content: question?.content ?? "" }) };
+    // On this page, a model may use what its person has switched on, unless the conversation says otherwise.
+    const plugins = conversation.settings.plugins === undefined ? { plugins: "*" } : {};
+    const body = { model, ...plugins, ...(isKnown ? {} : { content: question?.content ?? "" }) };
     const onTurn = (index: number): void => {
       answer.turn = index;
       if (question !== undefined) question.turn = index;

@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import type { Fetcher } from "./fetcher.ts";
 import { readEvents } from "./sse.ts";
+import { stepSchema, type ToolStep } from "./tool-calls.ts";
 
 // zod would otherwise try `new Function` once, which the page's CSP reports as a violation.
 z.config({ jitless: true });
@@ -10,6 +11,8 @@ export type CompletionEvent =
   | { type: "text"; text: string }
   /** What the model thinks before it answers. */
   | { type: "thought"; text: string }
+  /** Something about a tool that the edge calls. */
+  | { type: "step"; step: ToolStep }
   | { type: "usage"; promptTokens: number; completionTokens: number }
   | { type: "finish"; reason: string };
 
@@ -46,6 +49,7 @@ const chunkSchema = z.object({
     }),
   ),
   usage: z.optional(z.nullable(z.object({ prompt_tokens: z.number(), completion_tokens: z.number() }))),
+  porchlight: z.optional(stepSchema),
 });
 
 export type CompletionRequest = {
@@ -176,8 +180,9 @@ function parseChunk(data: string): CompletionEvent[] {
   if (failure.success) throw fromApi(failure.data.error, 200);
   const chunk = chunkSchema.safeParse(json);
   if (!chunk.success) throw new AnswerError("bad_answer", "The server sent something that is not an answer.");
-  const { choices, usage } = chunk.data;
+  const { choices, usage, porchlight: step } = chunk.data;
   const events: CompletionEvent[] = [];
+  if (step !== undefined) events.push({ type: "step", step });
   const thought = choices[0]?.delta?.reasoning_content ?? "";
   if (thought !== "") events.push({ type: "thought", text: thought });
   const text = choices[0]?.delta?.content ?? "";

@@ -1,6 +1,8 @@
 import type { Trace } from "../../../home/sessions/context/trace.ts";
 import type { SessionSettings } from "../../../../shared/sessions/settings.ts";
 
+import type { ToolCall } from "./tool-calls.ts";
+
 const TITLE_CHARS = 60;
 
 export type ChatMessage = {
@@ -17,6 +19,8 @@ export type ChatMessage = {
   finish?: string;
   tokens?: number;
   seconds?: number;
+  /** What the model had plugins do. */
+  calls?: ToolCall[];
   /** What was sent to the model for it, once that was asked for. */
   trace?: Trace | undefined;
 };

@@ -1,5 +1,6 @@
 import { AnswerError, type CompletionEvent, type CompletionRequest, streamCompletion } from "./completion.ts";
 import type { ChatMessage } from "./conversation.ts";
+import { afterStep } from "./tool-calls.ts";
 
 export type GenerationOptions = CompletionRequest & {
   /** Filled as the answer comes; its state at the end is done, stopped or failed. */
@@ -32,6 +33,12 @@ async function fill({ answer, onText, stream = streamCompletion, ...request }: G
       firstTextAt ??= performance.now();
       if (event.type === "text") answer.content += event.text;
       else answer.reasoning += event.text;
+      onText();
+    } else if (event.type === "step") {
+      answer.calls = afterStep(answer.calls ?? [], event.step);
+      // What comes after a call is a paragraph of its own.
+      if (event.step.step === "round" && answer.content.trim() !== "")
+        answer.content = `${answer.content.trimEnd()}\n\n`;
       onText();
     } else if (event.type === "usage") {
       answer.tokens = event.completionTokens;

@@ -5,6 +5,7 @@ import type { Trace } from "../../../home/sessions/context/trace.ts";
 import { AnswerError, errorOf } from "./completion.ts";
 import type { ChatMessage, Conversation } from "./conversation.ts";
 import type { Fetcher } from "./fetcher.ts";
+import { callsOf } from "./tool-calls.ts";
 
 const PATH = "/api/sessions";
 
@@ -24,7 +25,15 @@ const listSchema = z.object({ sessions: z.array(sessionSchema), next: z.nullable
 const turnSchema = z.object({
   index: z.number(),
   state: z.enum(["answering", "complete", "cancelled", "failed"]),
-  messages: z.array(z.object({ role: z.string(), content: z.string(), reasoning: z.optional(z.string()) })),
+  messages: z.array(
+    z.object({
+      role: z.string(),
+      content: z.string(),
+      reasoning: z.optional(z.string()),
+      toolCalls: z.optional(z.array(z.object({ id: z.string(), name: z.string(), arguments: z.string() }))),
+      toolCallId: z.optional(z.string()),
+    }),
+  ),
   usage: z.nullable(z.object({ completionTokens: z.number() })),
   error: z.nullable(z.object({ code: z.string(), message: z.string() })),
 });
@@ -112,6 +121,19 @@ export class Sessions {
     return sessions.filter(({ state }) => state !== "refused").length;
   }
 
+  /** The person's word on a call that waits for it. */
+  async decide({ id, hash }: { id: string; hash: string }, decision: "allow" | "deny"): Promise<void> {
+    const headers = { "content-type": "application/json" };
+    const body = JSON.stringify({ decision, hash });
+    const path = `/api/approvals/${id}`;
+    const response = await this.fetcher(path, { method: "POST", credentials: "same-origin", headers, body }).catch(
+      () => {
+        throw new AnswerError("network", "The server cannot be reached.");
+      },
+    );
+    if (!response.ok) throw await errorOf(response);
+  }
+
   private async ask<T>(schema: z.ZodMiniType<T>, method: string, path: string, body?: object): Promise<T> {
     const response = await this.send(method, path, body);
     const parsed = schema.safeParse(await response.json().catch(() => undefined));
@@ -143,6 +165,7 @@ const STATES = { answering: "streaming", complete: "done", cancelled: "stopped",
 /** What a person said, and all that was answered as one. */
 function messagesOf({ index, state, messages, usage, error }: z.infer<typeof turnSchema>): ChatMessage[] {
   const said = messages.filter(({ role }) => role === "assistant");
+  const calls = callsOf(messages);
   const words = (texts: string[]): string => texts.filter((text) => text !== "").join("\n\n");
   const question: ChatMessage = {
     role: "user",
@@ -157,6 +180,7 @@ function messagesOf({ index, state, messages, usage, error }: z.infer<typeof tur
     reasoning: words(said.map(({ reasoning }) => reasoning ?? "")),
     state: STATES[state],
     turn: index,
+    ...(calls.length === 0 ? {} : { calls }),
     ...(usage === null ? {} : { tokens: usage.completionTokens }),
     ...(error === null ? {} : { error }),
   };

@@ -2,6 +2,7 @@ import { format } from "../../i18n/format.ts";
 import type { ClientStrings } from "../../i18n/index.ts";
 import type { ChatMessage, Conversation } from "../logic/conversation.ts";
 import { AnswerView, showAnswer } from "./answer-view.ts";
+import { CallList } from "./call-list.ts";
 import { cloneTemplate, part, partOf } from "./dom.ts";
 import { errorSentence } from "./sentences.ts";
 
@@ -10,6 +11,7 @@ type Row = {
   state: ChatMessage["state"];
   element: HTMLElement;
   view: AnswerView | undefined;
+  calls: CallList | undefined;
 };
 
 /** The messages of one conversation on the page. It changes only the rows whose message changed. */
@@ -46,6 +48,7 @@ export class Thread {
     if (message.content !== "") row.element.dataset["filled"] = "";
     row.view?.update(message.content);
     this.showThoughts(row);
+    this.showCalls(row);
   }
 
   /** Brings the question of a turn into view. */
@@ -63,7 +66,7 @@ export class Thread {
   private append(message: ChatMessage): void {
     const element = cloneTemplate(message.role);
     const body = part("body", element);
-    const row: Row = { message, state: message.state, element, view: undefined };
+    const row: Row = { message, state: message.state, element, view: undefined, calls: undefined };
     if (message.role === "user") body.textContent = message.content;
     else if (message.state === "streaming") row.view = new AnswerView(body, this.onDrawn);
     else showAnswer(body, message.content);
@@ -81,6 +84,7 @@ export class Thread {
     if (message.content !== "") element.dataset["filled"] = "";
     if (message.role === "user") return;
     this.showThoughts(row);
+    this.showCalls(row);
     if (message.state === "streaming") return;
     if (message.content !== "") row.view?.finish();
     row.view = undefined;
@@ -103,6 +107,14 @@ export class Thread {
     }
     thoughts.hidden = false;
     part("thoughts-text", thoughts).textContent = message.reasoning;
+    this.onDrawn();
+  }
+
+  private showCalls(row: Row): void {
+    const { calls = [] } = row.message;
+    if (calls.length === 0) return;
+    row.calls ??= new CallList(part("calls", row.element), this.strings);
+    row.calls.show(calls);
     this.onDrawn();
   }
 
