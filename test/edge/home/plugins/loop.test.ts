@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import type { GenerateEvent } from "../../../../shared/inference/event.ts";
 import type { GenerateRequest } from "../../../../shared/inference/request.ts";
 import { saying, writeEvents } from "../../support/agent.ts";
-import { dataOf, textOf } from "../../support/chat.ts";
+import { dataOf, modelOnline, textOf } from "../../support/chat.ts";
 import { bearer, postJson, request } from "../../support/edge.ts";
 import { calling, inRounds, telling } from "./tools.ts";
 import { stepsOf, World } from "./world.ts";
@@ -327,4 +327,34 @@ it("cancels an answer in the middle of a call, and tells the tool", async () => 
 it("answers a conversation whose tools are gone as ever", async () => {
   await world.connect(saying("Yes."));
   expect((await world.say(await world.begin({ plugins: ["@test/gone"] }), "Hello?")).status).toBe(200);
+});
+
+it("waits for a machine that went away while a tool was called", async () => {
+  const asked: GenerateRequest[] = [];
+  let may = false;
+  world.tools.set("slow__wait", async () => await until(() => may));
+  await world.connect(inRounds(asked, calling(["slow__wait", {}])));
+  const id = await world.begin();
+  const answer = world.say(id, "Wait.");
+  await until(() => world.tools.calls.length === 1);
+  for (const agent of world.agents.splice(0)) agent.close(1001);
+  await modelOnline(world.owner.apiKey, "starter", false);
+  may = true;
+  await world.connect(inRounds([], telling("Done.")));
+  expect((await answer).status).toBe(200);
+  expect((await world.ended(id, 0)).messages.at(-1)).toMatchObject({ content: "Done." });
+  expect(world.tools.calls).toHaveLength(1);
+});
+
+it("asks with less around it where what tools brought makes a request too long", async () => {
+  const asked: GenerateRequest[] = [];
+  world.tools.set("sum__add", () => 3);
+  const tooLong: GenerateEvent = { type: "error", error: { code: "context_length_exceeded", message: "Too long." } };
+  await world.connect(inRounds(asked, telling("Hello."), calling(["sum__add", {}]), [tooLong], telling("3.")));
+  const id = await world.begin();
+  await world.say(id, "Hello?");
+  expect((await world.say(id, "What is 1 + 2?")).status).toBe(200);
+  expect(asked[2]?.messages.map(({ role }) => role)).toEqual(["user", "assistant", "user", "assistant", "tool"]);
+  expect(asked[3]?.messages.map(({ role }) => role)).toEqual(["user", "assistant", "tool"]);
+  expect((await world.traced(id, 1)).trace).toMatchObject({ shortened: 1, tools: { calls: [{ ok: true }] } });
 });
