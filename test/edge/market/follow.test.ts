@@ -3,11 +3,18 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, expect, it } from "vitest";
 import { marketOf } from "../../../edge/market/market.ts";
 import { requireNotRevoked } from "../../../edge/market/revoked.ts";
+import { currentMetadata, replaceMetadata } from "../../../edge/market/store/metadata.ts";
+import { type OnlineKeys, onlineKeys } from "../../../edge/market/trust/keys.ts";
 import { obtainPlugin, pollMarket } from "../../../edge/market/trust/poll.ts";
+import { signCatalogue } from "../../../edge/market/trust/sign-catalogue.ts";
 import type { ShownVersion } from "../../../edge/routes/market-schema.ts";
 import { database } from "../../../edge/store/database.ts";
 import { takeMade } from "../../../edge/home/made.ts";
+import { openMarketClient } from "../../../shared/market/follow.ts";
+import { rootOf } from "../../../shared/market/tuf/root.ts";
+import { newSecretKey, readSigner, signMetadata, type Signer } from "../../../shared/market/tuf/signer.ts";
 import { readPackage } from "../../../shared/plugin/package.ts";
+import { memoryTrust } from "../../support/market-trust.ts";
 import { type Owner, request, setUp } from "../support/edge.ts";
 import { send } from "../support/keys.ts";
 import { openMarket, publish, publisher, type PublisherOf, reviewer, runMarket } from "./support.ts";
@@ -19,9 +26,10 @@ let owner: Owner;
 let ada: PublisherOf;
 let rita: Awaited<ReturnType<typeof reviewer>>;
 let weather: ShownVersion;
+let root: Signer;
 beforeAll(async () => {
   owner = await setUp();
-  await openMarket(owner.apiKey);
+  root = await openMarket(owner.apiKey);
   ada = await publisher(owner.accountId, "ada");
   rita = await reviewer(owner);
   weather = await publish(ada, rita, { name: "@ada/weather" });
@@ -94,4 +102,69 @@ it("an edge runs nothing that the market it follows took back", async () => {
   marketHere((path, response) => (path.endsWith("timestamp.json") ? new Response("{}") : response));
   expect(await poll()).toMatchObject({ code: "market_unreadable" });
   await expect(requireNotRevoked(db, other.hash)).rejects.toMatchObject({ code: "plugin_revoked" });
+});
+
+/** A client whose clock says something else. */
+async function followAt(nowMs: number, kept = new Map<string, string>()) {
+  const bytesOf = async (path: string) => {
+    const response = await request(path);
+    return response.ok ? new Uint8Array(await response.arrayBuffer()) : undefined;
+  };
+  return await openMarketClient({
+    fetchMetadata: async (file) => await bytesOf(`/api/market/tuf/${file}`),
+    fetchTarget: async (path) => await bytesOf(`/api/market/targets/${path}`),
+    store: memoryTrust(kept),
+    now: () => nowMs,
+  });
+}
+
+async function sign(keys: OnlineKeys, nowMs: number): Promise<void> {
+  const options = { db: database(env.DB), packages: env.PACKAGES, keys, nowMs };
+  for (let passes = 0; await signCatalogue(options); passes++) if (passes > 20) throw new Error("It never ends.");
+}
+
+async function versionsNow(): Promise<Record<string, number>> {
+  const heads = await currentMetadata(database(env.DB));
+  return Object.fromEntries(heads.map(({ role, version }) => [role, version]));
+}
+
+const HOUR = 3600_000;
+const PATH = "ada/weather/1.0.0.tar";
+
+it("a market signs anew before anything ends, and nothing else", async () => {
+  const keys = await onlineKeys(env);
+  if (keys === undefined) throw new Error("no keys");
+  const [before, now] = [await versionsNow(), Date.now()];
+  await sign(keys, now + HOUR);
+  expect(await versionsNow()).toEqual(before);
+  await sign(keys, now + 7 * HOUR);
+  expect(await versionsNow()).toEqual({ ...before, timestamp: (before["timestamp"] ?? 0) + 1 });
+  // Nobody looked after it for a third of a year: all of it is signed anew, and every client can go on.
+  const late = now + 125 * 24 * HOUR;
+  await expect(followAt(late)).rejects.toMatchObject({ code: "market_freeze" });
+  await sign(keys, late);
+  const after = await versionsNow();
+  const renewed = Object.keys(before).filter((role) => role !== "root" && role !== "revocations");
+  for (const role of renewed) expect(after[role], role).toBeGreaterThan(before[role] ?? 0);
+  expect((await (await followAt(late)).download(PATH)).length).toBe(weather.bytes);
+});
+
+it("a market may change all of its online keys under a new root", async () => {
+  const [kept, nowMs] = [new Map<string, string>(), Date.now() + (125 * 24 + 1) * HOUR];
+  await followAt(nowMs, kept);
+  const [targets, snapshot, timestamp] = await Promise.all(
+    [0, 1, 2].map(async () => (await readSigner(await newSecretKey())) ?? root),
+  );
+  const keys = { targets: targets ?? root, snapshot: snapshot ?? root, timestamp: timestamp ?? root };
+  const body = await signMetadata(rootOf({ root: [root], ...keys }, 2, nowMs + 365 * 24 * HOUR), [root]);
+  const row = { file: "2.root.json", role: "root", version: 2, body, sha256: "", bytes: 0, expiresAt: 0, keyId: "" };
+  const db = database(env.DB);
+  const [first, ...rest] = replaceMetadata(db, [row], nowMs);
+  if (first !== undefined) await db.batch([first, ...rest]);
+  await expect(followAt(nowMs, kept)).rejects.toMatchObject({ code: "market_wrong_signature" });
+  await sign(keys, nowMs);
+  const client = await followAt(nowMs, kept);
+  expect(client.rootVersion).toBe(2);
+  expect((await client.download(PATH)).length).toBe(weather.bytes);
+  expect((await (await followAt(nowMs)).download(PATH)).length).toBe(weather.bytes);
 });
