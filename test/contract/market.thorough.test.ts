@@ -89,20 +89,26 @@ describe("a market", { timeout: 90_000 }, () => {
     return { cookie: cookieOf(joined) };
   }
 
+  /** Starts the edge without keys, makes some, and starts it with them. */
+  async function runClosed(at: string[]): Promise<void> {
+    const start = async () => await startEmbeddedEdge({ stateDir: dataFolder(data).edge, port, setupToken: TOKEN });
+    edge = await start();
+    const made = await runHere(["market", "init", ...at]);
+    expect(made.stderr).toContain("wrangler secret put MARKET_KEYS");
+    const { marketKeys } = dataFolder(data);
+    await writePrivateFile(marketKeys, await readFile(join(data, "market-keys-localhost.json"), "utf8"));
+    await edge.stop();
+    edge = await start();
+  }
+
   it("is opened by command, with the root's key in a file of its own", async () => {
     const rootKey = join(root, "drawer", "root.key");
     vi.stubEnv("PORCHLIGHT_API_KEY", owner);
     const at = ["--data", data, "--origin", edge.origin];
     expect((await runHere(["market", ...at])).stderr).toContain("none: this edge has no keys");
-    const made = await runHere(["market", "init", ...at]);
-    expect(made.stderr).toContain("wrangler secret put MARKET_KEYS");
     // As it would be where the edge runs on this data folder: the keys lie beside its state.
-    await writePrivateFile(
-      dataFolder(data).marketKeys,
-      await readFile(join(data, `market-keys-localhost.json`), "utf8"),
-    );
     await edge.stop();
-    edge = await startEmbeddedEdge({ stateDir: dataFolder(data).edge, port, setupToken: TOKEN });
+    await runClosed(at);
     expect((await runHere(["market", "init", ...at])).code).toBe(2);
     const opened = await runHere(["market", "init", ...at, "--root-key", rootKey]);
     expect(opened.stderr).toMatch(/is a market: its root is version 1/);
@@ -111,6 +117,16 @@ describe("a market", { timeout: 90_000 }, () => {
     expect(status).toMatchObject({ ready: true, rootVersion: 1 });
     const renewed = await runHere(["market", "renew", ...at, "--root-key", rootKey]);
     expect(renewed.stderr).toMatch(/its root is version 2/);
+    // Other keys, as after a leak: the edge is closed until the next root names them.
+    const before = JSON.parse((await runHere(["market", "--json", ...at])).stdout) as { keys: object };
+    await edge.stop();
+    for (const keys of [dataFolder(data).marketKeys, join(data, "market-keys-localhost.json")]) await rm(keys);
+    await runClosed(at);
+    const leaked = await runHere(["market", "init", ...at, "--root-key", rootKey]);
+    expect(leaked.stderr).toMatch(/its root is version 3/);
+    const after = JSON.parse((await runHere(["market", "--json", ...at])).stdout) as { keys: object; ready: boolean };
+    expect(after.ready).toBe(true);
+    expect(after.keys).not.toEqual(before.keys);
     await writeFile(join(root, "other.key"), "{}");
     expect((await runHere(["market", "renew", ...at, "--root-key", join(root, "other.key")])).code).toBe(2);
   });
