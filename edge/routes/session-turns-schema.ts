@@ -1,6 +1,8 @@
 import { z } from "@hono/zod-openapi";
 import { chatRequestSchema } from "../../shared/api/openai/chat-request-schema.ts";
 import { toGenerateRequest } from "../../shared/api/openai/chat-request.ts";
+import { pickedFilesSchema } from "../../shared/inference/plugin-use.ts";
+import type { PluginCaller } from "../../shared/plugin/context.ts";
 import type { GenerateRequest } from "../../shared/inference/request.ts";
 import { type SessionSettings, sessionSettingsSchema } from "../../shared/sessions/settings.ts";
 import type { Turn } from "../../shared/sessions/turn.ts";
@@ -49,7 +51,16 @@ const settings = {
   toolRounds: held.toolRounds.openapi({ description: "Most rounds of calls before the answer; 8 if nothing is set." }),
 };
 
-const fieldsSchema = z.strictObject({ ...options, ...settings });
+/** For the tools that the model may call. */
+const forTools = {
+  files: pickedFilesSchema
+    .optional()
+    .openapi({ description: "Ids of your files (`/v1/files`) that tools may read for this turn." }),
+  locale: z.enum(["en", "zh-CN"]).optional().openapi({ description: "The language that tools answer in." }),
+  timeZone: z.string().max(64).optional().openapi({ description: "IANA name. Absent: UTC." }),
+};
+
+const fieldsSchema = z.strictObject({ ...options, ...settings, ...forTools });
 
 const isOneLimit = (body: z.infer<typeof fieldsSchema>): boolean =>
   typeof body.max_tokens !== "number" || typeof body.max_completion_tokens !== "number";
@@ -91,10 +102,13 @@ export function tracedTurn(turn: Turn): z.infer<typeof tracedTurnSchema> {
 }
 
 /** What a body says of how the turn is held, and of how it is answered. Throws PorchlightError for what cannot be. */
-export function readTurnBody(body: z.infer<typeof fieldsSchema>): {
+export function readTurnBody(given: z.infer<typeof fieldsSchema>): {
   settings: SessionSettings;
   options: Omit<GenerateRequest, "model" | "messages">;
+  asker: PluginCaller;
+  files: readonly string[];
 } {
+  const { files = [], locale = "en", timeZone = "UTC", ...body } = given;
   const { window, summary, retrieval, memory, instructions, model, plugins, approval, toolRounds, ...asked } = body;
   // The question and the model are put in their places where they are known.
   const {
@@ -110,9 +124,11 @@ export function readTurnBody(body: z.infer<typeof fieldsSchema>): {
   });
   const { temperature, ...drawn } = sampling;
   const held = { window, summary, retrieval, memory, instructions, model, plugins, approval, toolRounds };
-  const given = { ...held, maxTokens, temperature };
+  const set = { ...held, maxTokens, temperature };
   return {
-    settings: Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
+    settings: Object.fromEntries(Object.entries(set).filter(([, value]) => value !== undefined)),
     options: { ...rest, sampling: drawn },
+    asker: { locale, timeZone },
+    files,
   };
 }

@@ -12,6 +12,13 @@ export const pluginChoiceSchema = z.union([
   z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/),
 ]);
 
+/** Ids of the asker's files that these tools may read. */
+export const pickedFilesSchema = z.array(z.string().min(1).max(128)).min(1).max(16);
+
 /** Whose tools the model may have called. */
-export const pluginUseSchema = z.object({ plugin: pluginChoiceSchema, approval: approvalPolicySchema });
+export const pluginUseSchema = z.object({
+  plugin: pluginChoiceSchema,
+  approval: approvalPolicySchema,
+  files: pickedFilesSchema.optional(),
+});
 export type PluginUse = z.infer<typeof pluginUseSchema>;

@@ -1,7 +1,12 @@
 import { z } from "@hono/zod-openapi";
 import { PorchlightError } from "../../errors.ts";
 import type { InferenceBackend } from "../../inference/backend.ts";
-import { approvalPolicySchema, pluginChoiceSchema, type PluginUse } from "../../inference/plugin-use.ts";
+import {
+  approvalPolicySchema,
+  pickedFilesSchema,
+  pluginChoiceSchema,
+  type PluginUse,
+} from "../../inference/plugin-use.ts";
 import type { GenerateRequest } from "../../inference/request.ts";
 
 /** Tools of plugins, which the edge calls itself: an extension of OpenAI's APIs. */
@@ -9,6 +14,9 @@ export const pluginToolSchema = z
   .strictObject({
     type: z.literal("plugin"),
     plugin: pluginChoiceSchema.describe("`@publisher/name`, or `*` for all that are switched on."),
+    files: pickedFilesSchema
+      .nullish()
+      .openapi({ description: "Ids of your files (`/v1/files`) that those of them may read that you let read files." }),
     require_approval: approvalPolicySchema
       .nullish()
       .describe(
@@ -29,9 +37,10 @@ export function isPluginTool(tool: { type: string }): tool is PluginTool {
 
 /** Whose tools a request wants called; nothing where it wants none. */
 export function pluginUses(tools: readonly { type: string }[]): Pick<GenerateRequest, "plugins"> {
-  const plugins = tools
-    .filter(isPluginTool)
-    .map(({ plugin, require_approval: approval }): PluginUse => ({ plugin, approval: approval ?? "tainted" }));
+  const plugins = tools.filter(isPluginTool).map(({ plugin, files, require_approval: approval }): PluginUse => {
+    const use = { plugin, approval: approval ?? "tainted" };
+    return files ? { ...use, files } : use;
+  });
   return plugins.length === 0 ? {} : { plugins };
 }
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { callerSchema } from "../../../credentials/key-grant.ts";
 import { prioritySchema } from "../../../../shared/inference/request.ts";
-import { approvalPolicySchema } from "../../../../shared/inference/plugin-use.ts";
+import { approvalPolicySchema, pickedFilesSchema } from "../../../../shared/inference/plugin-use.ts";
 
 const sourceSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("plugin"), name: z.string(), version: z.string(), hash: z.string(), tool: z.string() }),
@@ -24,6 +24,7 @@ export const loopStateSchema = z.object({
       effect: z.enum(["read", "write"]),
       source: sourceSchema,
       approval: approvalPolicySchema,
+      files: pickedFilesSchema.optional(),
     }),
   ),
   leftOut: z.array(z.string()),

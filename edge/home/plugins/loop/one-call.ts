@@ -46,7 +46,7 @@ export async function makeCall(call: ToolCall, place: CallPlace, ports: CallPort
   }
   const found = toolOf(call.name, state, box);
   if ("code" in found) return found;
-  const { tool, approval } = found;
+  const { tool, approval, files } = found;
   const read = readArguments(call.arguments, tool);
   if ("code" in read) {
     const hash = await callHash(tool.source, call.arguments.toWellFormed());
@@ -74,7 +74,7 @@ export async function makeCall(call: ToolCall, place: CallPlace, ports: CallPort
   if (signal.aborted) return { ...refused("cancelled", "the answer was stopped."), tool };
   const record = crypto.randomUUID();
   table.begin(run, round, { id: call.id, record, hash });
-  const outcome = await within(box, { id: record, tool, input: read.input, place });
+  const outcome = await within(box, { id: record, tool, input: read.input, files, place });
   table.end(run, round, call.id, outcome.ok ? "done" : "failed");
   if (outcome.ok) return { ok: true, tool, value: outcome.value, record };
   return { ok: false, code: outcome.error.code, message: outcome.error.message, tool, record };
@@ -100,7 +100,7 @@ function toolOf(name: string, state: LoopState, box: ToolBox) {
   if (tool === undefined || !isSameTool(tool, planned)) {
     return refused("tool_gone", "the tool was removed or changed meanwhile. Do without it.");
   }
-  return { tool, approval: planned.approval };
+  return { tool, approval: planned.approval, files: planned.files };
 }
 
 function readArguments(text: string, tool: OfferedTool) {
@@ -159,8 +159,9 @@ async function ask(
 /** A call by its box, which has a time limit of its own: this one is for a box that hangs. */
 async function within(
   box: ToolBox,
-  { id, tool, input, place }: { id: string; tool: OfferedTool; input: unknown; place: CallPlace },
+  of: { id: string; tool: OfferedTool; input: unknown; files: readonly string[] | undefined; place: CallPlace },
 ): Promise<ToolOutcome> {
+  const { id, tool, input, files, place } = of;
   const { state, signal } = place;
   const stop = new AbortController();
   const ended = Promise.withResolvers<ToolOutcome>();
@@ -173,8 +174,11 @@ async function within(
   signal.addEventListener("abort", stopped, { once: true });
   try {
     const { userId, caller, payer } = state;
-    const at = state.place === undefined ? {} : { place: state.place };
-    const calling = box.call({ id, userId, tool: tool.name, input, caller, payer, signal: stop.signal, ...at });
+    const more = {
+      ...(state.place === undefined ? {} : { place: state.place }),
+      ...(files === undefined ? {} : { files }),
+    };
+    const calling = box.call({ id, userId, tool: tool.name, input, caller, payer, signal: stop.signal, ...more });
     return await Promise.race([calling, ended.promise]);
   } catch (error) {
     console.error(`The tool ${tool.name} failed in a way that is not its own:`, error);

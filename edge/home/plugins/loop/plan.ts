@@ -10,6 +10,7 @@ import { LOOP_LIMITS } from "./limits.ts";
 export interface PlannedTool {
   tool: OfferedTool;
   approval: PluginUse["approval"];
+  files?: PluginUse["files"];
 }
 
 export interface ToolPlan {
@@ -60,7 +61,7 @@ export function planTools(of: {
     if (tools.length >= LOOP_LIMITS.tools || tokens + cost > room) leftOut.push(tool.name);
     else {
       tokens += cost;
-      tools.push({ tool, approval: use.approval });
+      tools.push({ tool, approval: use.approval, files: use.files });
     }
   }
   tools.sort((a, b) => (a.tool.name < b.tool.name ? -1 : 1));

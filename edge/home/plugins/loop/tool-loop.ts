@@ -104,11 +104,9 @@ export class ToolLoop implements RunCalls {
       most,
       tainted,
       sources: 0,
-      tools: tools.map(({ tool, approval }) => ({
-        name: tool.name,
-        effect: tool.effect,
-        source: tool.source,
-        approval,
+      tools: tools.map(({ tool, approval, files }) => ({
+        ...{ name: tool.name, effect: tool.effect, source: tool.source, approval },
+        ...(files === undefined ? {} : { files }),
       })),
       leftOut,
       ...(place === undefined ? {} : { place }),

@@ -1,6 +1,7 @@
 import { handlesOf } from "../../../../shared/api/openai/answer-note.ts";
 import { PorchlightError } from "../../../../shared/errors.ts";
 import { type GenerateRequest, generateRequestSchema, type Priority } from "../../../../shared/inference/request.ts";
+import type { PluginCaller } from "../../../../shared/plugin/context.ts";
 import type { PluginUse } from "../../../../shared/inference/plugin-use.ts";
 import { decodeJson, encodeJson } from "../../../../shared/protocol/json.ts";
 import { SESSION_LIMITS } from "../../../../shared/sessions/limits.ts";
@@ -49,6 +50,9 @@ export interface TurnRequest {
   id: string;
   includeUsage: boolean;
   settings: SessionSettings;
+  /** For whom tools are called, and which of the person's files they may read. */
+  asker?: PluginCaller;
+  files?: readonly string[];
   /** How it is to be answered beside that. */
   options: Omit<GenerateRequest, "model" | "messages">;
 }
@@ -187,7 +191,8 @@ export class TurnDesk {
     const offer = this.#tools?.offer({
       userId,
       payer: { caller: asked.caller, models: asked.models, priority: asked.priority },
-      uses: usesOf(settings),
+      ...(asked.asker === undefined ? {} : { caller: asked.asker }),
+      uses: usesOf(settings, asked.files),
       most: settings.toolRounds ?? LOOP_LIMITS.rounds,
       question,
       contextLength: model.contextLength,
@@ -202,7 +207,7 @@ export class TurnDesk {
       recent,
       older,
       window,
-      settings,
+      settings: { ...settings, ...withFiles(settings.instructions, offer === undefined ? [] : asked.files) },
       model: { ...model, contextLength: model.contextLength - (offer?.tokens ?? 0) },
     });
     const trace = { ...planned, contextLength: model.contextLength, ...(tainted ? { tainted } : {}) };
@@ -346,9 +351,17 @@ function hasStrangers(turn: Turn | undefined): boolean {
   return trace.success ? trace.data.tainted === true : turn.messages.some(({ role }) => role === "tool");
 }
 
-function usesOf({ plugins, approval = "tainted" }: ResolvedSettings): PluginUse[] {
+function usesOf({ plugins, approval = "tainted" }: ResolvedSettings, files: readonly string[] = []): PluginUse[] {
   const names = plugins === "*" ? ["*"] : (plugins ?? []);
-  return names.map((plugin) => ({ plugin, approval }));
+  return names.map((plugin) => ({ plugin, approval, ...(files.length === 0 ? {} : { files: [...files] }) }));
+}
+
+/** What is set down for the model, with the files that were picked: their contents are for tools to read. */
+function withFiles(instructions: string | undefined, files: readonly string[] = []): { instructions?: string } {
+  if (files.length === 0) return instructions === undefined ? {} : { instructions };
+  const count = files.length === 1 ? "a file" : `${files.length} files`;
+  const note = `With this message the user has picked ${count}, which tools that read picked files can read.`;
+  return { instructions: instructions === undefined || instructions === "" ? note : `${instructions}\n\n${note}` };
 }
 
 function secondsOf({ createdAtMs }: Turn): number {

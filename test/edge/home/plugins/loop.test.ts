@@ -358,3 +358,22 @@ it("asks with less around it where what tools brought makes a request too long",
   expect(asked[3]?.messages.map(({ role }) => role)).toEqual(["user", "assistant", "tool"]);
   expect((await world.traced(id, 1)).trace).toMatchObject({ shortened: 1, tools: { calls: [{ ok: true }] } });
 });
+
+it("lets tools read the files that were picked, in the asker's language and time zone", async () => {
+  const asked: GenerateRequest[] = [];
+  world.tools.set("csv__read", () => "a,b");
+  await world.connect(
+    inRounds(asked, calling(["csv__read", {}]), telling("Read."), calling(["csv__read", {}]), telling("None.")),
+  );
+  const id = await world.begin();
+  const more = { files: ["file-1", "file-2"], locale: "zh-CN", timeZone: "Asia/Shanghai" };
+  expect((await world.say(id, "What is in it?", more)).status).toBe(200);
+  expect(world.tools.calls[0]).toMatchObject({
+    files: more.files,
+    caller: { locale: "zh-CN", timeZone: "Asia/Shanghai" },
+  });
+  expect(asked[0]?.messages[0]).toMatchObject({ role: "system", content: expect.stringContaining("picked 2 files") });
+  // For that turn alone.
+  expect((await world.say(id, "And now?")).status).toBe(200);
+  expect(world.tools.calls[1]?.files).toBeUndefined();
+});
