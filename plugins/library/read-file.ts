@@ -1,4 +1,5 @@
 import { fromHtml } from "hast-util-from-html";
+import { refuseHuge } from "../shared/html-size.ts";
 import { treeToMarkdown } from "../shared/markdown.ts";
 import { pdfPages } from "../shared/pdf.ts";
 import { decodeText } from "../shared/text.ts";
@@ -18,6 +19,7 @@ export async function readChunks({ name, type }: { name: string; type: string },
     );
   const text = decodeText(bytes).slice(0, MOST_CHARACTERS);
   const isHtml = HTML.test(name) || type === "text/html";
+  if (isHtml) refuseHuge(text);
   return chunkText(isHtml ? treeToMarkdown(fromHtml(text, { fragment: false }), { links: false }) : text);
 }
 

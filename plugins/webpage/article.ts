@@ -3,7 +3,7 @@ import { fromDom } from "hast-util-from-dom";
 import { parseHTML } from "linkedom/worker";
 import { treeToMarkdown } from "../shared/markdown.ts";
 import type { Page } from "./fetch-page.ts";
-import { refuseHuge } from "./size.ts";
+import { refuseHuge } from "../shared/html-size.ts";
 
 export interface Article {
   title: string;

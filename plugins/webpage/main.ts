@@ -1,10 +1,10 @@
 import { definePlugin, tool } from "../../shared/plugin/index.ts";
+import { partOf, START } from "../shared/part.ts";
 import { cut } from "../shared/text.ts";
 import { articleOf, linksOf } from "./article.ts";
 import { fetchPage } from "./fetch-page.ts";
 import { passagesWith } from "./passages.ts";
 
-const MOST_SHOWN = 6_000;
 const MOST_LINK_TEXT = 120;
 
 const URL_OF_PAGE = { type: "string", description: "The page's address", minLength: 3, maxLength: 2_000 } as const;
@@ -16,7 +16,7 @@ const read = tool({
     type: "object",
     properties: {
       url: URL_OF_PAGE,
-      start: { type: "integer", description: "The character to start at", minimum: 0, default: 0 },
+      start: START,
       links: { type: "boolean", description: "Whether links are kept", default: false },
     },
     required: ["url"],
@@ -25,21 +25,9 @@ const read = tool({
   async execute({ input, caller, fetch }) {
     const page = await fetchPage(fetch, input.url, caller.locale);
     const { markdown, ...about } = articleOf(page, input.links ?? false);
-    const start = input.start ?? 0;
     if (markdown === "")
       throw new Error("The page has no text of its own: scripts make it as it is shown, or it is empty.");
-    if (start >= markdown.length) throw new RangeError(`The page ends at character ${markdown.length}.`);
-    const text = cut(markdown.slice(start), MOST_SHOWN);
-    const next = start + text.length;
-    const isMore = next < markdown.length;
-    return {
-      url: page.url,
-      ...about,
-      text,
-      characters: markdown.length,
-      truncated: isMore,
-      ...(isMore ? { next_start: next } : {}),
-    };
+    return { url: page.url, ...about, ...partOf(markdown, input.start ?? 0) };
   },
 });
 

@@ -100,7 +100,7 @@ describe("patterns that hang other engines", () => {
     ["((a{1000}){1000}){1000}", /not valid|too large/],
     ["(".repeat(1_000) + ")".repeat(1_000), /not valid|too large/],
     ["[z-a]", /not valid/],
-  ])("%.30s is refused in words", async (pattern, message) => {
+  ])("a bad pattern is refused in words (%#)", async (pattern, message) => {
     await expect(regex.call("find", { pattern, text: "aaa" })).rejects.toThrow(message);
   });
 });
