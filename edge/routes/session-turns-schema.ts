@@ -123,8 +123,8 @@ export function readTurnBody(given: z.infer<typeof fieldsSchema>): {
     messages: [{ role: "user", content: "-" }],
   });
   const { temperature, ...drawn } = sampling;
-  const held = { window, summary, retrieval, memory, instructions, model, plugins, approval, toolRounds };
-  const set = { ...held, maxTokens, temperature };
+  const kept = { window, summary, retrieval, memory, instructions, model, plugins, approval, toolRounds };
+  const set = { ...kept, maxTokens, temperature };
   return {
     settings: Object.fromEntries(Object.entries(set).filter(([, value]) => value !== undefined)),
     options: { ...rest, sampling: drawn },

@@ -222,3 +222,10 @@ describe("what is wrong", () => {
     expect(await refusal(body)).toMatchObject({ status: 400, code: "unknown_parameter", param });
   });
 });
+
+it("names plugins that nobody here would call in its refusal", async () => {
+  const tools = [{ type: "plugin", plugin: "@porchlight/hello" }];
+  expect(await refusal({ tools })).toMatchObject({ status: 400, code: "unsupported_parameter", param: "tools" });
+  // Of no use where nothing may be called.
+  expect(await canonical({ tools, tool_choice: "none" })).not.toHaveProperty("plugins");
+});

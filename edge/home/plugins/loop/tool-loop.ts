@@ -105,7 +105,10 @@ export class ToolLoop implements RunCalls {
       tainted,
       sources: 0,
       tools: tools.map(({ tool, approval, files }) => ({
-        ...{ name: tool.name, effect: tool.effect, source: tool.source, approval },
+        name: tool.name,
+        effect: tool.effect,
+        source: tool.source,
+        approval,
         ...(files === undefined ? {} : { files }),
       })),
       leftOut,
