@@ -32,6 +32,10 @@ const BENCHES: Record<string, { summary: string; load(): Promise<Bench> }> = {
     summary: "the market with 10,000 plugins: catalogue, search, publishing, fetching with all checks",
     load: async () => (await import("./market.ts")).market,
   },
+  plugins: {
+    summary: "calls of plugins, cold and warm, at the edge and at home, with 100 plugins installed",
+    load: async () => (await import("./plugins.ts")).plugins,
+  },
   precision: {
     summary:
       "one synthetic model in fp32, int8 and int4: memory, time per token, throughput; perplexity of the starter",
