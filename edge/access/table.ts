@@ -265,6 +265,8 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "GET /jobs": SELF,
   "GET /schedules": SELF,
   "GET /memory": SELF,
+  "GET /plugins": SELF,
+  "GET /plugins/calls/:id": SELF,
   "GET /market": ANYONE,
   "GET /market/mine": { role: "member", session: true },
   "GET /market/:publisher/:name": ANYONE,

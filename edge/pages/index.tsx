@@ -14,6 +14,7 @@ import { keyPages } from "./keys/routes.tsx";
 import { machinePages } from "./machines/routes.tsx";
 import { marketPages } from "./market/routes.tsx";
 import { memoryPages } from "./memory/routes.tsx";
+import { pluginPages } from "./plugins/routes.tsx";
 import { ProblemPage } from "./message-pages.tsx";
 import { pageProps } from "./page-props.ts";
 import { schedulePages } from "./schedules/routes.tsx";
@@ -34,6 +35,8 @@ export const PAGE_PATHS = [
   "/market",
   "/market/mine",
   "/market/:publisher/:name",
+  "/plugins",
+  "/plugins/calls/:id",
   "/reviews",
   "/reviews/:id",
   "/import",
@@ -63,6 +66,7 @@ pagesApp.route("/", schedulePages);
 pagesApp.route("/", memoryPages);
 pagesApp.route("/", importPages);
 pagesApp.route("/", marketPages);
+pagesApp.route("/", pluginPages);
 
 pagesApp.get("/assets/*", async (c) => {
   const file = await c.env.ASSETS.fetch(c.req.raw);

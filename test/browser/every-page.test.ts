@@ -33,6 +33,7 @@ const PAGES = [
   "/jobs",
   "/schedules",
   "/memory",
+  "/plugins",
   "/market",
   "/market/mine",
   "/reviews",

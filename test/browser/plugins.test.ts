@@ -81,3 +81,60 @@ it("asks before a tool writes, with exactly what would be sent, and keeps to the
     "weather__get_weather came to nothing",
   );
 });
+
+it("installs from a file what one agreed to, lets grants be withdrawn, asks again, and removes", {
+  timeout: 60_000,
+}, async () => {
+  const { page, problems } = await visit({ path: "/plugins" });
+  await page.getByText("You have none yet.").or(page.getByText("@ada/weather")).first().waitFor();
+  const pick = async (version: string, draft: object): Promise<void> => {
+    const { bytes } = await makePackage({ name: "@ada/courier", version, code: WEATHER.replace("EFFECT", ""), draft });
+    await page
+      .getByLabel("Package")
+      .setInputFiles({ name: "courier.plugin", mimeType: "", buffer: Buffer.from(bytes) });
+    await page.getByRole("button", { name: "Look at it" }).click();
+    await page.getByRole("heading", { name: `@ada/courier ${version}` }).waitFor();
+  };
+  const consent = page.locator('[data-part="consent-list"] li');
+  const permissions = {
+    net: ["api.example.com"],
+    model: true,
+    storageBytes: 0,
+    files: false,
+    secrets: ["TOKEN"],
+    tools: [],
+  };
+  await pick("1.0.0", { permissions: { ...permissions, net: [] } });
+  expect(await consent.allInnerTexts()).toEqual(["Use what you enter as: TOKEN", "Ask your own models"]);
+  await page.getByRole("button", { name: "Install with these permissions" }).click();
+  const own = page.locator('[data-plugin="@ada/courier"]');
+  await own.getByText("@ada/courier").waitFor();
+  await own.getByLabel("Ask your own models").uncheck();
+  const anew = async (click: Promise<void>): Promise<unknown> => await Promise.all([page.waitForEvent("load"), click]);
+  await anew(own.getByRole("button", { name: "Save what it may do" }).click());
+  expect(await own.getByLabel("Ask your own models").isChecked()).toBe(false);
+  await own.getByLabel("TOKEN", { exact: true }).fill("s3cret");
+  await anew(own.getByRole("button", { name: "Keep it" }).click());
+  await own.getByText("It is kept, sealed, and never shown again.").waitFor();
+
+  await pick("1.1.0", { permissions });
+  expect(await consent.allInnerTexts()).toContain("Send to and read from the Internet: api.example.com");
+  await page.getByRole("button", { name: "Install with these permissions" }).click();
+  await own.getByText("1.1.0").waitFor();
+  await page.evaluate(async () => {
+    const headers = { "content-type": "application/json" };
+    const body = JSON.stringify({ tool: "get_weather", input: { city: "Oslo" } });
+    await fetch("/api/plugins/ada/courier/call", { method: "POST", headers, body });
+  });
+  await page.reload();
+  await page.getByRole("link", { name: "@ada/courier get_weather" }).first().click();
+  await page.getByText('{"city":"Oslo"}').waitFor();
+  await page.getByText("sunny").waitFor();
+  await page.getByRole("link", { name: "Your plugins" }).click();
+  await own.getByRole("button", { name: "Switch off" }).click();
+  await own.getByText("Off", { exact: true }).waitFor();
+  await own.getByRole("button", { name: "Remove" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Yes" }).click();
+  await own.waitFor({ state: "detached" });
+  expect(problems).toEqual([]);
+});

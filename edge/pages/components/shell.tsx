@@ -48,6 +48,7 @@ const PLACES = [
   { name: "jobs", href: "/jobs", role: "viewer" },
   { name: "schedules", href: "/schedules", role: "viewer" },
   { name: "memory", href: "/memory", role: "viewer" },
+  { name: "plugins", href: "/plugins", role: "viewer" },
   { name: "market", href: "/market", role: "visitor" },
   { name: "keys", href: "/keys", role: "member" },
   { name: "usage", href: "/usage", role: "viewer" },

@@ -5,6 +5,7 @@ import { machinesEn } from "./machines-en.ts";
 import { importEn } from "./import-en.ts";
 import { marketEn } from "./market-en.ts";
 import { memoryEn } from "./memory-en.ts";
+import { pluginsEn } from "./plugins-en.ts";
 import { publishingEn } from "./publishing-en.ts";
 import { schedulesEn } from "./schedules-en.ts";
 
@@ -21,7 +22,8 @@ export const en = {
     jobs: "Jobs",
     schedules: "Schedules",
     memory: "Memory",
-    market: "Plugins",
+    market: "Market",
+    plugins: "Plugins",
     keys: "Keys",
     usage: "Usage",
     account: "Account",
@@ -159,6 +161,7 @@ export const en = {
   ...keysEn,
   ...marketEn,
   ...publishingEn,
+  ...pluginsEn,
   problem: {
     notFoundTitle: "Nothing here",
     notFoundHeading: "Nobody lives at this address.",

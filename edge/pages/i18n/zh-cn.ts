@@ -5,6 +5,7 @@ import { machinesZhCn } from "./machines-zh-cn.ts";
 import { importZhCn } from "./import-zh-cn.ts";
 import { marketZhCn } from "./market-zh-cn.ts";
 import { memoryZhCn } from "./memory-zh-cn.ts";
+import { pluginsZhCn } from "./plugins-zh-cn.ts";
 import { publishingZhCn } from "./publishing-zh-cn.ts";
 import { schedulesZhCn } from "./schedules-zh-cn.ts";
 import type { Strings } from "./index.ts";
@@ -22,7 +23,8 @@ export const zhCn: Strings = {
     jobs: "任务",
     schedules: "定时",
     memory: "记忆",
-    market: "插件",
+    market: "市场",
+    plugins: "插件",
     keys: "密钥",
     usage: "用量",
     account: "账户",
@@ -200,6 +202,7 @@ export const zhCn: Strings = {
   ...keysZhCn,
   ...marketZhCn,
   ...publishingZhCn,
+  ...pluginsZhCn,
   problem: {
     notFoundTitle: "没有内容",
     notFoundHeading: "这个地址没有人住。",

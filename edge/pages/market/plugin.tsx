@@ -6,6 +6,7 @@ import { Command } from "../components/code-block.tsx";
 import { Select, TextArea } from "../components/field.tsx";
 import { format } from "../i18n/format.ts";
 import type { PageProps } from "../page-props.ts";
+import { ConsentPanel } from "../plugins/consent.tsx";
 import { inLocale, installsOf, Maker } from "./parts.tsx";
 import { Readme } from "./readme.tsx";
 import { Tile } from "./tile.tsx";
@@ -49,7 +50,18 @@ export function PluginPage({ page, plugin }: { page: PageProps; plugin: Catalogu
           ))}
         </ul>
       </Section>
-      <Section heading={market.install} text={market.installText}>
+      <Section heading={market.install}>
+        {page.person === undefined ? null : (
+          <>
+            <form data-flow="inspect-from-market">
+              <input type="hidden" name="hash" value={plugin.hash} />
+              <Button type="submit" kind="primary" label={market.installHere} />
+              <FormError />
+            </form>
+            <ConsentPanel page={page} />
+          </>
+        )}
+        <p class="muted">{market.installBy}</p>
         <Command code={`porchlight plugin install ${name}`} copyLabel={chat.copyCode} />
       </Section>
       {plugin.readme === "" ? null : (

@@ -3,6 +3,7 @@ import { makeJob, makeWebhook, rotateWebhook } from "../jobs/flows.ts";
 import { saveInstructions } from "../memory/flows.ts";
 import { changeSchedule, makeSchedule, pauseSchedule } from "../schedules/flows.ts";
 import { uploadPackage } from "../market/flows.ts";
+import { grantPlugin, inspectFromMarket, inspectPlugin, installPlugin, switchPlugin } from "../plugins/flows.ts";
 import { part } from "../ui/dom.ts";
 import { showCodes } from "./codes.ts";
 import { changeKey, makeKey } from "./keys.ts";
@@ -59,6 +60,11 @@ export const FLOWS: Record<string, Flow> = {
   "change-schedule": changeSchedule,
   "pause-schedule": pauseSchedule,
   "upload-package": uploadPackage,
+  "inspect-plugin": inspectPlugin,
+  "inspect-from-market": inspectFromMarket,
+  "install-plugin": installPlugin,
+  "switch-plugin": switchPlugin,
+  "grant-plugin": grantPlugin,
   invite: async ({ role = "" }) => {
     const { url } = (await send("POST /api/invitations", { role })) as { url: string }; // the route's own answer
     const box = part("invitation");

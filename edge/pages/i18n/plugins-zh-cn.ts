@@ -1,0 +1,38 @@
+import type { Strings } from "./index.ts";
+
+/** One's installed plugins. Part of `zhCn`. */
+export const pluginsZhCn: Pick<Strings, "plugins"> = {
+  plugins: {
+    title: "我的插件",
+    text: "你的模型可以在对话中使用它们。每个插件只有你给的权限，它保存的内容只有你能看到。",
+    toMarket: "寻找插件",
+    empty: "还没有插件。",
+    emptyText: "去市场找找，或者从文件安装。",
+    off: "已停用",
+    tools: "工具：{tools}",
+    stored: "保存了 {size}",
+    may: "它可以",
+    saveGrants: "保存权限",
+    secretSet: "已加密保存，不会再显示。",
+    secretMissing: "这个插件需要它。",
+    saveSecret: "保存",
+    switchOff: "停用",
+    switchOn: "启用",
+    remove: "移除",
+    removeAsk: "移除 {title} 以及它保存的所有内容吗？",
+    install: "从文件安装",
+    installText: "别人给你的或你自己打包的插件。安装前会先显示它要求的权限。",
+    file: "插件包",
+    look: "查看",
+    asks: "它要求：",
+    agree: "按这些权限安装",
+    calls: "调用记录",
+    callsText: "最近的调用，包括模型替你发起的。",
+    states: { running: "进行中", done: "完成", failed: "没有成功" },
+    places: { edge: "在边缘", home: "在家里" },
+    ms: "{n} 毫秒",
+    input: "输入",
+    result: "结果",
+    logs: "过程中的记录",
+  },
+};

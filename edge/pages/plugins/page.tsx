@@ -1,0 +1,171 @@
+import { permissionWords, sizeWords } from "../../../shared/plugin/permission-words.ts";
+import type { Permissions } from "../../../shared/plugin/manifest.ts";
+import type { CallRecord } from "../../home/plugins/call-table.ts";
+import type { InstalledView } from "../../home/plugins/desk.ts";
+import { AccessShell, ActionButton, FormError, Moment, Section } from "../access/parts.tsx";
+import { Button, ButtonLink } from "../components/button.tsx";
+import { EmptyState } from "../components/empty-state.tsx";
+import { Field } from "../components/field.tsx";
+import { format } from "../i18n/format.ts";
+import { inLocale } from "../market/parts.tsx";
+import { Tile } from "../market/tile.tsx";
+import type { PageProps } from "../page-props.ts";
+import { grantsOf } from "./grants.ts";
+import { ConsentPanel } from "./consent.tsx";
+
+interface PluginsPageProps {
+  page: PageProps;
+  plugins: InstalledView[];
+  calls: CallRecord[];
+}
+
+/** What one has installed: what each may do, to be granted or withdrawn, and what they were called for. */
+export function PluginsPage({ page, plugins, calls }: PluginsPageProps) {
+  const { plugins: text } = page.strings;
+  return (
+    <AccessShell page={page} title={text.title} current="plugins" layout="settings">
+      <header class="settings-head">
+        <h1 class="display">{text.title}</h1>
+        <p class="muted">{text.text}</p>
+        <p>
+          <ButtonLink href="/market" label={text.toMarket} />
+        </p>
+      </header>
+      {plugins.length === 0 ? <EmptyState heading={text.empty} text={text.emptyText} /> : null}
+      {plugins.map((plugin) => (
+        <PluginSection page={page} plugin={plugin} />
+      ))}
+      <Section heading={text.install} text={text.installText}>
+        <form class="inline-form" data-flow="inspect-plugin">
+          <div class="field">
+            <label for="package">{text.file}</label>
+            <input id="package" type="file" data-part="package" accept=".plugin" required />
+          </div>
+          <Button type="submit" label={text.look} />
+          <FormError />
+        </form>
+        <ConsentPanel page={page} />
+      </Section>
+      {calls.length === 0 ? null : <Calls page={page} calls={calls} />}
+    </AccessShell>
+  );
+}
+
+function PluginSection({ page, plugin }: { page: PageProps; plugin: InstalledView }) {
+  const { plugins: text } = page.strings;
+  const { manifest, name, version, enabled, permissions, tools, secretsSet, storedBytes } = plugin;
+  const path = `/api/plugins/${name.slice(1)}`;
+  const title = inLocale(page, manifest.title);
+  return (
+    <section class="section" data-plugin={name}>
+      <div class="plugin-head">
+        <Tile name={name} title={title} />
+        <div>
+          <h2>{title}</h2>
+          <p class="plugin-name muted">
+            <code>{name}</code> {version} {enabled ? null : <span class="badge">{text.off}</span>}
+          </p>
+        </div>
+      </div>
+      <p>{inLocale(page, manifest.description)}</p>
+      <p class="muted">
+        {format(text.tools, { tools: tools.map((tool) => tool.name).join(", ") })}
+        {storedBytes === 0 ? "" : ` · ${format(text.stored, { size: sizeWords(storedBytes) })}`}
+      </p>
+      <Grants page={page} path={path} asks={manifest.permissions} granted={permissions} />
+      {manifest.permissions.secrets.map((secret) => (
+        <form class="inline-form" data-request={`PUT ${path}/secrets/${secret}`}>
+          <Field
+            id={`secret-${name.slice(1).replace("/", "-")}-${secret}`}
+            name="value"
+            type="password"
+            label={secret}
+            hint={secretsSet.includes(secret) ? text.secretSet : text.secretMissing}
+            autocomplete="off"
+            required
+          />
+          <Button type="submit" label={text.saveSecret} />
+          <FormError />
+        </form>
+      ))}
+      <div class="actions">
+        <form data-flow="switch-plugin">
+          <input type="hidden" name="path" value={path} />
+          <input type="hidden" name="enabled" value={enabled ? "no" : "yes"} />
+          <Button type="submit" label={enabled ? text.switchOff : text.switchOn} />
+          <FormError />
+        </form>
+        <ActionButton
+          request={`DELETE ${path}`}
+          label={text.remove}
+          ask={format(text.removeAsk, { title })}
+          kind="quiet"
+        />
+      </div>
+    </section>
+  );
+}
+
+/** A box for each thing that it asks for: without a mark it does not exist for the plugin. */
+function Grants({
+  page,
+  path,
+  asks,
+  granted,
+}: {
+  page: PageProps;
+  path: string;
+  asks: Permissions;
+  granted: Permissions;
+}) {
+  const { plugins: text } = page.strings;
+  const all = grantsOf(asks);
+  if (all.length === 0) return <p class="muted">{permissionWords(asks, page.locale)[0]?.text}</p>;
+  const given = new Set(grantsOf(granted).map(({ key }) => key));
+  return (
+    <form class="grants" data-flow="grant-plugin">
+      <fieldset>
+        <legend>{text.may}</legend>
+        <input type="hidden" name="path" value={path} />
+        {all.map(({ key, permissions }) => (
+          <label class="grant">
+            <input type="checkbox" name={key} checked={given.has(key)} />
+            <span>{permissionWords(permissions, page.locale)[0]?.text}</span>
+          </label>
+        ))}
+      </fieldset>
+      <Button type="submit" label={text.saveGrants} />
+      <FormError />
+    </form>
+  );
+}
+
+function Calls({ page, calls }: { page: PageProps; calls: CallRecord[] }) {
+  const { plugins: text } = page.strings;
+  return (
+    <Section heading={text.calls} text={text.callsText}>
+      <ul class="rows">
+        {calls.map(({ id, plugin, tool, state, place, startedAtMs, ms, error }) => (
+          <li class="row">
+            <div class="row-main">
+              <p class="row-title">
+                <a class="row-name" href={`/plugins/calls/${id}`}>
+                  {plugin} {tool}
+                </a>
+                <span class="badge" data-state={state}>
+                  {text.states[state]}
+                </span>
+              </p>
+              <p class="row-notes">
+                <Moment page={page} timeMs={startedAtMs} template="{date}" />
+                {place === null ? null : <span>{text.places[place]}</span>}
+                {ms === null ? null : <span>{format(text.ms, { n: Math.round(ms) })}</span>}
+                {error === null ? null : <span>{error.message}</span>}
+              </p>
+            </div>
+          </li>
+        ))}
+      </ul>
+    </Section>
+  );
+}
