@@ -73,7 +73,7 @@ describe("the checks of what is handed in", () => {
       .bind(Date.now() - 31 * 24 * 3600_000, id)
       .run();
     await marketOf(env).wake();
-    await vi.waitFor(async () => expect(await env.PACKAGES.head(`submissions/${id}`)).toBeNull(), 5_000);
+    await vi.waitFor(async () => expect(await env.PACKAGES.head(`submissions/${id}`)).toBeNull(), 30_000);
     expect(await env.PACKAGES.head(`submissions/${young.id}`)).not.toBeNull();
     expect(await versionOf(ada.apiKey, id)).toMatchObject({
       state: "rejected",
@@ -118,7 +118,7 @@ describe("the checks of what is handed in", () => {
 
   it("begin by themselves once something is handed in", async () => {
     const id = await waiting({ name: "@ada/soon" });
-    await vi.waitFor(async () => expect((await versionOf(ada.apiKey, id)).state).toBe("in_review"), 5_000);
+    await vi.waitFor(async () => expect((await versionOf(ada.apiKey, id)).state).toBe("in_review"), 30_000);
   });
 });
 
@@ -170,6 +170,6 @@ describe("installs", () => {
       const headers = { "cf-connecting-ip": address };
       expect((await request(`/api/market/targets/ada/counted/${sha256}.1.0.0.tar`, { headers })).status).toBe(200);
     }
-    await vi.waitFor(async () => expect(await counted()).toBe(4), 5_000);
+    await vi.waitFor(async () => expect(await counted()).toBe(4), 30_000);
   });
 });

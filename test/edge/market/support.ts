@@ -1,5 +1,6 @@
 import { runDurableObjectAlarm } from "cloudflare:test";
 import { env } from "cloudflare:workers";
+import { vi } from "vitest";
 import { marketOf } from "../../../edge/market/market.ts";
 import { onlineKeys } from "../../../edge/market/trust/keys.ts";
 import type { ShownVersion } from "../../../edge/routes/market-schema.ts";
@@ -11,6 +12,9 @@ import { memoryTrust } from "../../support/market-trust.ts";
 import { makePackage, newPublisherKeys, type PackageWanted, type PublisherKeys } from "../../support/market.ts";
 import { bearer, insertKey, insertUser, ORIGIN, request } from "../support/edge.ts";
 import { send } from "../support/keys.ts";
+
+// Each test is a dozen requests through the whole Worker: long on a busy machine.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 export interface PublisherOf {
   userId: string;
