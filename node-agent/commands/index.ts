@@ -178,6 +178,18 @@ export const COMMANDS = {
       return await plugin({ json, yes, force, official, ...given(flags, "data", "origin", "out", "key") }, rest);
     },
   },
+  mcp: {
+    summary: "let your models use servers of MCP: commands on this machine, or addresses",
+    usage:
+      "porchlight mcp add NAME -- COMMAND ARGUMENTS\n" +
+      "porchlight mcp mount NAME [https://SERVER/mcp] [--yes] | list | remove NAME",
+    flags: ["data", "origin", "yes", "json"],
+    run: async (flags, rest) => {
+      const { mcp } = await import("./mcp.ts");
+      const { json = false, yes = false } = flags;
+      return await mcp({ json, yes, ...given(flags, "data", "origin") }, rest);
+    },
+  },
   disconnect: {
     summary: "leave the edge that this machine is paired with, and forget the pairing",
     usage: "porchlight disconnect",

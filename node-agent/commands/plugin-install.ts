@@ -158,7 +158,7 @@ function tell({ name, version, description, signer, tools, asks, installed, asks
   }
 }
 
-async function agreed(question: string): Promise<boolean> {
+export async function agreed(question: string): Promise<boolean> {
   if (!process.stdin.isTTY) throw new CommandError("bad_usage", "Nobody is here to agree: say --yes if you do.");
   const line = createInterface({ input: process.stdin, output: process.stderr });
   try {
