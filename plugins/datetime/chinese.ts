@@ -52,9 +52,36 @@ const TIME = new RegExp(
   `^(?<part>凌晨|清晨|早上|早晨|上午|中午|下午|傍晚|晚上|夜里|半夜|早|晚)?(?:(?<hour>${NUMBER})(?:点钟?|时|[:：])(?:(?<half>半)|(?<quarter>[一三])刻|(?<minute>${NUMBER})分?)?(?:[:：]?(?<second>\\d{1,2})秒?)?)?$`,
 );
 
+/** Ways to say a date that are others, cut short. */
+const SPELT_OUT: readonly (readonly [RegExp, string])[] = [
+  [/^(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})日?/, "$1年$2月$3日"],
+  [/^月(?=[底初])/, "本月"],
+  [/^([今明去]?)年(?:年)?底/, "$1年12月底"],
+  [/^([今明去]?)年(?:年)?初/, "$1年1月初"],
+  [/^年/, "今年"],
+  [/元旦节?/, "1月1日"],
+  [/劳动节/, "5月1日"],
+  [/国庆节?/, "10月1日"],
+  [/圣诞节?/, "12月25日"],
+];
+
+const HOLIDAY = /^(?:元旦|劳动节|国庆|圣诞)/;
+
 /** What a Chinese text says, seen from a moment in its zone: a wall's time, or an instant. Undefined for what is not understood. */
 export function parseChinese(text: string, now: DateTime): WallTime | DateTime | undefined {
-  const plain = text.replace(/[\s，,的]/g, "");
+  const short = text.replace(/[\s，,的]/g, "");
+  const found = parseSpelt(short, now);
+  // A holiday without a year is the next one.
+  const isPast = found !== undefined && DateTime.fromObject(wallOf(found), { zone: now.zone }) < now.startOf("day");
+  return isPast && HOLIDAY.test(short) ? parseSpelt(`明年${short}`, now) : found;
+}
+
+function wallOf({ year, month, day }: WallTime | DateTime): WallTime {
+  return { year, month, day };
+}
+
+function parseSpelt(short: string, now: DateTime): WallTime | DateTime | undefined {
+  const plain = SPELT_OUT.reduce((text, [other, spelt]) => text.replace(other, spelt), short);
   const moved = ago(plain, now);
   if (moved !== undefined) return moved;
   for (const read of [relativeDay, weekday, nthWeekday, date]) {

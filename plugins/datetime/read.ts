@@ -40,6 +40,10 @@ export function readMoment(text: string, now: DateTime): Moment {
 
 function fromIso(text: string, now: DateTime): Moment | undefined {
   if (/^now$|^现在$|^此刻$/i.test(text)) return { time: now, isDate: false, notes: [] };
+  if (/^\d{10}(?:\d{3})?$/.test(text)) {
+    const time = DateTime.fromMillis(Number(text.padEnd(13, "0")), { zone: now.zone });
+    return { time, isDate: false, notes: ["Read as seconds or milliseconds since 1970."] };
+  }
   const [, before, , behind = ""] = LEAP.exec(text) ?? [];
   const iso = before === undefined ? text : `${before}:59${behind}`;
   const notes = before === undefined ? [] : ["A leap second: it is counted as the second before it."];
@@ -48,7 +52,7 @@ function fromIso(text: string, now: DateTime): Moment | undefined {
   const hasZone = /T.*(?:Z|[+-]\d\d(?::?\d\d)?)$/i.test(marked);
   const parsed = DateTime.fromISO(marked, hasZone ? { setZone: true } : { zone: now.zone });
   if (!parsed.isValid) {
-    if (/^\d{4}-\d\d-\d\d/.test(marked))
+    if (/^\d{4}-\d\d-\d\d[\dT:.Z+-]*$/.test(marked))
       throw new RangeError(`There is no such date: ${parsed.invalidExplanation ?? ""}.`);
     return undefined;
   }
@@ -80,13 +84,17 @@ function fromWords(text: string, now: DateTime): Moment | undefined {
 /** By chrono, which is told the wall's time as if it were UTC: the zone's rules are applied to what it answers. */
 function fromEnglish(text: string, now: DateTime, zone: string): Moment | undefined {
   const seen = now.setZone("UTC", { keepLocalTime: true });
+  const spelt = text.replace(/\bchristmas(?: day)?\b/i, "december 25").replace(/\bnew year'?s day\b/i, "january 1");
   const [found, other] = casual.parse(
-    text,
+    spelt,
     { instant: seen.toJSDate(), timezone: 0 },
-    { forwardDate: /next|this/i.test(text) },
+    { forwardDate: spelt !== text || /next|this/i.test(text) },
   );
   if (found === undefined || other !== undefined) return undefined;
-  const notes = found.text.length < text.length - 3 ? [`Only '${found.text}' was understood as a date.`] : [];
+  const notes = found.text.length < spelt.length - 3 ? [`Only '${found.text}' was understood as a date.`] : [];
+  const [, first, second] = /^(\d{1,2})[/.](\d{1,2})[/.]\d{2,4}/.exec(found.text) ?? [];
+  if (Math.max(Number(first), Number(second)) <= 12 && first !== second)
+    notes.push("Read as month/day; write 2026-04-03 for the third of April.");
   if (found.end !== null && found.end !== undefined) notes.push("The text is of a span of time: its start was taken.");
   const { start } = found;
   if (start.isCertain("timezoneOffset")) {

@@ -41,7 +41,17 @@ describe("dates in words, seen from Monday 23 November 2026 at noon", () => {
     ["下下周二上午10点一刻", "2026-12-08T10:15"],
     ["2027年6月第一个星期一", "2027-06-07"],
     ["12月最后一个周五", "2026-12-25"],
-    ["今年年底", undefined],
+    ["今年年底", "2026-12-31"],
+    ["月底", "2026-11-30"],
+    ["年底", "2026-12-31"],
+    ["明年元旦", "2027-01-01"],
+    ["元旦", "2027-01-01"],
+    ["圣诞节晚上八点", "2026-12-25T20:00"],
+    ["2026-11-23 下午3点", "2026-11-23T15:00"],
+    ["胡说", undefined],
+    ["Christmas", "2026-12-25"],
+    ["new year's day", "2027-01-01"],
+    ["1795435200", "2026-11-23T20:00"],
     ["大后天", "2026-11-26"],
     ["tomorrow at 3pm", "2026-11-24T15:00"],
     ["next wednesday", "2026-12-02"],
@@ -68,6 +78,11 @@ describe("dates in words, seen from Monday 23 November 2026 at noon", () => {
     for (const piece of ["一", "十", "年", "月第", "1年", "下", "周"]) parseChinese(piece.repeat(200), SEEN);
     expect(performance.now() - from).toBeLessThan(1_000);
   });
+});
+
+test("a date that may be two is told how it was read", () => {
+  expect(readMoment("3/4/2026", SEEN).notes.join()).toMatch(/month\/day/);
+  expect(readMoment("25/12/2026", SEEN).notes).toEqual([]);
 });
 
 describe("where clocks change", () => {
