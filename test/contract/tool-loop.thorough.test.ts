@@ -124,3 +124,58 @@ it("waits for the person before a real tool writes, and calls it once", { timeou
   expect(await calls()).toMatchObject([{ tool: "keep", state: "done" }]);
   expect((await send("POST", `/api/approvals/${waiting.id}`, word)).status).toBe(410);
 });
+
+it.each(["write", "read"] as const)(
+  "goes on with an answer whose edge was killed in the middle of a call of a tool that is there to %s",
+  { timeout: 120_000 },
+  async (effect) => {
+    const body = "await new Promise((resolve) => setTimeout(resolve, 3_000)); return 'slept'";
+    const { manifest, files } = await plugin({ sleep: body }, `@test/${effect}s`, {}, effect);
+    await install(writePackage(manifest, files));
+    const calls = async () =>
+      z
+        .object({ calls: z.array(z.looseObject({ state: z.string() })) })
+        .parse(await (await send("GET", `/api/plugin-calls?plugin=@test/${effect}s`)).json()).calls;
+    const id = `chatcmpl-${crypto.randomUUID().replaceAll("-", "")}`;
+    const started = await fetch(`${stack.origin}/v1/chat/completions`, {
+      method: "POST",
+      headers: {
+        authorization: `Bearer ${stack.apiKey}`,
+        "content-type": "application/json",
+        "porchlight-keep": "yes",
+        "porchlight-answer-id": id,
+      },
+      body: JSON.stringify({
+        model: stack.model,
+        messages,
+        stream: true,
+        tools: [{ type: "plugin", plugin: `@test/${effect}s` }],
+        tool_choice: { type: "function", function: { name: `${effect}s__sleep` } },
+        max_completion_tokens: 64,
+        temperature: 0,
+      }),
+    });
+    expect(started.status).toBe(200);
+    started.body?.cancel().catch(() => undefined); // It ends with the edge.
+    await expect.poll(async () => (await calls()).length, { timeout: 20_000 }).toBe(1);
+    const { pid } = stack.stack.edge;
+    if (pid === undefined) throw new Error("the edge has no process");
+    process.kill(pid, "SIGKILL");
+    const healthy = async () =>
+      await fetch(`${stack.origin}/healthz`).then(
+        ({ ok }) => ok,
+        () => false,
+      );
+    await expect.poll(async () => stack.stack.edge.pid !== pid && (await healthy()), { timeout: 20_000 }).toBe(true);
+    const whole = await (await send("GET", `/v1/chat/completions/${id}?stream=true`)).text();
+    expect(whole.trim().endsWith("data: [DONE]"), whole.slice(-500)).toBe(true);
+    const results = [...whole.matchAll(/"porchlight":(\{"step":"result".*\})\}$/gmu)].map(([, json = ""]) =>
+      JSON.parse(json),
+    );
+    if (effect === "write") expect(results).toMatchObject([{ ok: false, error: "interrupted" }]);
+    else expect(results).toMatchObject([{ ok: true, content: expect.stringContaining("slept") }]);
+    const states = (await calls()).map(({ state }) => state);
+    if (effect === "write") expect(states).toHaveLength(1);
+    else expect(states.filter((state) => state === "done")).toHaveLength(1);
+  },
+);

@@ -21,6 +21,8 @@ export const LOOP_LIMITS = {
   sameFailures: 2,
   /** Beyond what any runtime lets a call take: one that hangs must not hold an answer for ever. */
   callMs: 120_000,
+  /** Between the tries of a call that an earlier life of the object had begun: machines dial again within seconds. */
+  machineBackMs: [250, 500, 1_000, 2_000, 4_000, 8_000],
   /** How long a call waits for the person's word. */
   approvalMs: 10 * 60_000,
   /** How long one that was decided, or not, can be looked at. */

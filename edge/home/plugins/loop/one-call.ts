@@ -2,6 +2,7 @@ import type { PluginStep } from "../../../../shared/inference/event.ts";
 import type { ToolCall } from "../../../../shared/inference/request.ts";
 import { canonicalJson } from "../../../../shared/plugin/canonical.ts";
 import { CALL_LIMITS } from "../../../../shared/plugin/limits.ts";
+import { sleep } from "../../../../shared/sleep.ts";
 import { mismatch } from "../../../../shared/plugin/tool-list.ts";
 import type { OfferedTool, ToolBox, ToolOutcome } from "../tool-box.ts";
 import { type Approvals, callHash } from "./approvals.ts";
@@ -72,12 +73,24 @@ export async function makeCall(call: ToolCall, place: CallPlace, ports: CallPort
     if ("code" in now) return now;
   }
   if (signal.aborted) return { ...refused("cancelled", "the answer was stopped."), tool };
-  const record = crypto.randomUUID();
-  table.begin(run, round, { id: call.id, record, hash });
-  const outcome = await within(box, { id: record, tool, input: read.input, files, place });
+  let record: string;
+  let outcome: ToolOutcome;
+  for (let tries = 0; ; tries++) {
+    record = crypto.randomUUID();
+    table.begin(run, round, { id: call.id, record, hash });
+    outcome = await within(box, { id: record, tool, input: read.input, files, place });
+    // The object has started anew, and the machine that runs it is about to be back: nothing was run.
+    const waitMs = begun === undefined || !isNobodyThere(outcome) ? undefined : LOOP_LIMITS.machineBackMs[tries];
+    if (waitMs === undefined || signal.aborted) break;
+    await sleep(waitMs, signal);
+  }
   table.end(run, round, call.id, outcome.ok ? "done" : "failed");
   if (outcome.ok) return { ok: true, tool, value: outcome.value, record };
   return { ok: false, code: outcome.error.code, message: outcome.error.message, tool, record };
+}
+
+function isNobodyThere(outcome: ToolOutcome): boolean {
+  return !outcome.ok && outcome.error.code === "plugin_no_runtime";
 }
 
 function refused(code: string, message: string): { ok: false; code: string; message: string } {
