@@ -198,6 +198,8 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "POST /api/market/versions/:id/submit": PUBLISH,
   "POST /api/market/versions/:id/yank": PUBLISH,
   "POST /api/market/versions/:id/restore": PUBLISH,
+  "GET /api/market/earnings": PUBLISH,
+  "GET /api/market/earnings/statement": PUBLISH,
   // Reviewers and administrators: see market/roles.ts.
   "GET /api/market/desk": VIEWER,
   "GET /api/market/desk/:id": VIEWER,

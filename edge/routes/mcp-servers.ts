@@ -44,11 +44,9 @@ const mountedSchema = z
 const listSchema = z
   .object({
     servers: z.array(mountedSchema),
-    found: z
-      .array(z.object({ agentId: z.string(), server: z.string() }))
-      .openapi({
-        description: "On your machines that are online: `porchlight mcp add` put them there. For the owner.",
-      }),
+    found: z.array(z.object({ agentId: z.string(), server: z.string() })).openapi({
+      description: "On your machines that are online: `porchlight mcp add` put them there. For the owner.",
+    }),
   })
   .openapi("McpServerList");
 const lookedSchema = z.object({ tools: z.array(toolSchema), digest: z.string() }).openapi("McpLook");

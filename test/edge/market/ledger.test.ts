@@ -4,6 +4,9 @@ import { D1Book } from "../../../edge/market/money/d1-book.ts";
 import { type LedgerEvent, ledgerEventSchema } from "../../../edge/market/money/event.ts";
 import { Ledger } from "../../../edge/market/money/ledger.ts";
 import { database } from "../../../edge/store/database.ts";
+import { setUp } from "../support/edge.ts";
+import { send } from "../support/keys.ts";
+import { person, publisher } from "./support.ts";
 import { chanceOf, delivered, expectedBalances, purchaseStory } from "../../support/ledger/history.ts";
 
 const book = new D1Book(database(env.DB));
@@ -113,5 +116,54 @@ describe("the ledger in D1", () => {
     ]) {
       expect(() => paid("bad", 100, bad), JSON.stringify(bad)).toThrow();
     }
+  });
+});
+
+describe("a publisher's earnings", () => {
+  it("are told by currency, and a month's statement adds up", async () => {
+    const owner = await setUp();
+    const ada = await publisher(owner.accountId, "ada");
+    const at = (day: string): number => Date.parse(`${day}T12:00:00Z`);
+    const sale = (purchaseId: string, gross: number, day: string): LedgerEvent => ({
+      ...paid(purchaseId, gross, { publisherId: ada.id, currency: "EUR", plugin: "@ada/trees" }),
+      atMs: at(day),
+    });
+    await ledger.record(sale("s1", 999, "2026-10-30"));
+    await ledger.record(sale("s2", 500, "2026-11-02"));
+    await ledger.record({ type: "released", key: "release s1", atMs: at("2026-11-13"), purchaseId: "s1" });
+    await ledger.record({ ...refund("s2", "refund s2", 200), atMs: at("2026-11-14") });
+    const sent = { payoutId: "po1", publisherId: ada.id, currency: "EUR" };
+    await ledger.record({ ...sent, type: "payout_sent", key: "sent po1", atMs: at("2026-11-20"), amount: 600 });
+    await ledger.record({
+      ...sent,
+      type: "payout_closed",
+      key: "closed po1",
+      atMs: at("2026-11-21"),
+      outcome: "paid",
+    });
+    const shown = await send(ada.apiKey, "GET", "/api/market/earnings");
+    expect(await shown.json()).toEqual({ balances: [{ currency: "EUR", held: 210, available: 99, transit: 0 }] });
+    const statement = await send(ada.apiKey, "GET", "/api/market/earnings/statement?currency=EUR&month=2026-11");
+    expect(statement.headers.get("content-type")).toBe("text/csv; charset=utf-8");
+    expect((await statement.text()).split("\r\n")).toEqual([
+      "date,what,plugin,reference,gross,amount,balance,currency",
+      ",opening,,,,,6.99,EUR",
+      "2026-11-02T12:00:00.000Z,paid,ada/trees,s2,5.00,3.50,10.49,EUR",
+      "2026-11-14T12:00:00.000Z,refunded,,s2,-2.00,-1.40,9.09,EUR",
+      "2026-11-21T12:00:00.000Z,payout_closed,,po1,,-6.00,3.09,EUR",
+      ",closing,,,,,3.09,EUR",
+      "",
+    ]);
+    for (const bad of [
+      "",
+      "?currency=EUR",
+      "?currency=EUR&month=2026-13",
+      "?currency=eur&month=2026-11",
+      "?month=2026-11",
+    ]) {
+      expect((await send(ada.apiKey, "GET", `/api/market/earnings/statement${bad}`)).status, bad).toBe(400);
+    }
+    const stranger = await person(owner.accountId);
+    expect((await send(stranger.apiKey, "GET", "/api/market/earnings")).status).toBe(404);
   });
 });
