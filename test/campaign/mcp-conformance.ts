@@ -31,7 +31,6 @@ const SERVER = [
   "tools-call-mixed-content",
   "tools-call-error",
   "tools-call-with-progress",
-  "server-sse-multiple-streams",
 ];
 /** What the real edge is asked itself, with a key that a proxy adds: the suite has none. */
 const EDGE = ["server-initialize", "ping", "tools-list", "dns-rebinding-protection"];

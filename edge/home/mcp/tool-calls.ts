@@ -1,4 +1,5 @@
-import type { ToolBox } from "../plugins/tool-box.ts";
+import { PorchlightError } from "../../../shared/errors.ts";
+import type { ToolBox, ToolOutcome } from "../plugins/tool-box.ts";
 import { type ToolCallLine, decodeToolCall } from "./tool-call.ts";
 
 const encoder = new TextEncoder();
@@ -27,7 +28,14 @@ export class ToolCalls {
     const onProgress = (done: number, words?: string): void =>
       say({ type: "progress", done, ...(words === undefined ? {} : { words }) });
     const work = async (): Promise<void> => {
-      const outcome = await this.#box.call({ ...call, signal: stop.signal, onProgress });
+      const outcome = await this.#box
+        .call({ ...call, signal: stop.signal, onProgress })
+        .catch((error: unknown): ToolOutcome => {
+          // A fault of ours, not of the tool: its caller must not wait for ever.
+          console.error(`tools: ${call.tool} could not be called:`, error);
+          const { code, message } = PorchlightError.from(error);
+          return { ok: false, error: { code, message } };
+        });
       if (cancelKey !== undefined && this.#underWay.get(cancelKey) === stop) this.#underWay.delete(cancelKey);
       say({ type: "outcome", outcome });
       await writer.close().catch(() => undefined); // The reader left meanwhile: there is nobody to tell.
