@@ -6,6 +6,7 @@ import { CALL_LIMITS } from "../../../shared/plugin/limits.ts";
 import { mismatch } from "../../../shared/plugin/tool-list.ts";
 import { type Made, madeLater } from "../made.ts";
 import { CallTable } from "../plugins/call-table.ts";
+import { PLUGIN_LIMITS } from "../plugins/limits.ts";
 import type { OfferedTool, ToolBox, ToolBoxCall, ToolOutcome } from "../plugins/tool-box.ts";
 import { type Mount, type MountSource, MountTable } from "./mount-table.ts";
 import { toolName } from "./tool-name.ts";
@@ -57,6 +58,7 @@ export class MountDesk implements ToolBox {
   readonly #table: MountTable;
   readonly #calls: CallTable;
   readonly #now: () => number;
+  readonly #underWay = new Map<string, number>();
 
   constructor(options: MountDeskOptions) {
     this.#options = options;
@@ -143,8 +145,12 @@ export class MountDesk implements ToolBox {
     const turn = { sessionId: place?.sessionId ?? null, turn: place?.index ?? null };
     if (!this.#calls.begin(userId, { ...record, ...turn, startedAtMs, input: text }))
       return failure(new PorchlightError("invalid_request", "This call was made already."));
+    const before = this.#underWay.get(userId) ?? 0;
+    this.#underWay.set(userId, before + 1);
     let outcome: ToolOutcome;
     try {
+      if (before >= PLUGIN_LIMITS.underWay)
+        throw new PorchlightError("overloaded", "As many tools work for you already as may. Try again in a moment.");
       if (text.length > CALL_LIMITS.inputBytes)
         throw new PorchlightError("plugin_input_invalid", "The input is too large.");
       const wrong = mismatch(tool.input, input);
@@ -159,6 +165,10 @@ export class MountDesk implements ToolBox {
       // Nobody asked for what it is now: its person looks again first.
       if (known.code === "mcp_changed") this.#table.put(userId, { ...mount, changed: true });
       outcome = failure(known);
+    } finally {
+      const left = (this.#underWay.get(userId) ?? 1) - 1;
+      if (left === 0) this.#underWay.delete(userId);
+      else this.#underWay.set(userId, left);
     }
     const result = outcome.ok ? JSON.stringify(outcome.value) : null;
     const error = outcome.ok ? null : outcome.error;

@@ -112,6 +112,20 @@ describe("mounted servers", () => {
     });
   });
 
+  it("make so many calls at once for one person, and no more", async () => {
+    await inHome("mounts-4", async ({ desk, server, made }) => {
+      await mount(desk, "ada");
+      const held = Promise.withResolvers<MountedResult>();
+      server.answer = async () => await held.promise;
+      const calls = Array.from({ length: 9 }, async (_, n) => await desk.call(call(`c${n}`, "ada")));
+      expect(await calls[8]).toMatchObject({ error: { code: "overloaded" } });
+      held.resolve({ content: [] });
+      expect((await Promise.all(calls)).filter(({ ok }) => ok)).toHaveLength(8);
+      expect(await desk.call(call("later", "ada"))).toMatchObject({ ok: true });
+      expect(made).toHaveLength(9);
+    });
+  });
+
   it("have names that models can call, each another", () => {
     expect(toolName("files", "read_file")).toBe("mcp-files__read_file");
     const odd = [toolName("a", "Read.File"), toolName("a", "read/file"), toolName("a", "x".repeat(120))];
