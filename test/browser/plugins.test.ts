@@ -55,14 +55,10 @@ it("asks before a tool writes, with exactly what would be sent, and keeps to the
   const chat = chatOn(page);
   await chat.status.getByText("Online").waitFor();
   await install(page, 'effect: "write",');
-  const made = await page.evaluate(async () => {
-    const headers = { "content-type": "application/json" };
-    const body = JSON.stringify({ title: "Careful", settings: { approval: "always" } });
-    return (await fetch("/api/sessions", { method: "POST", headers, body })).status;
-  });
-  expect(made).toBe(201);
-  await page.reload();
-  await chat.conversations.getByText("Careful").click();
+  await page.getByRole("button", { name: "This conversation" }).click();
+  await page.getByLabel("Title").fill("Careful");
+  await page.getByLabel("Before a plugin changes or sends something").selectOption("always");
+  await page.getByRole("button", { name: "Save" }).click();
   await chat.ask("What is the weather in Paris?");
   const asked = page.getByRole("alertdialog", { name: "A plugin asks" });
   await asked.waitFor();
@@ -80,6 +76,11 @@ it("asks before a tool writes, with exactly what would be sent, and keeps to the
   expect(await chat.answer.locator('[data-part="calls"] summary').innerText()).toBe(
     "weather__get_weather came to nothing",
   );
+  await page.getByRole("button", { name: "This conversation" }).click();
+  await page.getByLabel("Your plugins").selectOption("off");
+  await page.getByRole("button", { name: "Save" }).click();
+  await chat.askAndWait("What is the weather in Rome?");
+  expect(await chat.answer.locator('[data-part="calls"] summary').count()).toBe(0);
 });
 
 it("installs from a file what one agreed to, lets grants be withdrawn, asks again, and removes", {

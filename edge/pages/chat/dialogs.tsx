@@ -29,6 +29,14 @@ export function SettingsDialog({ strings }: Props) {
         <Choice name="summary" label={strings.settingsSummary} on="auto" strings={strings} />
         <Choice name="retrieval" label={strings.settingsRetrieval} on="auto" strings={strings} />
         <Choice name="memory" label={strings.settingsMemory} on="on" strings={strings} />
+        <Select id="settings-plugins" name="plugins" label={strings.settingsPlugins}>
+          <option value="">{strings.pluginsAll}</option>
+          <option value="off">{strings.pluginsNone}</option>
+        </Select>
+        <Select id="settings-approval" name="approval" label={strings.settingsApproval}>
+          <option value="">{strings.approvalTainted}</option>
+          <option value="always">{strings.approvalAlways}</option>
+        </Select>
         <TextArea
           id="settings-instructions"
           name="instructions"

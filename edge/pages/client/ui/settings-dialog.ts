@@ -26,6 +26,9 @@ export class SettingsDialog {
       summary: settings.summary ?? "",
       retrieval: settings.retrieval ?? "",
       memory: settings.memory ?? "",
+      // What names single plugins stays as it is: see `read`.
+      plugins: settings.plugins?.length === 0 ? "off" : "",
+      approval: settings.approval === "always" ? "always" : "",
       instructions: settings.instructions ?? "",
     };
     for (const [name, value] of Object.entries(values)) this.field(name).value = value;
@@ -39,14 +42,9 @@ export class SettingsDialog {
   }
 
   private read({ settings }: Conversation): Change {
-    const {
-      window: _window,
-      summary: _summary,
-      retrieval: _retrieval,
-      memory: _memory,
-      instructions: _own,
-      ...rest
-    } = settings;
+    const set = ["window", "summary", "retrieval", "memory", "instructions", "approval"];
+    const rest = Object.fromEntries(Object.entries(settings).filter(([name]) => !set.includes(name)));
+    if (settings.plugins?.length === 0) delete rest["plugins"];
     const value = (name: string): string => this.field(name).value.trim();
     const given = {
       window: value("window") === "" ? undefined : Number(value("window")),
@@ -54,10 +52,12 @@ export class SettingsDialog {
       retrieval: value("retrieval") || undefined,
       memory: value("memory") || undefined,
       instructions: value("instructions") || undefined,
+      plugins: value("plugins") === "off" ? [] : undefined,
+      approval: value("approval") || undefined,
     };
-    const set = Object.fromEntries(Object.entries(given).filter(([, one]) => one !== undefined));
+    const chosen = Object.fromEntries(Object.entries(given).filter(([, one]) => one !== undefined));
     // The form's own choices are those of the schema; the edge checks them.
-    return { title: value("title"), settings: { ...rest, ...(set as SessionSettings) } };
+    return { title: value("title"), settings: { ...rest, ...(chosen as SessionSettings) } };
   }
 
   private field(name: string): HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement {
