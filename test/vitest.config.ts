@@ -50,7 +50,15 @@ export default defineConfig({
             },
           })),
         ],
-        test: { name: "edge", include: ["test/edge/**/*.test.{ts,tsx}"], setupFiles: ["test/edge/setup.ts"] },
+        test: {
+          name: "edge",
+          // See setup.ts: starting a worker for each file takes longer than most files.
+          isolate: false,
+          include: ["test/edge/**/*.test.{ts,tsx}"],
+          setupFiles: ["test/edge/setup.ts"],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
       },
       {
         root,

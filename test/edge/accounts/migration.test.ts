@@ -7,9 +7,12 @@ import { bearer, request } from "../support/edge.ts";
 it("keeps the account, keys, machines and sessions of an edge that had no people yet", async () => {
   const db = env.DB;
   const tables = await db
-    .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB '_cf*' AND name NOT GLOB 'sqlite*'")
+    .prepare(
+      "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB '_cf*' AND name NOT GLOB 'sqlite*' AND name NOT GLOB 'd1_*' ORDER BY sql DESC",
+    )
     .all<{ name: string }>();
-  const drops = tables.results.map(({ name }) => db.prepare(`DROP TABLE "${name}"`));
+  // Virtual tables come first: those that they are made of go with them.
+  const drops = tables.results.map(({ name }) => db.prepare(`DROP TABLE IF EXISTS "${name}"`));
   await db.batch([db.prepare("PRAGMA defer_foreign_keys = on"), ...drops]);
   const [first, ...later] = env.TEST_MIGRATIONS;
   for (const query of first?.queries ?? []) await db.prepare(query).run();
