@@ -156,7 +156,7 @@ export const COMMANDS = {
   },
   market: {
     summary: "make your edge a market of plugins, sign its root anew, and see how it stands",
-    usage: "porchlight market [status | init | renew] [--root-key FILE] [--origin https://EDGE]",
+    usage: "porchlight market [status | init | renew | seed] [--root-key FILE] [--origin https://EDGE]",
     flags: ["data", "origin", "root-key", "json"],
     run: async (flags, rest) => {
       const { market } = await import("./market.ts");

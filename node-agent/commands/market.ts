@@ -22,10 +22,11 @@ export interface MarketFlags {
 const ROOT_LIFE_MS = 365 * 24 * 3600_000;
 const rootKeySchema = z.strictObject({ kind: z.literal("porchlight market root key"), secret: z.string() });
 
-/** `porchlight market [status | init | renew]`. */
+/** `porchlight market [status | init | renew | seed]`. */
 export async function market(flags: MarketFlags, [what = "status", ...rest]: string[]): Promise<number> {
-  if (rest.length > 0 || !["status", "init", "renew"].includes(what))
-    throw new CommandError("bad_usage", "'porchlight market' takes status, init or renew.");
+  if (rest.length > 0 || !["status", "init", "renew", "seed"].includes(what))
+    throw new CommandError("bad_usage", "'porchlight market' takes status, init, renew or seed.");
+  if (what === "seed") return await (await import("./market-seed.ts")).seedMarket(flags);
   const access = await edgeAccess(flags);
   const trust = await trustOf(access);
   if (what === "status") return tell(flags, trust);

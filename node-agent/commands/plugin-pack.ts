@@ -1,18 +1,16 @@
-import { readFile, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
 import { manifestHash, writePackage } from "../../shared/plugin/package.ts";
 import { permissionWords, sizeWords } from "../../shared/plugin/permission-words.ts";
 import { buildPlugin } from "../plugins/build.ts";
+import { readmeOf } from "../plugins/readme.ts";
 import type { PluginFlags } from "./plugin.ts";
 import { say, styled } from "./terminal.ts";
-
-/** Of a README that the market shows. */
-const README = "README.md";
 
 /** `porchlight plugin pack [FOLDER]`: one file, the same bytes for the same source. */
 export async function packPlugin({ out, json }: PluginFlags, [given = "."]: string[]): Promise<number> {
   const folder = resolve(given);
-  const { manifest, files } = await buildPlugin(folder, await extraFiles(folder));
+  const { manifest, files } = await buildPlugin(folder, await readmeOf(folder));
   const bytes = writePackage(manifest, files);
   const hash = await manifestHash(manifest);
   const { name, version, permissions } = manifest;
@@ -30,9 +28,4 @@ export async function packPlugin({ out, json }: PluginFlags, [given = "."]: stri
   say();
   say(`Sign it:  porchlight plugin sign ${file}`);
   return 0;
-}
-
-async function extraFiles(folder: string): Promise<Map<string, Uint8Array>> {
-  const readme = await readFile(join(folder, README)).catch(() => undefined);
-  return new Map(readme === undefined ? [] : [[README, new Uint8Array(readme)]]);
 }

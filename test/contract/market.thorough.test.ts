@@ -179,6 +179,27 @@ describe("a market", { timeout: 90_000 }, () => {
     expect(await runHere(publish)).toMatchObject({ code: 1, stderr: expect.stringContaining("handed in already") });
   });
 
+  it("takes this repository's plugins the way of anybody's", { timeout: 240_000 }, async () => {
+    vi.stubEnv("PORCHLIGHT_API_KEY", owner);
+    const seed = ["market", "seed", "--data", data, "--origin", edge.origin];
+    const seeded = await runHere(seed);
+    expect(seeded.code, seeded.stderr).toBe(0);
+    const { versions } = await json<{ versions: { plugin: string; state: string }[] }>(
+      "GET",
+      "/api/market/desk",
+      undefined,
+      from(reviewer.cookie),
+    );
+    const own = versions.filter(({ plugin }) => plugin.startsWith("@porchlight/"));
+    expect(own.map(({ plugin }) => plugin)).toEqual(
+      expect.arrayContaining(["@porchlight/calculator", "@porchlight/csv", "@porchlight/library"]),
+    );
+    expect(own.length).toBeGreaterThanOrEqual(12);
+    expect(new Set(own.map(({ state }) => state))).toEqual(new Set(["in_review", "quarantined"]));
+    expect((await runHere(seed)).stderr).toContain("@porchlight/calculator");
+    vi.stubEnv("PORCHLIGHT_API_KEY", publisherKey);
+  });
+
   it("is read by the reference implementation of TUF", async () => {
     const [metadataDir, targetDir] = [join(root, "tuf"), join(root, "tuf-targets")];
     await mkdir(metadataDir);

@@ -5,6 +5,8 @@ import { Command } from "../components/code-block.tsx";
 import { Field } from "../components/field.tsx";
 import { format } from "../i18n/format.ts";
 import type { PageProps } from "../page-props.ts";
+import type { Balance } from "../../market/money/earnings.ts";
+import { moneyOf } from "./parts.tsx";
 import { Findings, type ShownFinding, StateBadge } from "./version-parts.tsx";
 
 export interface MyPublisher {
@@ -23,11 +25,12 @@ interface MinePageProps {
   page: PageProps;
   publisher: MyPublisher | undefined;
   versions: MyVersion[];
+  earnings: Balance[];
   isReviewer: boolean;
 }
 
 /** What somebody publishes: who they are in the market, and where each of their versions stands. */
-export function MinePage({ page, publisher, versions, isReviewer }: MinePageProps) {
+export function MinePage({ page, publisher, versions, earnings, isReviewer }: MinePageProps) {
   const { publishing: text } = page.strings;
   return (
     <AccessShell page={page} title={text.title} current="market" layout="settings">
@@ -63,9 +66,36 @@ export function MinePage({ page, publisher, versions, isReviewer }: MinePageProp
           <Keys page={page} keys={publisher.keys} />
           <Upload page={page} />
           <Versions page={page} versions={versions} />
+          <Earnings page={page} earnings={earnings} />
         </>
       )}
     </AccessShell>
+  );
+}
+
+function Earnings({ page, earnings }: { page: PageProps; earnings: Balance[] }) {
+  const { publishing: text } = page.strings;
+  if (earnings.length === 0) return null;
+  const month = new Date().toISOString().slice(0, 7);
+  return (
+    <Section heading={text.earnings} text={text.earningsText}>
+      <ul class="rows">
+        {earnings.map(({ currency, held, available, transit }) => (
+          <li class="row">
+            <div class="row-main">
+              <p class="row-name">{moneyOf(page, { currency, minorUnits: available })}</p>
+              <p class="row-notes">
+                <span>{format(text.held, { amount: moneyOf(page, { currency, minorUnits: held }) })}</span>
+                {transit === 0 ? null : (
+                  <span>{format(text.transit, { amount: moneyOf(page, { currency, minorUnits: transit }) })}</span>
+                )}
+              </p>
+            </div>
+            <a href={`/api/market/earnings/statement?currency=${currency}&month=${month}`}>{text.statement}</a>
+          </li>
+        ))}
+      </ul>
+    </Section>
   );
 }
 

@@ -25,3 +25,10 @@ export function Maker({ page, entry }: { page: PageProps; entry: Pick<CatalogueE
 export function installsOf(page: PageProps, installs: number): string {
   return new Intl.NumberFormat(page.locale, { notation: "compact" }).format(installs);
 }
+
+/** An amount in minor units, as the page's language writes it. */
+export function moneyOf(page: PageProps, { currency, minorUnits }: { currency: string; minorUnits: number }): string {
+  const amount = new Intl.NumberFormat(page.locale, { style: "currency", currency });
+  const digits = amount.resolvedOptions().maximumFractionDigits ?? 2;
+  return amount.format(minorUnits / 10 ** digits);
+}

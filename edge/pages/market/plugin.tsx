@@ -7,7 +7,7 @@ import { Select, TextArea } from "../components/field.tsx";
 import { format } from "../i18n/format.ts";
 import type { PageProps } from "../page-props.ts";
 import { ConsentPanel } from "../plugins/consent.tsx";
-import { inLocale, installsOf, Maker } from "./parts.tsx";
+import { inLocale, installsOf, Maker, moneyOf } from "./parts.tsx";
 import { Readme } from "./readme.tsx";
 import { Tile } from "./tile.tsx";
 import { REPORT_REASONS } from "../../../shared/market/reports.ts";
@@ -157,8 +157,5 @@ function ReportSection({ page, name, version }: { page: PageProps; name: string;
 }
 
 function priceOf(page: PageProps, price: CataloguePlugin["manifest"]["price"]): string {
-  if (price === undefined || price.minorUnits === 0) return page.strings.market.free;
-  const amount = new Intl.NumberFormat(page.locale, { style: "currency", currency: price.currency });
-  const digits = amount.resolvedOptions().maximumFractionDigits ?? 2;
-  return amount.format(price.minorUnits / 10 ** digits);
+  return price === undefined || price.minorUnits === 0 ? page.strings.market.free : moneyOf(page, price);
 }

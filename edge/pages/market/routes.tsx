@@ -2,6 +2,7 @@ import { type Context, Hono } from "hono";
 import { PorchlightError } from "../../../shared/errors.ts";
 import { catalogueQuerySchema } from "../../../shared/market/catalogue.ts";
 import type { AppEnv } from "../../env.ts";
+import { balancesOf } from "../../market/money/earnings.ts";
 import { marketReader } from "../../market/reader.ts";
 import { differenceWith } from "../../market/review.ts";
 import { marketRoleOf, requireMarketRole } from "../../market/roles.ts";
@@ -52,6 +53,7 @@ marketPages.get("/market/mine", async (c) => {
       page={page}
       publisher={publisher && (await myPublisher(c, publisher))}
       versions={await Promise.all(versions.map(async (found) => await myVersion(c, found)))}
+      earnings={publisher === undefined ? [] : await balancesOf(db, publisher.id)}
       isReviewer={role !== undefined}
     />,
   );

@@ -4,7 +4,8 @@ import { D1Book } from "../../../edge/market/money/d1-book.ts";
 import { type LedgerEvent, ledgerEventSchema } from "../../../edge/market/money/event.ts";
 import { Ledger } from "../../../edge/market/money/ledger.ts";
 import { database } from "../../../edge/store/database.ts";
-import { setUp } from "../support/edge.ts";
+import { request, setUp } from "../support/edge.ts";
+import { insertSession } from "../support/people.ts";
 import { send } from "../support/keys.ts";
 import { person, publisher } from "./support.ts";
 import { chanceOf, delivered, expectedBalances, purchaseStory } from "../../support/ledger/history.ts";
@@ -163,6 +164,9 @@ describe("a publisher's earnings", () => {
     ]) {
       expect((await send(ada.apiKey, "GET", `/api/market/earnings/statement${bad}`)).status, bad).toBe(400);
     }
+    const cookie = (await insertSession(ada.userId)).replace("porchlight=", "__Host-porchlight=");
+    const page = await request("/market/mine", { headers: { accept: "text/html", "accept-language": "en", cookie } });
+    expect(await page.text()).toMatch(/€0\.99[\s\S]*€2\.10 held for 14 days/);
     const stranger = await person(owner.accountId);
     expect((await send(stranger.apiKey, "GET", "/api/market/earnings")).status).toBe(404);
   });

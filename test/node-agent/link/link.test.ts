@@ -238,7 +238,7 @@ describe("comes back", () => {
   });
 
   test("when the edge no longer answers pings, and stays while it does", async () => {
-    start({ timing: { pingIntervalMs: 30, pongTimeoutMs: 60 } });
+    start({ timing: { pingIntervalMs: 30, pongTimeoutMs: 1500 } });
     await edge.welcomed();
     await vi.waitFor(() => expect(edge.texts.length).toBeGreaterThan(3));
     expect(edge.dials).toBe(1);
