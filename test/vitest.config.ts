@@ -9,13 +9,15 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const marketKey = (): string =>
   generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "der" }).toString("base64url");
 
+/** A busy machine is slow, not wrong. */
+const patience = { testTimeout: 30_000, hookTimeout: 60_000, expect: { poll: { timeout: 10_000 } } };
+
 const onNode = {
   /** Modules are loaded once per worker: no test here leaves anything in them. */
   isolate: false,
   /** Node runs the sources as they are; only to measure coverage are they rewritten first. */
   experimental: { viteModuleRunner: process.argv.includes("--coverage"), nodeLoader: false },
-  testTimeout: 30_000,
-  hookTimeout: 60_000,
+  ...patience,
 };
 
 /**
@@ -56,8 +58,7 @@ export default defineConfig({
           isolate: false,
           include: ["test/edge/**/*.test.{ts,tsx}"],
           setupFiles: ["test/edge/setup.ts"],
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
+          ...patience,
         },
       },
       {
