@@ -113,10 +113,10 @@ async function inspect(page: Page, name: string, width: number): Promise<void> {
   findings.push(...[...violations, ...focus].map((what) => `${name}: ${what}`));
 }
 
-/** Goes through the page by Tab: what has the focus without showing it, and where the order goes back up within a list of forms. */
+/** Goes through the page by Tab: what has the focus without showing it, and where the order goes back up within a column. */
 async function walk(page: Page): Promise<string[]> {
   const wrong: string[] = [];
-  let last = { top: 0, region: "" };
+  let last = { top: 0, right: 0, region: "" };
   for (let i = 0; i < 60; i++) {
     await page.keyboard.press("Tab");
     const at = await page.evaluate(() => {
@@ -125,7 +125,7 @@ async function walk(page: Page): Promise<string[]> {
       const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(element);
       const around = element.parentElement ? getComputedStyle(element.parentElement).boxShadow : "none";
       const visible = (outlineStyle !== "none" && outlineWidth !== "0px") || boxShadow !== "none" || around !== "none";
-      const { top, bottom } = element.getBoundingClientRect();
+      const { top, bottom, left, right } = element.getBoundingClientRect();
       const region = element.closest("main, nav, header, footer, aside")?.tagName ?? "";
       const isFirst = element.dataset["walked"] === undefined;
       element.dataset["walked"] = "";
@@ -133,6 +133,8 @@ async function walk(page: Page): Promise<string[]> {
         visible,
         top: top + scrollY,
         bottom: bottom + scrollY,
+        left,
+        right,
         region,
         isFirst,
         html: element.outerHTML.slice(0, 120),
@@ -140,7 +142,8 @@ async function walk(page: Page): Promise<string[]> {
     });
     if (at === undefined || !at.isFirst) break;
     if (!at.visible) wrong.push(`focus that is not seen: ${at.html}`);
-    if (at.region === last.region && at.region === "MAIN" && at.bottom < last.top - 8)
+    const isNextColumn = at.left >= last.right;
+    if (at.region === last.region && at.region === "MAIN" && at.bottom < last.top - 8 && !isNextColumn)
       wrong.push(`focus that goes back up: ${at.html}`);
     last = at;
   }

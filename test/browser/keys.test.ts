@@ -67,7 +67,8 @@ it.each([
       const words = (
         await page.locator("main h1, main h2, main label, main th, main button, main legend").allInnerTexts()
       ).join(" ");
-      const known = /[a-z]+:read|inference|sessions|admin|token|qwen|API|UTC|Owner|starter|'s first key/g;
+      const known =
+        /[a-z]+:read|inference|plugins|publish|sessions|admin|token|qwen|API|UTC|Owner|starter|'s first key/g;
       expect(words.replaceAll(known, "").match(/[A-Za-z]{3,}/g) ?? []).toEqual([]);
     }
     if (shots !== undefined) {
