@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { permissionsSchema } from "../../shared/plugin/manifest.ts";
+import { CALLED_PARTS } from "../../shared/plugin/parts.ts";
 import type { InstalledView } from "../home/plugins/desk.ts";
 import type { CallRecord, WholeCallRecord } from "../home/plugins/call-table.ts";
 
@@ -22,6 +23,13 @@ export const shownToolSchema = z
   })
   .openapi("InstalledPluginTool");
 
+const shownPartSchema = z
+  .object({
+    part: z.enum([...CALLED_PARTS, "knowledge"]),
+    every: z.string().optional().openapi({ description: "Of a schedule: when, as five fields of cron." }),
+  })
+  .openapi("InstalledPluginPart");
+
 const aboutSchema = z.object({
   name: z.string().openapi({ example: "@porchlight/hello" }),
   version: z.string(),
@@ -34,6 +42,7 @@ const aboutSchema = z.object({
   asks: shownPermissionsSchema.openapi({ description: "What its manifest asks for." }),
   signer: z.string().nullable().openapi({ description: "The Ed25519 key that signed it, base64url; null: nobody." }),
   tools: z.array(shownToolSchema),
+  parts: z.array(shownPartSchema),
 });
 
 export const inspectedSchema = aboutSchema

@@ -89,7 +89,7 @@ export function mountPlugins(app: OpenAPIHono<AppEnv>): void {
     // As it is kept: another may have sent it with a signature before.
     const { manifest, hash, signature } = await store.read(sent.hash);
     const { id, userId } = accountOf(c);
-    const { tools, installed } = takeMade(await pluginsOf(c.env, id).inspect(userId, hash));
+    const { tools, parts, installed } = takeMade(await pluginsOf(c.env, id).inspect(userId, hash));
     const { name, version, title, description, kind, runsOn, data, permissions: asks } = manifest;
     return c.json({
       name,
@@ -103,6 +103,7 @@ export function mountPlugins(app: OpenAPIHono<AppEnv>): void {
       asks,
       signer: signature?.publicKey ?? null,
       tools: tools.map(shownTool),
+      parts,
       installed,
       asksMore: permissionChanges(installed?.permissions, asks),
     } satisfies z.infer<typeof inspectedSchema>);

@@ -4,7 +4,8 @@ import type { PluginCaller } from "../../shared/plugin/context.ts";
 import { CALL_LIMITS } from "../../shared/plugin/limits.ts";
 import type { PluginPackage } from "../../shared/plugin/package.ts";
 import { signalCapability } from "../../shared/plugin/host/signal-capability.ts";
-import { mismatch, parseToolList, type ToolDescription } from "../../shared/plugin/tool-list.ts";
+import { calledPart } from "../../shared/plugin/parts.ts";
+import { mismatch, parseOffers, type PluginOffers, type ToolDescription } from "../../shared/plugin/tool-list.ts";
 import type { Capability, Granted } from "../../shared/plugin/host/capability.ts";
 import { guestCode } from "./guest-code.ts";
 import { SandboxProcess } from "./sandbox-process.ts";
@@ -36,7 +37,7 @@ export class PluginSandbox {
   readonly #idle: SandboxProcess[] = [];
   readonly #all = new Set<SandboxProcess>();
   readonly #waiting: (() => void)[] = [];
-  readonly #descriptions = new Map<string, ToolDescription[]>();
+  readonly #descriptions = new Map<string, PluginOffers>();
   readonly #code = new Map<string, string>();
   #running = 0;
   readonly #processes: number;
@@ -49,13 +50,18 @@ export class PluginSandbox {
 
   /** Its tools, as its own code says them in the sandbox. Throws PorchlightError `plugin_invalid` or as `call` does. */
   async describe(plugin: PluginPackage): Promise<ToolDescription[]> {
+    return (await this.offers(plugin)).tools;
+  }
+
+  /** Its tools and all that it has beside them. Throws as `describe` does. */
+  async offers(plugin: PluginPackage): Promise<PluginOffers> {
     this.#revoked?.check(plugin.hash);
     const known = this.#descriptions.get(plugin.hash);
     if (known !== undefined) return known;
     const text = await this.#run(plugin, { operation: "describe" }, new Map(), CALL_LIMITS.wallTimeMs);
-    const tools = parseToolList(text);
-    this.#descriptions.set(plugin.hash, tools);
-    return tools;
+    const offers = parseOffers(text);
+    this.#descriptions.set(plugin.hash, offers);
+    return offers;
   }
 
   /**
@@ -72,9 +78,8 @@ export class PluginSandbox {
       capabilityCalls = CALL_LIMITS.capabilityCalls,
       signal,
     } = call;
-    const tool = (await this.describe(plugin)).find(({ name }) => name === call.tool);
-    if (tool === undefined) throw new PorchlightError("plugin_input_invalid", `The plugin has no tool '${call.tool}'.`);
-    const wrong = mismatch(tool.input, call.input);
+    const tool = requireTool(await this.offers(plugin), call.tool);
+    const wrong = tool.input === undefined ? undefined : mismatch(tool.input, call.input);
     if (wrong !== undefined) throw new PorchlightError("plugin_input_invalid", `The tool does not take this: ${wrong}`);
     const input = JSON.stringify(call.input);
     if (input.length > CALL_LIMITS.inputBytes)
@@ -131,6 +136,18 @@ export class PluginSandbox {
     this.#code.set(plugin.hash, code);
     return code;
   }
+}
+
+/** A tool of these, or a part: its input is the host's own. Throws PorchlightError `plugin_input_invalid`. */
+function requireTool(
+  { tools, parts }: PluginOffers,
+  name: string,
+): { name: string } & Partial<Pick<ToolDescription, "input" | "output">> {
+  const part = calledPart(name);
+  if (parts.some((one) => one.part === part)) return { name };
+  const tool = tools.find((one) => one.name === name);
+  if (tool !== undefined) return tool;
+  throw new PorchlightError("plugin_input_invalid", `The plugin has no tool '${name}'.`);
 }
 
 function parseResult(text: string): unknown {

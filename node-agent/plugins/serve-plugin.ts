@@ -12,6 +12,7 @@ import {
   type MachineLine,
   readLines,
 } from "../../shared/plugin/stream-lines.ts";
+import { writeOffers } from "../../shared/plugin/tool-list.ts";
 import type { ProtocolStream } from "../../shared/protocol/types.ts";
 import type { PackageCache } from "./package-cache.ts";
 import type { PluginSandbox } from "./sandbox.ts";
@@ -56,7 +57,7 @@ async function answer(stream: ProtocolStream, host: PluginHost | undefined): Pro
     const plugin = (await host.packages.get(first.hash)) ?? (await fetchPackage(stream, lines, host, first.hash));
     if (first.type === "call")
       return { type: "done", value: JSON.stringify(await call(stream, lines, host, plugin, first)) };
-    return { type: "done", value: JSON.stringify(await host.sandbox.describe(plugin)) };
+    return { type: "done", value: writeOffers(await host.sandbox.offers(plugin)) };
   } catch (error) {
     return { type: "failed", error: PorchlightError.from(error).toWire() };
   }

@@ -51,7 +51,8 @@ export function asksForMore(difference: Pick<Difference, "permissions">): boolea
 }
 
 export function permissionChanges(before: Permissions | undefined, after: Permissions): PermissionChange[] {
-  const names = Object.keys(after) as (keyof Permissions)[]; // a parsed object: these are its keys
+  // Parsed objects: these are their keys.
+  const names = [...new Set(Object.keys({ ...before, ...after }))] as (keyof Permissions)[];
   return names.flatMap((permission) => {
     const [was, is] = [valuesOf(before?.[permission]), valuesOf(after[permission])];
     const added = is.filter((value) => !was.includes(value));

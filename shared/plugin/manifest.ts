@@ -58,6 +58,11 @@ export const permissionsSchema = z.strictObject({
     .max(16)
     .refine(unique, TWICE)
     .default([]),
+  // Later ones have no default: a package from before them keeps its one form, and its hash.
+  /** Whether its hooks see what is asked and answered in conversations. */
+  turns: z.literal("read").exactOptional(),
+  /** Whether it runs by itself, at its times. */
+  schedule: z.literal(true).exactOptional(),
 });
 
 const fileSchema = z.strictObject({

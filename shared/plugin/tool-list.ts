@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { PorchlightError } from "../errors.ts";
 import { MOST_SCHEMA_BYTES, MOST_TOOLS } from "./limits.ts";
+import { isPart, parseParts, type PluginPart } from "./parts.ts";
 import type { ToolSchema } from "./schema-type.ts";
 
 /** No `$ref` and no `pattern`: the host checks by these schemas, and neither may cost it more than a walk over the value. */
@@ -39,20 +40,43 @@ const toolSchema = z.strictObject({
 /** A tool as the host knows it. */
 export type ToolDescription = z.infer<typeof toolSchema>;
 
+/** What a plugin has: tools for models, and what the host calls. At least one of them. */
+export interface PluginOffers {
+  tools: ToolDescription[];
+  parts: PluginPart[];
+}
+
 /**
- * What a plugin says of its tools, which is the word of untrusted code. A text, so that its size is known before it is read.
+ * What a plugin says of itself, which is the word of untrusted code. A text, so that its size is known before it is read.
  * Throws PorchlightError `plugin_invalid`.
  */
-export function parseToolList(text: string): ToolDescription[] {
+export function parseOffers(text: string): PluginOffers {
   if (text.length > MOST_TOOLS * MOST_SCHEMA_BYTES)
     throw new PorchlightError("plugin_invalid", "The tools' schemas are too large.");
-  const parsed = z.array(toolSchema).min(1).max(MOST_TOOLS).safeParse(JSON.parse(text));
-  if (parsed.success && parsed.data.every((one) => one.input.type === "object")) return parsed.data;
-  const issue = parsed.error?.issues[0];
+  const entries = z.array(z.unknown()).min(1, "there is none").safeParse(JSON.parse(text));
+  const listed = entries.data ?? [];
+  const parts = parseParts(listed.filter(isPart));
+  const parsed = z
+    .array(toolSchema)
+    .max(MOST_TOOLS)
+    .safeParse(listed.filter((entry) => !isPart(entry)));
+  if (entries.success && parsed.success && parsed.data.every((one) => one.input.type === "object"))
+    return { tools: parsed.data, parts };
+  const issue = (entries.error ?? parsed.error)?.issues[0];
   throw new PorchlightError(
     "plugin_invalid",
     `The plugin's tools, ${issue?.path.join(".") || "their input"}: ${issue?.message ?? "its schema is of type 'object'"}`,
   );
+}
+
+/** Its tools alone. Throws as `parseOffers` does. */
+export function parseToolList(text: string): ToolDescription[] {
+  return parseOffers(text).tools;
+}
+
+/** What `parseOffers` reads. */
+export function writeOffers({ tools, parts }: PluginOffers): string {
+  return JSON.stringify([...tools, ...parts]);
 }
 
 /** Why a value is not what a tool's schema says, or undefined when it is. */

@@ -1,11 +1,13 @@
 import { PorchlightError } from "../../../shared/errors.ts";
 import { grant, type HostPorts } from "../../../shared/plugin/host/grants.ts";
 import { CALL_LIMITS } from "../../../shared/plugin/limits.ts";
+import { calledPart } from "../../../shared/plugin/parts.ts";
 import { mismatch } from "../../../shared/plugin/tool-list.ts";
 import { NO_LIMITS } from "../../credentials/key-grant.ts";
 import type { CallTable } from "./call-table.ts";
 import type { Installed } from "./installed.ts";
 import { PLUGIN_LIMITS } from "./limits.ts";
+import { isPartGranted } from "./part-calls.ts";
 import type { AskModel } from "./model-port.ts";
 import type { PackageStore } from "./package-store.ts";
 import { type KeptFiles, pickedFiles } from "./picked-files.ts";
@@ -31,7 +33,8 @@ export interface PluginCallerOptions {
   now: () => number;
 }
 
-type Asked = Omit<ToolBoxCall, "tool">;
+/** `wallTimeMs`: absent, as long as a tool may take. */
+type Asked = Omit<ToolBoxCall, "tool"> & { wallTimeMs?: number };
 
 /** Calls tools of installed plugins: each with what its person grants at that moment, each written down. */
 export class PluginCallMaker {
@@ -98,16 +101,15 @@ export class PluginCallMaker {
         "not_found",
         "This plugin is not installed and switched on, or has just become another.",
       );
-    const tool = plugin.tools.find(({ name }) => name === of.tool);
-    if (tool === undefined) throw new PorchlightError("plugin_input_invalid", `The plugin has no tool '${of.tool}'.`);
-    const wrong = mismatch(tool.input, asked.input);
+    const tool = requireCallable(plugin, of.tool);
+    const wrong = tool.input === undefined ? undefined : mismatch(tool.input, asked.input);
     if (wrong !== undefined) throw new PorchlightError("plugin_input_invalid", `The tool does not take this: ${wrong}`);
     if (input.length > CALL_LIMITS.inputBytes)
       throw new PorchlightError("plugin_input_invalid", "The input is too large.");
     const runtime = chooseRuntime(runtimes, plugin.manifest.runsOn);
     calls.runsAt(userId, asked.id, runtime.place);
     const { permissions, hash } = plugin;
-    const wallTimeMs = permissions.model ? PLUGIN_LIMITS.modelWallTimeMs : CALL_LIMITS.wallTimeMs;
+    const wallTimeMs = asked.wallTimeMs ?? (permissions.model ? PLUGIN_LIMITS.modelWallTimeMs : CALL_LIMITS.wallTimeMs);
     const granted = grant(permissions, { ...this.#ports(asked, plugin, trace), ...runtime.ports });
     const load = async (): Promise<Uint8Array> => await packages.bytes(hash);
     const text = await runtime.call({
@@ -179,6 +181,21 @@ export class PluginCallMaker {
       ...(onProgress === undefined ? {} : { onProgress }),
     };
   }
+}
+
+/** One of its tools, or a part that the host calls. Throws PorchlightError `plugin_input_invalid`, `plugin_not_granted`. */
+function requireCallable(
+  { tools, parts, permissions }: Installed,
+  name: string,
+): { name: string } & Partial<Pick<Installed["tools"][number], "input" | "output">> {
+  const part = calledPart(name);
+  if (part !== undefined && parts.some((one) => one.part === part)) {
+    if (isPartGranted(part, permissions)) return { name };
+    throw new PorchlightError("plugin_not_granted");
+  }
+  const tool = tools.find((one) => one.name === name);
+  if (tool !== undefined) return tool;
+  throw new PorchlightError("plugin_input_invalid", `The plugin has no tool '${name}'.`);
 }
 
 async function allowed<T>(is: boolean, use: () => Promise<T>): Promise<T> {

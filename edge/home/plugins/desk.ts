@@ -2,8 +2,9 @@ import { PorchlightError } from "../../../shared/errors.ts";
 import type { PluginCaller } from "../../../shared/plugin/context.ts";
 import { CALL_LIMITS } from "../../../shared/plugin/limits.ts";
 import { manifestDraftSchema, type Permissions } from "../../../shared/plugin/manifest.ts";
+import { type CalledPart, partCall } from "../../../shared/plugin/parts.ts";
 import type { PluginPackage } from "../../../shared/plugin/package.ts";
-import { parseToolList, type ToolDescription } from "../../../shared/plugin/tool-list.ts";
+import { parseOffers, type PluginOffers } from "../../../shared/plugin/tool-list.ts";
 import { type Made, made, madeLater } from "../made.ts";
 import { type CallFilter, type CallRecord, CallTable, type WholeCallRecord } from "./call-table.ts";
 import { PluginCallMaker, type PluginCallerOptions } from "./caller.ts";
@@ -11,6 +12,7 @@ import { InstallTable } from "./install-table.ts";
 import type { Installed } from "./installed.ts";
 import { PLUGIN_LIMITS } from "./limits.ts";
 import type { PackageStore } from "./package-store.ts";
+import { isPartGranted, taints } from "./part-calls.ts";
 import { requireWithin } from "./permissions.ts";
 import type { PluginRuntime } from "./runtime/runtime.ts";
 import { chooseRuntime } from "./runtimes.ts";
@@ -54,8 +56,7 @@ export interface InstalledView extends Installed {
 }
 
 /** What is in a package, before anybody agrees to it. */
-export interface Inspected {
-  tools: ToolDescription[];
+export interface Inspected extends PluginOffers {
   /** What is installed of this name. */
   installed: Pick<Installed, "version" | "hash" | "permissions" | "signer"> | null;
 }
@@ -67,6 +68,11 @@ export interface DirectCall {
   caller: PluginCaller;
   files?: string[];
   payer?: Payer;
+}
+
+/** A call of a part: see ToolBoxCall. */
+export interface PartCall extends Pick<ToolBoxCall, "id" | "input" | "caller" | "payer" | "place" | "signal"> {
+  wallTimeMs?: number;
 }
 
 /** The plugins of a household's people: what each has installed and granted, their values and secrets, their calls. Nobody sees another's. */
@@ -101,7 +107,7 @@ export class PluginDesk implements ToolBox {
   async inspect(userId: string, hash: string): Promise<Made<Inspected>> {
     return await madeLater(async () => {
       const plugin = await this.#package(hash);
-      const tools = await this.#describe(userId, plugin);
+      const offers = await this.#describe(userId, plugin);
       const known = this.#installs.find(userId, plugin.manifest.name);
       const installed = known && {
         version: known.version,
@@ -109,7 +115,7 @@ export class PluginDesk implements ToolBox {
         permissions: known.permissions,
         signer: known.signer,
       };
-      return { tools, installed: installed ?? null };
+      return { ...offers, installed: installed ?? null };
     });
   }
 
@@ -126,7 +132,7 @@ export class PluginDesk implements ToolBox {
     return await madeLater(async () => {
       const plugin = await this.#package(hash);
       requireWithin(permissions, plugin.manifest.permissions);
-      const tools = await this.#describe(userId, plugin);
+      const offers = await this.#describe(userId, plugin);
       const { name, version } = plugin.manifest;
       const { files: _files, ...draft } = plugin.manifest;
       const known = this.#installs.find(userId, name);
@@ -143,7 +149,7 @@ export class PluginDesk implements ToolBox {
         version,
         hash,
         manifest,
-        tools,
+        ...offers,
         permissions,
         enabled: true,
         signer,
@@ -209,15 +215,13 @@ export class PluginDesk implements ToolBox {
   offered(userId: string): OfferedTool[] {
     return this.#named(userId).map(({ name, installed, tool }) => {
       const { manifest, version, hash } = installed;
-      const { net, files, tools } = manifest.permissions;
       return {
         name,
         title: manifest.title,
         description: tool.description,
         input: tool.input,
         effect: tool.effect,
-        // By what it asks for, not by what it has now: it may have kept what it fetched yesterday.
-        taints: net.length > 0 || files || tools.length > 0,
+        taints: taints(installed),
         source: { kind: "plugin", name: installed.name, version, hash, tool: tool.name },
       };
     });
@@ -227,6 +231,22 @@ export class PluginDesk implements ToolBox {
     const found = this.#named(call.userId).find(({ name }) => name === call.tool);
     if (found !== undefined) return await this.#maker.call(call, found.installed, found.tool.name);
     return { ok: false, error: { code: "not_found", message: `There is no tool '${call.tool}'.` } };
+  }
+
+  /** A part of a plugin that is switched on. Never throws for what a plugin does. Writes the call's record. */
+  async callPart(userId: string, name: string, part: CalledPart, call: PartCall): Promise<ToolOutcome> {
+    const found = this.#installs.find(userId, name);
+    if (found?.enabled === true) return await this.#maker.call({ ...call, userId }, found, partCall(part));
+    return { ok: false, error: { code: "not_found", message: "This plugin is not installed and switched on." } };
+  }
+
+  /** Those that are switched on, have this part, and were granted what it needs. */
+  withPart(userId: string, part: CalledPart): Installed[] {
+    return this.#installs
+      .of(userId)
+      .filter(
+        (one) => one.enabled && one.parts.some((has) => has.part === part) && isPartGranted(part, one.permissions),
+      );
   }
 
   /** The latest first. */
@@ -267,13 +287,13 @@ export class PluginDesk implements ToolBox {
     return await this.#options.packages.read(hash);
   }
 
-  async #describe(owner: string, { hash, manifest }: PluginPackage): Promise<ToolDescription[]> {
+  async #describe(owner: string, { hash, manifest }: PluginPackage): Promise<PluginOffers> {
     const { packages, runtimes } = this.#options;
     const known = this.#installs.of(owner).find((one) => one.hash === hash);
-    if (known !== undefined) return known.tools;
+    if (known !== undefined) return { tools: known.tools, parts: known.parts };
     const runtime = chooseRuntime(runtimes, manifest.runsOn);
     const load = async (): Promise<Uint8Array> => await packages.bytes(hash);
     const signal = AbortSignal.timeout(2 * CALL_LIMITS.wallTimeMs);
-    return parseToolList(await runtime.describe({ hash, load, owner }, signal));
+    return parseOffers(await runtime.describe({ hash, load, owner }, signal));
   }
 }

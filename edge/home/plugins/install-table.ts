@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Permissions } from "../../../shared/plugin/manifest.ts";
+import { writeOffers } from "../../../shared/plugin/tool-list.ts";
 import { type Installed, installedSchema } from "./installed.ts";
 
 const json = z.string().transform((text): unknown => JSON.parse(text));
@@ -16,8 +17,9 @@ const rowSchema = z
     installed_at: z.number(),
     updated_at: z.number(),
   })
-  .transform(({ installed_at, updated_at, ...row }) => ({
+  .transform(({ installed_at, updated_at, tools, ...row }) => ({
     ...row,
+    offers: tools,
     installedAtMs: installed_at,
     updatedAtMs: updated_at,
   }))
@@ -63,7 +65,7 @@ export class InstallTable {
       one.version,
       one.hash,
       JSON.stringify(one.manifest),
-      JSON.stringify(one.tools),
+      writeOffers(one),
       JSON.stringify(one.permissions),
       one.enabled ? 1 : 0,
       one.signer,

@@ -8,6 +8,8 @@ export function requireWithin(granted: Permissions, asked: Permissions): Permiss
     lists.every((list) => granted[list].every((one) => asked[list].includes(one))) &&
     (asked.model || !granted.model) &&
     (asked.files || !granted.files) &&
+    (asked.turns === "read" || granted.turns === undefined) &&
+    (asked.schedule === true || granted.schedule === undefined) &&
     granted.storageBytes <= asked.storageBytes;
   if (isWithin) return granted;
   const sentence = "No more can be granted than the plugin asks for in its manifest.";

@@ -11,14 +11,25 @@ export interface Grantable {
 }
 
 /** Permissions one by one, the dangerous first. */
-export function grantsOf({ net, model, storageBytes, files, secrets, tools }: Permissions): Grantable[] {
+export function grantsOf({
+  net,
+  model,
+  storageBytes,
+  files,
+  secrets,
+  tools,
+  turns,
+  schedule,
+}: Permissions): Grantable[] {
   const one = (key: string, part: Partial<Permissions>): Grantable => ({ key, permissions: { ...NOTHING, ...part } });
   return [
     ...net.map((host) => one(`net:${host}`, { net: [host] })),
     ...(files ? [one("files", { files })] : []),
+    ...(turns === undefined ? [] : [one("turns", { turns })]),
     ...secrets.map((name) => one(`secrets:${name}`, { secrets: [name] })),
     ...(model ? [one("model", { model })] : []),
     ...tools.map((name) => one(`tools:${name}`, { tools: [name] })),
+    ...(schedule === undefined ? [] : [one("schedule", { schedule })]),
     ...(storageBytes > 0 ? [one(`storage:${storageBytes}`, { storageBytes })] : []),
   ];
 }
@@ -34,5 +45,7 @@ export function permissionsOf(keys: readonly string[]): Permissions {
     files: keys.includes("files"),
     secrets: behind("secrets"),
     tools: behind("tools"),
+    ...(keys.includes("turns") ? { turns: "read" as const } : {}),
+    ...(keys.includes("schedule") ? { schedule: true as const } : {}),
   };
 }

@@ -36,21 +36,62 @@ const MAKERS = {
   hostTool: (use) => async (name, input) => JSON.parse((await use("hostTool", { name, input })).text),
 };
 
+/** What the host calls, beside tools. */
+const PARTS = {
+  webhook: plugin.webhook && ((context) => plugin.webhook(context)),
+  beforeTurn: plugin.hooks?.beforeTurn && ((context) => plugin.hooks.beforeTurn(context)),
+  afterTurn: plugin.hooks?.afterTurn && ((context) => plugin.hooks.afterTurn(context)),
+  schedule: plugin.schedule && ((context) => plugin.schedule.run(context)),
+};
+
+const SEARCH = {
+  input: {
+    type: "object",
+    properties: {
+      query: { type: "string", description: "What is looked for", minLength: 1, maxLength: 2000 },
+      most: { type: "integer", description: "Most passages, 5 if absent", minimum: 1, maximum: 20 },
+    },
+    required: ["query"],
+    additionalProperties: false,
+  },
+  async execute(context) {
+    context.input.most ??= 5;
+    return { passages: await plugin.knowledge.search(context) };
+  },
+};
+
+/** Knowledge is a tool as well. */
+const TOOLS = {
+  ...plugin.tools,
+  ...(plugin.knowledge && { search: { description: plugin.knowledge.description, ...SEARCH } }),
+};
+
+function executorOf(name) {
+  const part = name.startsWith("on:") ? name.slice(3) : undefined;
+  if (part !== undefined && Object.hasOwn(PARTS, part) && PARTS[part]) return PARTS[part];
+  if (Object.hasOwn(TOOLS, name)) return (context) => TOOLS[name].execute(context);
+  throw new Error(\`There is no tool '\${name}'.\`);
+}
+
 /** Runs beside the plugin's module, in its isolate: a convenience for the plugin, trusted with nothing. */
 export default class extends WorkerEntrypoint {
   describe() {
-    const tools = Object.entries(plugin.tools).map(([name, { description, input, output, effect }]) => ({
+    const tools = Object.entries(TOOLS).map(([name, { description, input, output, effect }]) => ({
       name,
       description,
       input,
       output,
       effect,
     }));
-    return JSON.stringify(tools);
+    const parts = Object.keys(PARTS)
+      .filter((part) => PARTS[part])
+      .map((part) => ({ part, ...(part === "schedule" && { every: plugin.schedule.every }) }));
+    if (plugin.knowledge) parts.push({ part: "knowledge" });
+    return JSON.stringify([...tools, ...parts]);
   }
 
   async call(name, input, grants, caller, capabilities) {
-    if (!Object.hasOwn(plugin.tools, name)) throw new Error(\`There is no tool '\${name}'.\`);
+    const execute = executorOf(name);
     const use = async (capability, argument, bytes) =>
       await capabilities.use(capability, JSON.stringify(argument), bytes);
     const context = {
@@ -74,7 +115,7 @@ export default class extends WorkerEntrypoint {
         await use("log", { line: String(line) });
       },
     };
-    return JSON.stringify((await plugin.tools[name].execute(context)) ?? null);
+    return JSON.stringify((await execute(context)) ?? null);
   }
 }
 `;

@@ -1,0 +1,18 @@
+import type { Permissions } from "../../../shared/plugin/manifest.ts";
+import type { CalledPart } from "../../../shared/plugin/parts.ts";
+import type { Installed } from "./installed.ts";
+
+/** Whether its person lets a part be called. A webhook needs no grant: without an address, which its person makes, nothing calls it. */
+export function isPartGranted(part: CalledPart, { turns, schedule }: Permissions): boolean {
+  if (part === "schedule") return schedule === true;
+  return part === "webhook" || turns === "read";
+}
+
+/**
+ * Whether what comes of it may hold what strangers wrote. By what it asks for, not by what it has now: it may have kept what it fetched
+ * yesterday, or what was sent to it.
+ */
+export function taints({ manifest, parts }: Pick<Installed, "manifest" | "parts">): boolean {
+  const { net, files, tools } = manifest.permissions;
+  return net.length > 0 || files || tools.length > 0 || parts.some(({ part }) => part === "webhook");
+}
