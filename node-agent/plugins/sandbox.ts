@@ -3,6 +3,7 @@ import type { Revoked } from "../../shared/market/revocations.ts";
 import type { PluginCaller } from "../../shared/plugin/context.ts";
 import { CALL_LIMITS } from "../../shared/plugin/limits.ts";
 import type { PluginPackage } from "../../shared/plugin/package.ts";
+import { readResult } from "../../shared/plugin/host/result.ts";
 import { signalCapability } from "../../shared/plugin/host/signal-capability.ts";
 import { calledPart } from "../../shared/plugin/parts.ts";
 import { mismatch, parseOffers, type PluginOffers, type ToolDescription } from "../../shared/plugin/tool-list.ts";
@@ -89,11 +90,7 @@ export class PluginSandbox {
     const uses = counted(granted.capabilities, capabilityCalls);
     uses.set("signal", signalCapability(signal, ended.signal));
     const text = await this.#run(plugin, message, uses, wallTimeMs, signal).finally(() => ended.abort());
-    const result: unknown = parseResult(text);
-    const odd = tool.output === undefined ? undefined : mismatch(tool.output, result);
-    if (odd !== undefined)
-      throw new PorchlightError("plugin_failed", `The result is not what the tool promises: ${odd}`);
-    return result;
+    return readResult(text, tool.output);
   }
 
   /** Ends the processes, and with them what is under way. */
@@ -148,14 +145,6 @@ function requireTool(
   const tool = tools.find((one) => one.name === name);
   if (tool !== undefined) return tool;
   throw new PorchlightError("plugin_input_invalid", `The plugin has no tool '${name}'.`);
-}
-
-function parseResult(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new PorchlightError("plugin_failed", "The plugin's result is not JSON.");
-  }
 }
 
 /** The same, until the call has used them as often as a call may. */

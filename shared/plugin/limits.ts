@@ -14,6 +14,8 @@ export const MOST_SCHEMA_BYTES = 16 * 1024;
 export const CALL_LIMITS = {
   inputBytes: 1024 * 1024,
   outputBytes: 1024 * 1024,
+  /** Levels of arrays and objects in a result. */
+  outputDepth: 128,
   wallTimeMs: 30_000,
   /** Uses of all of its capabilities together. */
   capabilityCalls: 1_000,

@@ -1,5 +1,6 @@
 import { PorchlightError } from "../../../shared/errors.ts";
 import { grant, type HostPorts } from "../../../shared/plugin/host/grants.ts";
+import { readResult } from "../../../shared/plugin/host/result.ts";
 import { CALL_LIMITS } from "../../../shared/plugin/limits.ts";
 import { calledPart } from "../../../shared/plugin/parts.ts";
 import { mismatch } from "../../../shared/plugin/tool-list.ts";
@@ -124,21 +125,8 @@ export class PluginCallMaker {
       wallTimeMs,
       signal,
     });
-    return this.#checked(text, tool.output);
-  }
-
-  #checked(text: string, output: Installed["tools"][number]["output"]): string {
-    if (text.length > CALL_LIMITS.outputBytes)
-      throw new PorchlightError("plugin_failed", "The plugin's result is too large.");
-    let value: unknown;
-    try {
-      value = JSON.parse(text);
-    } catch (cause) {
-      throw new PorchlightError("plugin_failed", "The plugin's result is not JSON.", { cause });
-    }
-    const odd = output === undefined ? undefined : mismatch(output, value);
-    if (odd === undefined) return text;
-    throw new PorchlightError("plugin_failed", `The result is not what the tool promises: ${odd}`);
+    readResult(text, tool.output);
+    return text;
   }
 
   #ports(
