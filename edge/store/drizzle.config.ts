@@ -2,6 +2,11 @@ import { defineConfig } from "drizzle-kit";
 
 export default defineConfig({
   dialect: "sqlite",
-  schema: ["./edge/store/schema.ts", "./edge/market/store/schema.ts", "./edge/market/money/schema.ts"],
+  schema: [
+    "./edge/store/schema.ts",
+    "./edge/market/store/schema.ts",
+    "./edge/market/money/schema.ts",
+    "./edge/market/money/sales-schema.ts",
+  ],
   out: "./migrations",
 });
