@@ -22,6 +22,11 @@ export interface EdgeBindings {
   MARKET_KEYS?: string;
   /** Origin of the market that plugins come from; empty or absent: this edge's own. */
   MARKET_ORIGIN?: string;
+  /** Keys of Stripe, for a market that sells: see market/MONEY.md. Several webhook secrets stand behind each other, with commas. */
+  STRIPE_SECRET_KEY?: string;
+  STRIPE_WEBHOOK_SECRET?: string;
+  /** `on`: plugins are bought with play money, by a provider that behaves like a real one. Never beside Stripe's keys. */
+  TEST_PAYMENTS?: string;
   /** Plugins' packages, as `packages/<hash>`. */
   PACKAGES: R2Bucket;
   /** Makes isolates for plugins, beside this edge; absent: they run at home. */

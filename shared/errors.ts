@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { MONEY_ERRORS } from "./market/money-errors.ts";
 import { PLUGIN_ERRORS } from "./plugin/errors.ts";
 
 /**
@@ -199,6 +200,7 @@ export const ERRORS = {
   },
   job_active: { status: 409, retryable: false, message: "The job has not ended yet. Cancel it first." },
   ...PLUGIN_ERRORS,
+  ...MONEY_ERRORS,
   webhook_url_refused: {
     status: 400,
     retryable: false,

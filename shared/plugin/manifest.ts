@@ -91,9 +91,14 @@ export const manifestDraftSchema = z.strictObject({
   data: z.array(dataSchema).max(32).default([]),
   permissions: permissionsSchema.prefault({}),
   runsOn: z.enum(["edge", "home", "both"]).default("both"),
-  /** Once, for the user of the market. */
+  /** What the user of the market pays: once, or `every` month or year. */
   price: z
-    .strictObject({ currency: z.string().regex(/^[A-Z]{3}$/), minorUnits: z.int().min(0).max(1_000_000) })
+    .strictObject({
+      currency: z.string().regex(/^[A-Z]{3}$/),
+      minorUnits: z.int().min(0).max(1_000_000),
+      every: z.enum(["month", "year"]).exactOptional(),
+    })
+    .refine(({ minorUnits, every }) => every === undefined || minorUnits > 0, "What is free has no period.")
     .optional(),
 });
 
