@@ -37,7 +37,7 @@ export const pluginStepSchema = z.discriminatedUnion("step", [
     hash: z.string(),
     tool: z.string(),
     source: sourceName,
-    /** Canonical JSON: exactly what is sent if the person allows it. */
+    /** JSON of exactly what is sent if the person allows it: see shown-arguments.ts. */
     arguments: z.string(),
     /** Unix milliseconds. */
     deadlineMs: z.number().int(),

@@ -1,6 +1,5 @@
 /** What nobody sees, or reads as something else: formats and directions, tags, fillers, separators, odd spaces, variation selectors. */
-const UNSEEN =
-  /[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Zl}\p{Zp}\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufe00-\ufe0f\u{e0100}-\u{e01ef}]|(?! )\p{Zs}/u;
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Zl}\p{Zp}\u2800\p{Default_Ignorable_Code_Point}]|(?! )\p{Zs}/u;
 /** Scripts whose letters look like those of ASCII. */
 const LOOKS_LIKE =
   /[\p{Script=Cyrillic}\p{Script=Greek}\p{Script=Coptic}\p{Script=Armenian}\p{Script=Cherokee}\p{Script=Lisu}]/u;
@@ -30,7 +29,8 @@ function seen(json: string): string {
     return word.replaceAll(/[^\x20-\x7e]/gu, (character) => {
       const isUnseen = UNSEEN.test(character);
       // Full-width and mathematical letters: the same to a reader, another address to a machine.
-      const isDressedUp = /^[!-~]+$/.test(character.normalize("NFKC")) && /[a-z0-9./:@]/i.test(character.normalize("NFKC"));
+      const isDressedUp =
+        /^[!-~]+$/.test(character.normalize("NFKC")) && /[a-z0-9./:@]/i.test(character.normalize("NFKC"));
       return isUnseen || isDressedUp || (isMixed && LOOKS_LIKE.test(character)) ? escaped(character) : character;
     });
   });

@@ -126,6 +126,8 @@ export class MountDesk implements ToolBox {
         input: tool.input,
         effect: tool.effect,
         taints: true,
+        // What a server says of where it passes things on to is its own word.
+        sends: true,
         source: { kind: "mcp" as const, server: name, tool: tool.name },
       })),
     );

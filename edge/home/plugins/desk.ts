@@ -12,7 +12,7 @@ import { InstallTable } from "./install-table.ts";
 import type { Installed } from "./installed.ts";
 import { PLUGIN_LIMITS } from "./limits.ts";
 import type { PackageStore } from "./package-store.ts";
-import { isPartGranted, taints } from "./part-calls.ts";
+import { isPartGranted, sends, taints } from "./part-calls.ts";
 import { requireWithin } from "./permissions.ts";
 import type { PluginRuntime } from "./runtime/runtime.ts";
 import { chooseRuntime } from "./runtimes.ts";
@@ -222,6 +222,7 @@ export class PluginDesk implements ToolBox {
         input: tool.input,
         effect: tool.effect,
         taints: taints(installed),
+        sends: sends(installed),
         source: { kind: "plugin", name: installed.name, version, hash, tool: tool.name },
       };
     });

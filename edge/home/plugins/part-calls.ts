@@ -13,6 +13,13 @@ export function isPartGranted(part: CalledPart, { turns, schedule }: Permissions
  * yesterday, or what was sent to it.
  */
 export function taints({ manifest, parts }: Pick<Installed, "manifest" | "parts">): boolean {
-  const { net, files, tools } = manifest.permissions;
-  return net.length > 0 || files || tools.length > 0 || parts.some(({ part }) => part === "webhook");
+  const { net, files, tools, storageBytes } = manifest.permissions;
+  const hears = net.length > 0 || files || tools.length > 0 || parts.some(({ part }) => part === "webhook");
+  // What it keeps, a model may have told it that was reading strangers then.
+  return hears || storageBytes > 0;
+}
+
+/** Whether what it is called with may leave for elsewhere: by what it has now. */
+export function sends({ permissions: { net, tools } }: Pick<Installed, "permissions">): boolean {
+  return net.length > 0 || tools.length > 0;
 }

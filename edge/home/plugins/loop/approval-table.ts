@@ -81,6 +81,11 @@ export class ApprovalTable {
     return this.#all("WHERE run = ? AND round = ? AND call_id = ?", run, round, callId)[0];
   }
 
+  /** All that were asked for an answer. */
+  ofRun(run: string): Approval[] {
+    return this.#all("WHERE run = ?", run);
+  }
+
   /** Those that wait for this person, the oldest first. */
   waiting(userId: string): Approval[] {
     return this.#all("WHERE user_id = ? AND decision IS NULL ORDER BY created_at, id", userId);

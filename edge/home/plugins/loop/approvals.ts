@@ -52,7 +52,7 @@ export class Approvals {
     });
   }
 
-  /** The approval that a call waits for: the one there is, or a new one. Undefined where too many wait already. */
+  /** The approval that a call waits for: the one there is, or a new one. Undefined where too many wait, or were asked or denied, already. */
   ask(
     call: Pick<Approval, "userId" | "run" | "round" | "callId" | "tool" | "source" | "arguments" | "hash" | "place">,
   ): (Approval & { isNew: boolean }) | undefined {
@@ -60,6 +60,10 @@ export class Approvals {
     if (known !== undefined) return { ...known, isNew: false };
     const createdAtMs = this.#now();
     this.#table.forgetBefore(createdAtMs - LOOP_LIMITS.approvalsKeptMs);
+    const asked = this.#table.ofRun(call.run);
+    const denied = asked.filter(({ decision }) => decision === "deny");
+    if (asked.length >= LOOP_LIMITS.approvalsPerAnswer || denied.length >= LOOP_LIMITS.denialsPerAnswer)
+      return undefined;
     if (this.list(call.userId).length >= LOOP_LIMITS.approvalsPerPerson) return undefined;
     const one = { ...call, id: crypto.randomUUID(), createdAtMs, deadlineMs: createdAtMs + LOOP_LIMITS.approvalMs };
     this.#table.add(one);

@@ -27,6 +27,17 @@ export const LOOP_LIMITS = {
   approvalMs: 10 * 60_000,
   /** How long one that was decided, or not, can be looked at. */
   approvalsKeptMs: 24 * 60 * 60_000,
+  /** Asked for one answer: who is asked more often only clicks. */
+  approvalsPerAnswer: 16,
+  /** Denied in one answer: a model that still asks then has been turned against its person. */
+  denialsPerAnswer: 3,
+  /** Calls of one answer that send no more than the person's own words, and are not asked about: each may choose among these. */
+  ownCalls: 8,
+  /** Values in the arguments of such a call, and the largest number that nobody has to have written. */
+  ownValues: 6,
+  ownNumber: 100_000,
+  /** Of what the person wrote, the latest is looked at. */
+  ownCharacters: 16_000,
   /** Waiting for one person at once. */
   approvalsPerPerson: 64,
 } as const;

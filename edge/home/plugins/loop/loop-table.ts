@@ -56,6 +56,14 @@ export class LoopTable {
     return sources;
   }
 
+  /** Counts a call that sends the person's own words alone. False where there were as many as may be. */
+  countOwnCall(run: string, most: number): boolean {
+    const state = this.get(run);
+    if (state === undefined || state.ownCalls >= most) return false;
+    this.set(run, { ...state, ownCalls: state.ownCalls + 1 });
+    return true;
+  }
+
   /** Writes down that a call is made, before it is: one that writes is never begun twice. */
   begin(run: string, round: number, call: { id: string; record: string; hash: string }): void {
     this.#sql.exec(

@@ -34,8 +34,9 @@ export function offerStateless(
     most: LOOP_LIMITS.rounds,
     question: request.messages.findLast(({ role }) => role === "user")?.content ?? "",
     contextLength: of.contextLength,
-    // What the client's own functions brought may be of strangers too.
-    tainted: request.messages.some(({ role }) => role === "tool"),
+    // What the client's own functions brought may be of strangers, and so may what was answered before: whence it came is not known here.
+    tainted: request.messages.some(({ role }) => role === "tool" || role === "assistant"),
+    own: request.messages.flatMap(({ role, content }) => (role === "user" ? [content] : [])),
     theirs,
   });
   const tools = [...theirs, ...(offer?.tools ?? [])];

@@ -1,7 +1,9 @@
 import type { PluginStep } from "../../../../shared/inference/event.ts";
+import type { PluginUse } from "../../../../shared/inference/plugin-use.ts";
 import type { ToolCall } from "../../../../shared/inference/request.ts";
 import { canonicalJson } from "../../../../shared/plugin/canonical.ts";
 import { CALL_LIMITS } from "../../../../shared/plugin/limits.ts";
+import { shownArguments } from "../../../../shared/plugin/shown-arguments.ts";
 import { sleep } from "../../../../shared/sleep.ts";
 import { mismatch } from "../../../../shared/plugin/tool-list.ts";
 import type { OfferedTool, ToolBox, ToolOutcome } from "../tool-box.ts";
@@ -9,6 +11,7 @@ import { type Approvals, callHash } from "./approvals.ts";
 import { LOOP_LIMITS } from "./limits.ts";
 import type { LoopState } from "./loop-state.ts";
 import type { LoopTable } from "./loop-table.ts";
+import { areOwnWords } from "./own-words.ts";
 import { isSameTool } from "./plan.ts";
 import { sourceText } from "./results.ts";
 
@@ -64,8 +67,7 @@ export async function makeCall(call: ToolCall, place: CallPlace, ports: CallPort
       "the edge was interrupted while it was made, so it is not known whether it had its effect. It is not made again by itself: look first.";
     return { ...refused("interrupted", sentence), tool, record: begun.record };
   }
-  const isAsked = tool.effect === "write" && (approval === "always" || (approval === "tainted" && state.tainted));
-  if (isAsked) {
+  if (needsWord({ tool, approval, input: read.input }, place, table)) {
     const denied = await ask({ call, hash, canonical: read.canonical, tool }, place, ports);
     if (denied !== undefined) return { ...denied, tool };
     // What was installed may be another while the person thought about it.
@@ -100,6 +102,21 @@ function refused(code: string, message: string): { ok: false; code: string; mess
 function repeated(tool: OfferedTool): Called {
   const sentence = `it failed ${LOOP_LIMITS.sameFailures} times with just these arguments, and was not made again. Answer with what you have, or change it.`;
   return { ...refused("repeated", sentence), tool, isRepeat: true };
+}
+
+/**
+ * Whether a call waits for the person. One that writes does once strangers were heard; then also one that only reads, where its arguments
+ * leave: they can say all that the model knows, to an address that a stranger chose. Not where they are the person's own words.
+ */
+function needsWord(
+  { tool, approval, input }: { tool: OfferedTool; approval: PluginUse["approval"]; input: unknown },
+  { run, state }: CallPlace,
+  table: LoopTable,
+): boolean {
+  if (approval === "never") return false;
+  if (tool.effect === "write") return approval === "always" || state.tainted;
+  if (!tool.sends || !state.tainted) return false;
+  return !areOwnWords(input, tool.input, state.own) || !table.countOwnCall(run, LOOP_LIMITS.ownCalls);
 }
 
 /** The tool of this name, if it is still the one that was offered. */
@@ -141,10 +158,11 @@ async function ask(
   const { call, hash, canonical, tool } = of;
   const source = sourceText(tool.source);
   const { userId, place } = state;
-  const wanted = { userId, run, round, callId: call.id, tool: tool.name, source, arguments: canonical, hash, place };
+  const shown = shownArguments(canonical);
+  const wanted = { userId, run, round, callId: call.id, tool: tool.name, source, arguments: shown, hash, place };
   const approval = approvals.ask(wanted);
   if (approval === undefined)
-    return refused("too_many_approvals", "too many calls wait for the person's word already.");
+    return refused("too_many_approvals", "the person was asked too often already. Say what is left to be done.");
   const { id, deadlineMs } = approval;
   if (approval.isNew) {
     say([
@@ -156,7 +174,7 @@ async function ask(
         hash,
         tool: tool.name,
         source,
-        arguments: canonical,
+        arguments: shown,
         deadlineMs,
       },
     ]);

@@ -41,6 +41,8 @@ export interface OfferRequest {
   question: string;
   contextLength: number;
   tainted: boolean;
+  /** What the person wrote themselves, the latest last. */
+  own: readonly string[];
   place?: { sessionId: string; index: number };
   caller?: PluginCaller;
   /** Tools that the client calls itself. */
@@ -84,7 +86,7 @@ export class ToolLoop implements RunCalls {
 
   /** Undefined where there is nothing to offer. */
   offer(wanted: OfferRequest): Offer | undefined {
-    const { userId, uses, question, contextLength, tainted, place, theirs = [] } = wanted;
+    const { userId, uses, question, contextLength, own, place, theirs = [] } = wanted;
     if (uses.length === 0) return undefined;
     const taken = new Set(theirs.map(({ name }) => name));
     const { tools, leftOut, tokens } = planTools({
@@ -102,7 +104,10 @@ export class ToolLoop implements RunCalls {
       payer: { ...wanted.payer, models: wanted.payer.models === null ? null : [...wanted.payer.models] },
       contextLength,
       most,
-      tainted,
+      // A mounted server's descriptions are a stranger's words, and before the model from the start.
+      tainted: wanted.tainted || tools.some(({ tool }) => tool.source.kind === "mcp"),
+      own: own.join("\n").slice(-LOOP_LIMITS.ownCharacters),
+      ownCalls: 0,
       sources: 0,
       tools: tools.map(({ tool, approval, files }) => ({
         name: tool.name,

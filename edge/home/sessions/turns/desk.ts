@@ -187,7 +187,7 @@ export class TurnDesk {
     if (this.#requireIdle(sessionId, userId).turnCount !== session.turnCount) throw new PorchlightError("session_busy");
     const window = { set: settings.window, turns };
     // What strangers wrote stays in a conversation: it is in what was answered since, too.
-    const tainted = hasStrangers(recent.at(-1));
+    const tainted = [...older, ...recent].some(hasStrangers);
     const offer = this.#tools?.offer({
       userId,
       payer: { caller: asked.caller, models: asked.models, priority: asked.priority },
@@ -197,6 +197,7 @@ export class TurnDesk {
       question,
       contextLength: model.contextLength,
       tainted,
+      own: [...recent.flatMap(askedIn), question],
       place: { sessionId, index },
     });
     const { messages, trace: planned } = this.#plan({
@@ -344,11 +345,16 @@ export class TurnDesk {
   }
 }
 
-/** Whether what strangers wrote is before whoever reads this turn. Of turns from elsewhere, what came of calls may be theirs. */
-function hasStrangers(turn: Turn | undefined): boolean {
-  if (turn === undefined) return false;
-  const trace = traceSchema.safeParse(turn.trace);
-  return trace.success ? trace.data.tainted === true : turn.messages.some(({ role }) => role === "tool");
+/** Whether what strangers wrote is before whoever reads this turn. Of one from elsewhere, nobody knows what its answer was made of. */
+function hasStrangers({ trace, messages }: Turn): boolean {
+  const known = traceSchema.safeParse(trace);
+  return known.success ? known.data.tainted === true : messages.some(({ role }) => role !== "user");
+}
+
+/** What the person wrote in a turn of this edge. */
+function askedIn({ trace, messages }: Turn): string[] {
+  if (!traceSchema.safeParse(trace).success) return [];
+  return messages.flatMap(({ role, content }) => (role === "user" ? [content] : []));
 }
 
 function usesOf({ plugins, approval = "tainted" }: ResolvedSettings, files: readonly string[] = []): PluginUse[] {
