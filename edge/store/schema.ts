@@ -37,6 +37,13 @@ const userId = () =>
     .notNull()
     .references(() => users.id, { onDelete: "cascade" });
 
+/** Which household an inbound webhook's address belongs to; all else of it is in that household's own object. */
+export const hooks = sqliteTable(
+  "hooks",
+  { id: text().primaryKey(), accountId: accountId(), userId: userId(), createdAt: integer("created_at").notNull() },
+  (table) => [index("hooks_user").on(table.userId)],
+);
+
 /** WebAuthn credentials. */
 export const passkeys = sqliteTable(
   "passkeys",
