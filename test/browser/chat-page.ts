@@ -79,6 +79,14 @@ export async function askForLength(page: Page): Promise<void> {
   });
 }
 
+/** Makes the page's requests ask for the likeliest answer: a small model does not always call a tool that it should. */
+export async function chooseLikeliest(page: Page): Promise<void> {
+  await page.route(SAYS, async (route) => {
+    const body = route.request().postDataJSON() as Record<string, unknown>; // the page's own request
+    await route.continue({ postData: { ...body, temperature: 0 } });
+  });
+}
+
 /** Runs `action` inside the page as soon as the last answer has this many characters: no round trip in between. */
 export async function whenAnswerHas(page: Page, characters: number, action: "stop" | "reload"): Promise<void> {
   await page.evaluate(

@@ -1,22 +1,13 @@
 import { execFile } from "node:child_process";
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
 import { temporaryFolder } from "../../support/model-temp.ts";
 import { startStack } from "../../support/stack.ts";
+import { tutorialBlocks } from "../../support/tutorial.ts";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
-
-interface Block {
-  kind: string;
-  text: string;
-}
-
-/** Fenced blocks of Markdown, in order. */
-function blocksOf(markdown: string): Block[] {
-  return [...markdown.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map(([, kind = "", text = ""]) => ({ kind, text }));
-}
 
 /** Words of a command line; quotes hold words together. */
 function wordsOf(line: string): string[] {
@@ -47,9 +38,8 @@ it("is true, command by command", { timeout: 180_000 }, async () => {
     });
   };
   try {
-    const blocks = blocksOf(await readFile(join(ROOT, "plugins/TUTORIAL.md"), "utf8"));
     let commands = 0;
-    for (const { kind, text } of blocks) {
+    for (const { kind, text } of await tutorialBlocks()) {
       if (kind === "ts") await writeFile(join(folder.path, "reading-time/main.ts"), text);
       if (kind === "json") await writeFile(join(folder.path, "reading-time/cases.json"), text);
       if (kind !== "console") continue;
