@@ -9,7 +9,7 @@ const MIXED_OR_ADDRESS = /[a-z0-9]|[\p{L}\p{N}]\.[\p{L}\p{N}]|@|:\/\//iu;
 /**
  * A call's arguments as a person is shown them: JSON of the very same value, in which nothing hides. Members go by their length, so that
  * a long text does not push an address out of sight; what cannot be seen, or passes for an ASCII letter where it is not one, is an
- * escape. A reader of JSON gets what the tool would.
+ * escape, and so are many blanks in a row. A reader of JSON gets what the tool would.
  */
 export function shownArguments(canonical: string): string {
   return seen(shortFirst(JSON.parse(canonical)));
@@ -24,7 +24,8 @@ function shortFirst(value: unknown): string {
 
 /** JSON with escapes for what is not to be taken at its looks. */
 function seen(json: string): string {
-  return json.replaceAll(/[^\s"]+|\s/gu, (word) => {
+  const spaced = json.replaceAll(/ {4,}/g, (run) => ` ${"\\u0020".repeat(run.length - 1)}`);
+  return spaced.replaceAll(/[^\s"]+|\s/gu, (word) => {
     const isMixed = LOOKS_LIKE.test(word) && MIXED_OR_ADDRESS.test(word);
     return word.replaceAll(/[^\x20-\x7e]/gu, (character) => {
       const isUnseen = UNSEEN.test(character);

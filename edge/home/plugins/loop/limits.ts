@@ -33,6 +33,8 @@ export const LOOP_LIMITS = {
   denialsPerAnswer: 3,
   /** Calls of one answer that send no more than the person's own words, and are not asked about: each may choose among these. */
   ownCalls: 8,
+  /** What a mounted server may be told so by one answer, in bits: its operator may be the stranger. A four-digit number has 13. */
+  ownBits: 10,
   /** Values in the arguments of such a call, and the largest number that nobody has to have written. */
   ownValues: 6,
   ownNumber: 100_000,

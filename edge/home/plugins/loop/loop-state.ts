@@ -20,8 +20,9 @@ export const loopStateSchema = z.object({
   tainted: z.boolean(),
   /** What the person wrote, as far as it may count: see own-words.ts. */
   own: z.string().default(""),
-  /** How many calls sent no more than that, once it was tainted. */
+  /** How many calls sent no more than that, once it was tainted, and what mounted servers may have been told by them. */
   ownCalls: z.number().default(0),
+  ownBits: z.number().default(0),
   tools: z.array(
     z.object({
       name: z.string(),

@@ -57,10 +57,10 @@ export class LoopTable {
   }
 
   /** Counts a call that sends the person's own words alone. False where there were as many as may be. */
-  countOwnCall(run: string, most: number): boolean {
+  countOwnCall(run: string, bits: number, most: { calls: number; bits: number }): boolean {
     const state = this.get(run);
-    if (state === undefined || state.ownCalls >= most) return false;
-    this.set(run, { ...state, ownCalls: state.ownCalls + 1 });
+    if (state === undefined || state.ownCalls >= most.calls || state.ownBits + bits > most.bits) return false;
+    this.set(run, { ...state, ownCalls: state.ownCalls + 1, ownBits: state.ownBits + bits });
     return true;
   }
 

@@ -11,7 +11,7 @@ import { type Approvals, callHash } from "./approvals.ts";
 import { LOOP_LIMITS } from "./limits.ts";
 import type { LoopState } from "./loop-state.ts";
 import type { LoopTable } from "./loop-table.ts";
-import { areOwnWords } from "./own-words.ts";
+import { ownBits } from "./own-words.ts";
 import { isSameTool } from "./plan.ts";
 import { sourceText } from "./results.ts";
 
@@ -116,7 +116,11 @@ function needsWord(
   if (approval === "never") return false;
   if (tool.effect === "write") return approval === "always" || state.tainted;
   if (!tool.sends || !state.tainted) return false;
-  return !areOwnWords(input, tool.input, state.own) || !table.countOwnCall(run, LOOP_LIMITS.ownCalls);
+  const bits = ownBits(input, tool.input, state.own);
+  if (bits === undefined) return true;
+  const most = { calls: LOOP_LIMITS.ownCalls, bits: LOOP_LIMITS.ownBits };
+  // A plugin's code was looked at, and sends what it says; a mounted server is whoever it is.
+  return !table.countOwnCall(run, tool.source.kind === "mcp" ? bits : 0, most);
 }
 
 /** The tool of this name, if it is still the one that was offered. */

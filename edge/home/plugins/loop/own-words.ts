@@ -10,32 +10,40 @@ const UNSPACED = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script
 
 /**
  * Whether arguments say nothing that the person has not: addresses that they wrote, phrases of theirs word for word, what the tool's own
- * schema lists, and a few small numbers. What a model has read elsewhere, or knows of the person, is in none of these, so that they may
- * leave although the model may obey a stranger by now.
+ * schema lists, and a few numbers. What a model has read elsewhere, or knows of the person, is in none of these, so that they may leave
+ * although the model may obey a stranger by now. What is left is its choice among them: returns how many bits that tells at most, or
+ * undefined for arguments that say anything else.
  */
-export function areOwnWords(input: unknown, schema: ToolSchema, own: string): boolean {
+export function ownBits(input: unknown, schema: ToolSchema, own: string): number | undefined {
   const text = plain(own);
+  const words = text.split(" ").length;
   const addresses = new Set(own.normalize("NFKC").split(/\s+/u).flatMap(addressIn));
   let left: number = LOOP_LIMITS.ownValues;
+  let bits = 0;
+  const choice = (among: number): true => {
+    bits += Math.log2(Math.max(1, among));
+    return true;
+  };
   const isOwn = (value: unknown, of: ToolSchema | undefined): boolean => {
-    if (Array.isArray(value)) return value.every((item) => isOwn(item, of?.items));
+    if (Array.isArray(value)) return choice(LOOP_LIMITS.ownValues) && value.every((item) => isOwn(item, of?.items));
     if (typeof value === "object" && value !== null) {
-      return Object.entries(value).every(([name, member]) => {
-        const known = of?.properties;
-        return known !== undefined && Object.hasOwn(known, name) && isOwn(member, known[name]);
-      });
+      const known = of?.properties ?? {};
+      choice(2 ** (Object.keys(known).length - (of?.required?.length ?? 0)));
+      return Object.entries(value).every(([name, member]) => Object.hasOwn(known, name) && isOwn(member, known[name]));
     }
     if (--left < 0) return false;
-    if (value === null || typeof value === "boolean") return true;
-    if (of?.enum?.some((one) => one === value) === true || of?.default === value) return true;
-    if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= LOOP_LIMITS.ownNumber)
-      return true;
+    if (value === null || typeof value === "boolean") return choice(2);
+    if (of?.enum?.some((one) => one === value) === true) return choice(of.enum.length);
+    if (of?.default === value) return true;
     if (typeof value !== "number" && typeof value !== "string") return false;
     const said = String(value).normalize("NFKC").trim();
-    if (ADDRESS.test(said)) return addressIn(said).some((address) => addresses.has(address));
-    return hasPhrase(text, plain(said));
+    if (ADDRESS.test(said)) return addressIn(said).some((address) => addresses.has(address)) && choice(addresses.size);
+    // A phrase is where it begins and where it ends.
+    if (hasPhrase(text, plain(said))) return choice((words * (words + 1)) / 2);
+    const isSmall = Number.isInteger(value) && Number(value) >= 0 && Number(value) <= LOOP_LIMITS.ownNumber;
+    return isSmall && choice(LOOP_LIMITS.ownNumber);
   };
-  return isOwn(input, schema);
+  return isOwn(input, schema) ? bits : undefined;
 }
 
 /** The address that a word is, in the one form that all its spellings have. */

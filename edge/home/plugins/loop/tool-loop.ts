@@ -108,6 +108,7 @@ export class ToolLoop implements RunCalls {
       tainted: wanted.tainted || tools.some(({ tool }) => tool.source.kind === "mcp"),
       own: own.join("\n").slice(-LOOP_LIMITS.ownCharacters),
       ownCalls: 0,
+      ownBits: 0,
       sources: 0,
       tools: tools.map(({ tool, approval, files }) => ({
         name: tool.name,

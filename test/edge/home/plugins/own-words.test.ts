@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { LOOP_LIMITS } from "../../../../edge/home/plugins/loop/limits.ts";
-import { areOwnWords } from "../../../../edge/home/plugins/loop/own-words.ts";
+import { ownBits } from "../../../../edge/home/plugins/loop/own-words.ts";
 
 const OWN = "Read https://news.example/today?a=1, then (good.example/docs/) and 查看今天的天气. Who is Ada Lovelace?";
 const schema = {
@@ -28,7 +28,7 @@ describe("the person's own words", () => {
     { words: "" },
     {},
   ])("are %j", (input) => {
-    expect(areOwnWords(input, schema, OWN)).toBe(true);
+    expect(ownBits(input, schema, OWN)).toBeGreaterThanOrEqual(0);
   });
 
   it.each([
@@ -51,7 +51,7 @@ describe("the person's own words", () => {
     { all: Array.from({ length: LOOP_LIMITS.ownValues + 1 }, () => "Ada") },
     { all: [{ words: "Ada" }] },
   ])("are not %j", (input) => {
-    expect(areOwnWords(input, schema, OWN)).toBe(false);
+    expect(ownBits(input, schema, OWN)).toBeUndefined();
   });
 
   it("never hold what was not written, whatever it is wrapped in", () => {
@@ -65,9 +65,17 @@ describe("the person's own words", () => {
     ];
     fc.assert(
       fc.property(secret, fc.constantFrom(...wraps), (one, wrap) => {
-        expect(areOwnWords(wrap(one), schema, OWN)).toBe(false);
+        expect(ownBits(wrap(one), schema, OWN)).toBeUndefined();
       }),
       { numRuns: 200 },
     );
+  });
+
+  it("tell no more than which of them was chosen", () => {
+    const one = { type: "object" as const, properties: { words: { type: "string" as const } }, required: ["words"] };
+    expect(ownBits({ words: "Paris" }, one, "Paris")).toBe(0);
+    expect(ownBits({ words: "rates" }, one, "rates of today")).toBeCloseTo(Math.log2(6));
+    // A number that nobody wrote is nearly as much as a PIN: more than a mounted server may be told.
+    expect(ownBits({ start: 4_711 }, schema, OWN)).toBeGreaterThan(LOOP_LIMITS.ownBits);
   });
 });
