@@ -1,3 +1,4 @@
+/// <reference types="@cloudflare/vitest-plugin/types" />
 import type { D1Migration } from "cloudflare:test";
 import type { EdgeBindings } from "../../edge/env.ts";
 import type * as worker from "../../edge/index.ts";

@@ -28,6 +28,8 @@ export const ledgerEventSchema = z.discriminatedUnion("type", [
     /** What the provider kept of it: it is the market's to bear. */
     fee: feeSchema,
   }),
+  /** What the provider kept, where it tells later. */
+  z.strictObject({ ...ofPurchase, type: z.literal("fee"), amount: amountSchema }),
   z.strictObject({
     ...ofPurchase,
     type: z.literal("refunded"),

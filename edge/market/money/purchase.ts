@@ -40,6 +40,13 @@ export function nextPurchase(
     ]);
     return { purchase: { ...before, released: true }, entries };
   }
+  if (event.type === "fee") {
+    const entries = transaction(currency, [
+      [PROVIDER, -event.amount],
+      [MARKET, event.amount],
+    ]);
+    return { purchase: before, entries };
+  }
   if (event.type === "refunded") {
     return returned(before, event.amount, PROVIDER);
   }
