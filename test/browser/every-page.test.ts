@@ -1,11 +1,9 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { createRequire } from "node:module";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type Axe from "axe-core";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { buildEdgeIfNeeded } from "../../node-agent/edge/build.ts";
@@ -13,6 +11,7 @@ import { type EmbeddedEdge, startEmbeddedEdge } from "../../node-agent/edge/embe
 import { toBase64Url } from "../../shared/protocol/base64url.ts";
 import { signDevice } from "../../shared/protocol/signatures.ts";
 import { freePort } from "../support/stack.ts";
+import { violations } from "./accessibility.ts";
 import { startChromium } from "./chromium.ts";
 
 const SETUP_TOKEN = "the token of this test";
@@ -51,14 +50,12 @@ const PAGES = [
 let edge: EmbeddedEdge;
 let browser: Browser;
 let folder: string;
-let axeSource: string;
 let machine: ChildProcess | undefined;
 /** What is wrong with what was looked at, all of it. */
 let findings: string[] = [];
 
 beforeAll(async () => {
   await buildEdgeIfNeeded();
-  axeSource = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
   folder = await mkdtemp(join(tmpdir(), "porchlight-pages-"));
   edge = await startEmbeddedEdge({ stateDir: join(folder, "edge"), port: await freePort(), setupToken: SETUP_TOKEN });
   browser = await startChromium();
@@ -98,19 +95,12 @@ async function person(): Promise<Page> {
 
 /** The page fits, has nothing that axe finds at fault, and shows where the focus is, wherever Tab takes it. */
 async function inspect(page: Page, name: string, width: number): Promise<void> {
-  await page.evaluate(axeSource);
-  const violations = await page.evaluate(async () => {
-    const { axe } = globalThis as unknown as { axe: typeof Axe }; // put there a line before
-    const found = await axe.run(document, {
-      runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
-    });
-    return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(" | ")}`);
-  });
+  const faults = await violations(page);
   if (SHOTS !== undefined) await page.screenshot({ path: join(SHOTS, `${name}.png`), fullPage: true });
   const widest = await page.evaluate(() => document.documentElement.scrollWidth);
   const focus = await walk(page);
   if (widest > width) findings.push(`${name}: ${widest} pixels wide`);
-  findings.push(...[...violations, ...focus].map((what) => `${name}: ${what}`));
+  findings.push(...[...faults, ...focus].map((what) => `${name}: ${what}`));
 }
 
 /** Goes through the page by Tab: what has the focus without showing it, and where the order goes back up within a column. */

@@ -1,18 +1,14 @@
-import { readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
-import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
-import type Axe from "axe-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { violations } from "./accessibility.ts";
 import { useVisitors } from "./visitor.ts";
 
 const shots = process.env["SHOTS"];
 let receiver: Server;
 let received: string[] = [];
-let axeSource: string;
 
 beforeAll(async () => {
-  axeSource = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
   receiver = createServer((request, response) => {
     received.push(String(request.headers["webhook-id"]));
     response.writeHead(received.length === 1 ? 500 : 204).end();
@@ -106,13 +102,7 @@ it.each([
   await page.locator('[data-job][data-state="completed"]').first().waitFor();
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
   await page.locator("summary").first().click();
-  await page.evaluate(axeSource);
-  const violations = await page.evaluate(async () => {
-    const { axe } = globalThis as unknown as { axe: typeof Axe }; // put there a line before
-    const found = await axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"] });
-    return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(" | ")}`);
-  });
-  expect(violations).toEqual([]);
+  expect(await violations(page)).toEqual([]);
   if (shots !== undefined) {
     await page.screenshot({ path: `${shots}/jobs-${locale}-${width}-${colorScheme}.png`, fullPage: true });
   }

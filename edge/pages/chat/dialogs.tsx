@@ -36,6 +36,7 @@ export function SettingsDialog({ strings }: Props) {
         <Select id="settings-approval" name="approval" label={strings.settingsApproval}>
           <option value="">{strings.approvalTainted}</option>
           <option value="always">{strings.approvalAlways}</option>
+          <option value="never">{strings.approvalNever}</option>
         </Select>
         <TextArea
           id="settings-instructions"

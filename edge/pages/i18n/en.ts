@@ -59,6 +59,7 @@ export const en = {
     settingsApproval: "Before a plugin changes or sends something",
     approvalTainted: "Ask once the conversation has seen what strangers wrote",
     approvalAlways: "Always ask",
+    approvalNever: "Never ask: whoever writes what it reads may have it act for you",
     download: "Download",
     sent: "Sent",
     notSent: "Not sent",

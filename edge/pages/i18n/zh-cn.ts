@@ -60,6 +60,7 @@ export const zhCn: Strings = {
     settingsApproval: "插件修改或发送内容之前",
     approvalTainted: "对话中出现外来内容后先询问",
     approvalAlways: "总是先询问",
+    approvalNever: "从不询问：它读到的内容可能会指使它代你行事",
     download: "下载",
     sent: "发送",
     notSent: "不发送",

@@ -28,7 +28,7 @@ export class SettingsDialog {
       memory: settings.memory ?? "",
       // What names single plugins stays as it is: see `read`.
       plugins: settings.plugins?.length === 0 ? "off" : "",
-      approval: settings.approval === "always" ? "always" : "",
+      approval: settings.approval === "tainted" ? "" : (settings.approval ?? ""),
       instructions: settings.instructions ?? "",
     };
     for (const [name, value] of Object.entries(values)) this.field(name).value = value;
