@@ -7,6 +7,8 @@ import { database } from "../store/database.ts";
 import { checkNext } from "./check-next.ts";
 import { followedMarket } from "./followed.ts";
 import { MARKET_LIMITS } from "./limits.ts";
+import type { Payout } from "./money/payout-desk.ts";
+import { Till } from "./money/till.ts";
 import { submissionName } from "./packages.ts";
 import { newestRoot } from "./store/metadata.ts";
 import { countInstall } from "./store/listing.ts";
@@ -28,6 +30,7 @@ const BETWEEN_MS = 1;
  */
 export class Market extends DurableObject<EdgeBindings> {
   #following: Promise<void> = Promise.resolve();
+  readonly #till = new Till(this.env);
 
   /** Something waits for the market. */
   async wake(): Promise<void> {
@@ -60,6 +63,13 @@ export class Market extends DurableObject<EdgeBindings> {
     });
   }
 
+  /** Pays a publisher what is available in a currency. */
+  async payOut(publisherId: string, currency: string): Promise<Made<Payout>> {
+    return await madeLater(
+      async () => await this.#inTurn(async () => await this.#till.payOut(publisherId, currency, Date.now())),
+    );
+  }
+
   /** This edge's own market. Returns in how many milliseconds to look again. */
   async #work(): Promise<number> {
     const nowMs = Date.now();
@@ -69,7 +79,8 @@ export class Market extends DurableObject<EdgeBindings> {
     const keys = await onlineKeys(this.env);
     const isOpen = keys !== undefined && (await newestRoot(options.db)) !== undefined;
     const more = isOpen && (await signCatalogue({ ...options, keys, nowMs }));
-    return Math.max(BETWEEN_MS, more ? 0 : (again ?? LIVES.upkeepMs));
+    const money = await this.#inTurn(async () => await this.#till.ring(nowMs));
+    return Math.max(BETWEEN_MS, more ? 0 : Math.min(again ?? LIVES.upkeepMs, money));
   }
 
   /** Takes packages that were rejected long ago out of the bucket; the same ones for some days, in case one day nothing ran. */

@@ -8,6 +8,7 @@ import type { Account, EdgeBindings } from "../env.ts";
 import type { Database } from "../store/database.ts";
 import { markBad } from "./known-bad.ts";
 import { MARKET_LIMITS } from "./limits.ts";
+import { putClawback } from "./money/sales.ts";
 import { packageName, submissionName } from "./packages.ts";
 import { putRevocation } from "./store/revocations.ts";
 import { countApprovals, putReview } from "./store/reviews.ts";
@@ -94,7 +95,10 @@ export async function revoke(
   await move(db, id, "revoke", { nowMs, words });
   const code = files.find(({ path }) => path === entry)?.sha256 ?? version.hash;
   // Whatever else has the same code.
-  if (reason === "malware") await markBad(db, [version.hash, code], `The code of ${name} ${version.version}`, nowMs);
+  if (reason === "malware") {
+    await markBad(db, [version.hash, code], `The code of ${name} ${version.version}`, nowMs);
+    await putClawback(db, name, nowMs);
+  }
   return await findOrThrow(db, id);
 }
 

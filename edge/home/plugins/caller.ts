@@ -29,6 +29,8 @@ export interface PluginCallerOptions {
   files: KeptFiles;
   /** Throws PorchlightError `plugin_revoked`. */
   requireNotRevoked: (hash: string) => Promise<void>;
+  /** Throws PorchlightError `plugin_not_bought`, `subscription_over`. */
+  requireEntitled: (userId: string, manifest: Installed["manifest"]) => Promise<void>;
   /** What is installed now: a call that begins later than it was asked for is of that. */
   installed: (userId: string, name: string) => Installed | undefined;
   now: () => number;
@@ -93,7 +95,7 @@ export class PluginCallMaker {
     input: string,
     trace: Trace,
   ): Promise<string> {
-    const { calls, packages, runtimes, requireNotRevoked, installed } = this.#options;
+    const { calls, packages, runtimes, requireNotRevoked, requireEntitled, installed } = this.#options;
     const { userId, caller, signal } = asked;
     await requireNotRevoked(of.hash);
     const plugin = installed(userId, of.name);
@@ -102,6 +104,7 @@ export class PluginCallMaker {
         "not_found",
         "This plugin is not installed and switched on, or has just become another.",
       );
+    await requireEntitled(userId, plugin.manifest);
     const tool = requireCallable(plugin, of.tool);
     const wrong = tool.input === undefined ? undefined : mismatch(tool.input, asked.input);
     if (wrong !== undefined) throw new PorchlightError("plugin_input_invalid", `The tool does not take this: ${wrong}`);

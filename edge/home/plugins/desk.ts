@@ -37,7 +37,8 @@ export const PLUGIN_METHODS = [
 ] as const;
 export type PluginMethod = (typeof PLUGIN_METHODS)[number];
 
-export interface PluginDeskOptions extends Pick<PluginCallerOptions, "askModel" | "files" | "requireNotRevoked"> {
+export interface PluginDeskOptions
+  extends Pick<PluginCallerOptions, "askModel" | "files" | "requireNotRevoked" | "requireEntitled"> {
   sql: SqlStorage;
   transaction: (step: () => void) => void;
   packages: PackageStore;
@@ -121,7 +122,8 @@ export class PluginDesk implements ToolBox {
 
   /**
    * Installs exactly this package with exactly these permissions, or changes the installed one of that name for it. Refused as
-   * `inspect` is, as `invalid_request` (more granted than asked for), `plugins_full` and `plugin_signer_changed`.
+   * `inspect` is, as `invalid_request` (more granted than asked for), `plugin_not_bought`, `subscription_over`, `plugins_full` and
+   * `plugin_signer_changed`.
    */
   async install(
     userId: string,
@@ -132,6 +134,7 @@ export class PluginDesk implements ToolBox {
     return await madeLater(async () => {
       const plugin = await this.#package(hash);
       requireWithin(permissions, plugin.manifest.permissions);
+      await this.#options.requireEntitled(userId, plugin.manifest);
       const offers = await this.#describe(userId, plugin);
       const { name, version } = plugin.manifest;
       const { files: _files, ...draft } = plugin.manifest;

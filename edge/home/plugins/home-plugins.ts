@@ -1,4 +1,5 @@
 import type { EdgeBindings } from "../../env.ts";
+import { requireEntitled } from "../../market/money/entitlement.ts";
 import { requireNotRevoked } from "../../market/revoked.ts";
 import { database } from "../../store/database.ts";
 import { edgeKey } from "../../store/edge-keys.ts";
@@ -34,6 +35,7 @@ export function homePlugins(of: {
     askModel: async (question, payer, signal) => await homeModels(machines, runs())(question, payer, signal),
     files,
     requireNotRevoked: async (hash) => await requireNotRevoked(database(env.DB), hash),
+    requireEntitled: async (userId, manifest) => await requireEntitled(env, userId, manifest),
     secretsKey: async () => await edgeKey(database(env.DB), "plugin secrets"),
   });
 }

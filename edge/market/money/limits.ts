@@ -14,6 +14,8 @@ export const MONEY_LIMITS = {
   clawbackMs: 180 * DAY,
   /** Minor units from which payouts are automatic: 10.00 EUR, 1,000 JPY. By hand, any amount. */
   automaticPayout: 1_000,
+  /** How often what was held is looked at, and payouts: the market's alarm rings oftener than that. */
+  upkeepMs: 600_000,
   /** Payments that are released, or given back, at one ring of the market. */
   atOnce: 100,
   /** Of a person's purchases that are listed. */

@@ -15,6 +15,7 @@ import {
   knowsEvent,
   putDispute,
   putPayment,
+  reopenClawback,
 } from "./sales.ts";
 
 /** Takes in an event of the provider. The same again changes nothing; what fails half-way is taken in whole when it comes again. */
@@ -32,9 +33,11 @@ export async function takeNews(db: Database, news: readonly News[], atMs: number
 
 async function take(db: Database, news: News, atMs: number): Promise<void> {
   switch (news.type) {
-    case "checkout_done":
-      if (news.subscriptionId !== null) await changeSale(db, news.purchaseId, { subscriptionId: news.subscriptionId });
+    case "checkout_done": {
+      const { purchaseId, subscriptionId } = news;
+      if (subscriptionId !== null) await changeSale(db, purchaseId, { subscriptionId });
       return;
+    }
     case "checkout_expired":
       return await expireSale(db, news.purchaseId);
     case "subscription": {
@@ -45,7 +48,10 @@ async function take(db: Database, news: News, atMs: number): Promise<void> {
       return await changePayee(db, { account: news.account }, { payoutsEnabled: news.payoutsEnabled });
     case "payment":
       return await takePayment(db, news);
-    default:
+    case "fee":
+    case "refunded":
+    case "disputed":
+    case "dispute_closed":
       return await takeChange(db, news, atMs);
   }
 }
@@ -89,24 +95,25 @@ async function takeChange(db: Database, news: Change, atMs: number): Promise<voi
   if (news.type === "dispute_closed")
     await putDispute(db, { id: news.dispute, paymentId, amount: 0, state: news.outcome, at: atMs });
   await keepWhatIsLeft(db, ledger, paymentId);
+  const won = news.type === "dispute_closed" && news.outcome === "won" ? await ledger.purchase(paymentId) : undefined;
+  // What the bank held back could not be given back while it did.
+  if (won !== undefined) await reopenClawback(db, won.plugin);
 }
 
 function changeEvent(news: Change, atMs: number): LedgerEvent {
   const common = { purchaseId: news.payment, atMs };
-  switch (news.type) {
-    case "fee":
-      return { ...common, type: "fee", key: `fee ${news.id}`, amount: news.amount };
-    case "refunded":
-      return { ...common, type: "refunded", key: `refund ${news.refund}`, amount: news.amount, reason: news.reason };
-    case "disputed": {
-      const { dispute: disputeId, amount, fee } = news;
-      return { ...common, type: "disputed", key: `disputed ${disputeId}`, disputeId, amount, fee };
-    }
-    default: {
-      const { dispute: disputeId, outcome } = news;
-      return { ...common, type: "dispute_closed", key: `dispute closed ${disputeId}`, disputeId, outcome };
-    }
+  if (news.type === "fee") return { ...common, type: "fee", key: `fee ${news.id}`, amount: news.amount };
+  if (news.type === "refunded") {
+    const { refund, amount, reason } = news;
+    return { ...common, type: "refunded", key: `refund ${refund}`, amount, reason };
   }
+  const { dispute: disputeId } = news;
+  if (news.type === "dispute_closed") {
+    const { outcome } = news;
+    return { ...common, type: "dispute_closed", key: `dispute closed ${disputeId}`, disputeId, outcome };
+  }
+  const { amount, fee } = news;
+  return { ...common, type: "disputed", key: `disputed ${disputeId}`, disputeId, amount, fee };
 }
 
 /**

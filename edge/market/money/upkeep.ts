@@ -25,28 +25,20 @@ interface Upkeep {
 }
 
 /**
- * What the market does about money by itself: releases what was held for 14 days, gives buyers of malware their money back, pays out. Each
- * step is done once however often it is begun; one that fails waits for the next ring and keeps no other from its turn. True: there is more.
+ * What the market does about money by itself: gives buyers of malware their money back at each ring, and from time to time releases what
+ * was held for 14 days and pays it out. Each step is done once however often it is begun; one that fails waits for the next ring and keeps
+ * no other from its turn. True: there is more to release.
  */
-export async function keepMoney({ db, provider, nowMs }: Upkeep): Promise<boolean> {
+export async function keepMoney({ db, provider, nowMs }: Upkeep, isTime: boolean): Promise<boolean> {
   let more = false;
-  const steps = [
-    async () => void (more = await releaseHeld(db, nowMs)),
-    async () => await forgetEvents(db, nowMs - MONEY_LIMITS.eventsMs),
-    async () => (provider === undefined ? undefined : await clawBack(db, provider, nowMs)),
-    async () => {
-      if (provider === undefined) return;
-      await payAutomatically({ db, provider, nowMs }, async (publisherId) => {
-        return (await balancesOf(db, publisherId)).map(({ currency }) => currency);
-      });
-    },
-  ];
-  for (const step of steps) {
-    try {
-      await step();
-    } catch (error) {
-      console.error("market: money could not be looked after:", error);
-    }
+  if (provider !== undefined) await attempt(async () => await clawBack(db, provider, nowMs), "clawbacks");
+  if (!isTime) return false;
+  await attempt(async () => void (more = await releaseHeld(db, nowMs)), "releases");
+  await attempt(async () => await forgetEvents(db, nowMs - MONEY_LIMITS.eventsMs), "old events");
+  if (provider !== undefined) {
+    const currenciesOf = async (publisherId: string): Promise<string[]> =>
+      (await balancesOf(db, publisherId)).map(({ currency }) => currency);
+    await attempt(async () => await payAutomatically({ db, provider, nowMs }, currenciesOf), "payouts");
   }
   return more;
 }
@@ -104,7 +96,7 @@ async function attempt(step: () => Promise<void>, what: string): Promise<boolean
     await step();
     return true;
   } catch (error) {
-    console.error(`market: ${what} could not be given back:`, error);
+    console.error(`market: money of ${what} could not be looked after:`, error);
     return false;
   }
 }

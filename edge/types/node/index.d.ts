@@ -1,2 +1,2 @@
 // In place of Node's own types, which Stripe's SDK asks for and which clash with those of Workers.
-export {};
+declare namespace NodeJS {}

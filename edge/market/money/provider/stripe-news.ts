@@ -1,4 +1,4 @@
-import type Stripe from "stripe";
+import type { Stripe } from "stripe";
 import type { News } from "./provider.ts";
 
 /**
@@ -6,44 +6,38 @@ import type { News } from "./provider.ts";
  * is now; the rest are facts with ids of their own. What is not the market's, or of no matter to it, is no news.
  */
 export async function newsOf(stripe: Stripe, event: Stripe.Event): Promise<News[]> {
-  switch (event.type) {
-    case "checkout.session.completed":
-    case "checkout.session.async_payment_succeeded":
-      return await checkoutNews(stripe, event.data.object);
-    case "checkout.session.expired":
-    case "checkout.session.async_payment_failed": {
-      const purchaseId = event.data.object.metadata?.["purchase"];
-      return purchaseId === undefined ? [] : [{ type: "checkout_expired", purchaseId }];
-    }
-    case "invoice.paid":
-      return await invoiceNews(stripe, event.data.object.id);
-    case "customer.subscription.created":
-    case "customer.subscription.updated":
-    case "customer.subscription.deleted":
-      return subscriptionNews(await stripe.subscriptions.retrieve(event.data.object.id));
-    case "charge.succeeded":
-    case "charge.updated":
-      return await feeNews(stripe, event.data.object);
-    case "refund.created":
-    case "refund.updated":
-      return refundNews(event.data.object);
-    case "charge.dispute.funds_withdrawn":
-      return disputedNews(event.data.object);
-    case "charge.dispute.funds_reinstated":
-      return closedNews(event.data.object, "won");
-    case "charge.dispute.closed": {
-      const { status } = event.data.object;
-      if (status === "won") return closedNews(event.data.object, "won");
-      return status === "lost" ? closedNews(event.data.object, "lost") : [];
-    }
-    case "account.updated": {
-      const { id, payouts_enabled, capabilities } = await stripe.accounts.retrieve(event.data.object.id);
-      const payoutsEnabled = payouts_enabled && capabilities?.transfers === "active";
-      return [{ type: "account", account: id, payoutsEnabled }];
-    }
-    default:
-      return [];
+  if (event.type === "checkout.session.completed" || event.type === "checkout.session.async_payment_succeeded")
+    return await checkoutNews(stripe, event.data.object);
+  if (event.type === "checkout.session.expired" || event.type === "checkout.session.async_payment_failed") {
+    const purchaseId = event.data.object.metadata?.["purchase"];
+    return purchaseId === undefined ? [] : [{ type: "checkout_expired", purchaseId }];
   }
+  if (event.type === "invoice.paid") return await invoiceNews(stripe, event.data.object.id);
+  if (event.type.startsWith("customer.subscription.")) return await subscriptionEvent(stripe, event);
+  if (event.type === "charge.succeeded" || event.type === "charge.updated")
+    return await feeNews(stripe, event.data.object);
+  if (event.type === "refund.created" || event.type === "refund.updated") return refundNews(event.data.object);
+  if (event.type === "charge.dispute.funds_withdrawn") return disputedNews(event.data.object);
+  if (event.type === "charge.dispute.funds_reinstated") return closedNews(event.data.object, "won");
+  if (event.type === "charge.dispute.closed") {
+    const { status } = event.data.object;
+    if (status === "won") return closedNews(event.data.object, "won");
+    return status === "lost" ? closedNews(event.data.object, "lost") : [];
+  }
+  if (event.type !== "account.updated") return [];
+  const { id, payouts_enabled, capabilities } = await stripe.accounts.retrieve(event.data.object.id);
+  const payoutsEnabled = payouts_enabled && capabilities?.transfers === "active";
+  return [{ type: "account", account: id, payoutsEnabled }];
+}
+
+async function subscriptionEvent(stripe: Stripe, event: Stripe.Event): Promise<News[]> {
+  if (
+    event.type !== "customer.subscription.created" &&
+    event.type !== "customer.subscription.updated" &&
+    event.type !== "customer.subscription.deleted"
+  )
+    return [];
+  return subscriptionNews(await stripe.subscriptions.retrieve(event.data.object.id));
 }
 
 /** A refund that is on its way is none yet: another event tells when it has succeeded. */

@@ -1,4 +1,4 @@
-import Stripe from "stripe";
+import { Stripe } from "stripe";
 import { PorchlightError } from "../../../../shared/errors.ts";
 import type { News, Order, PaymentProvider, ProviderEvent, RefundReason } from "./provider.ts";
 import { newsOf, refundNews } from "./stripe-news.ts";
