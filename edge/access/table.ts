@@ -124,6 +124,17 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "PATCH /api/mcp-servers/:name": PLUGINS_CHANGE,
   "DELETE /api/mcp-servers/:name": PLUGINS_CHANGE,
 
+  // What others send to. That a message is its sender's, its signature says.
+  "POST /hooks/:id": ANYONE,
+  // Those into conversations take the scopes for these as well: see routes/inbound-webhooks.ts.
+  "GET /api/hooks": PLUGINS,
+  "POST /api/hooks": PLUGINS_CHANGE,
+  "PATCH /api/hooks/:id": PLUGINS_CHANGE,
+  "DELETE /api/hooks/:id": PLUGINS_CHANGE,
+  "POST /api/hooks/:id/secret": PLUGINS_CHANGE,
+  "GET /api/hooks/:id/deliveries": PLUGINS,
+  "GET /api/hooks/:id/deliveries/:delivery": PLUGINS,
+
   // Conversations.
   "GET /api/sessions": SESSIONS,
   "POST /api/sessions": SESSIONS,

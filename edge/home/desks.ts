@@ -13,12 +13,14 @@ import { offerStateless, type StatelessOffer } from "./plugins/loop/offer-statel
 import { modelNamed } from "./sessions/turns/model-of-turn.ts";
 import { Approvals } from "./plugins/loop/approvals.ts";
 import { type LoopRuns, ToolLoop } from "./plugins/loop/tool-loop.ts";
+import { HookDesk } from "./hooks/desk.ts";
 import type { MountDesk } from "./mcp/desk.ts";
 import type { PluginDesk } from "./plugins/desk.ts";
 import type { KeptFiles } from "./plugins/picked-files.ts";
 import { ToolBoxes } from "./plugins/tool-boxes.ts";
 import type { EndedRun } from "./runs/new-run.ts";
 import type { ScheduleDesk } from "./schedules/desk.ts";
+import { databasePermits } from "./schedules/permit.ts";
 import { homeSchedules } from "./schedules/home-schedules.ts";
 import type { ArchivePort } from "./sessions/archive-port.ts";
 import { sessionConfiguration } from "./sessions/configuration.ts";
@@ -62,6 +64,8 @@ export class Desks {
   readonly plugins: PluginDesk;
   /** Mounted servers of MCP. */
   readonly mounts: MountDesk;
+  /** Inbound webhooks. */
+  readonly hooks: HookDesk;
 
   constructor({
     storage,
@@ -126,6 +130,18 @@ export class Desks {
       store: this.sessions.store,
       onChange: () => wakeFor(this.schedules),
     });
+    this.hooks = new HookDesk({
+      sql,
+      transaction,
+      plugins: this.plugins,
+      turns: this.turns,
+      sessions: this.sessions.store,
+      findPermit: async (owner) => await databasePermits(() => database(env.DB))(owner),
+      hasWebhook: (userId, name) => this.plugins.withPart(userId, "webhook").some((one) => one.name === name),
+      onChange: () => wakeFor(this.hooks),
+    });
+    this.plugins.onRemoved = (userId, name) => this.hooks.pluginGone(userId, name);
+    wakeFor(this.hooks);
   }
 
   /** A request of the inference API with the tools of the plugins that it names. Throws PorchlightError. */
@@ -140,11 +156,15 @@ export class Desks {
   machinesChanged(): void {
     this.jobs.machinesChanged();
     this.sessions.machinesChanged();
+    this.hooks.machinesChanged();
   }
 
   /** A run of one of these has come to its end. */
   runEnded(run: EndedRun): void {
-    if (run.owner !== "job") return this.turns.ended(run);
+    if (run.owner !== "job") {
+      this.turns.ended(run);
+      return this.hooks.turnEnded();
+    }
     this.jobs.ended(run.id, "error" in run.outcome ? { error: run.outcome.error } : run.outcome);
   }
 
@@ -152,6 +172,7 @@ export class Desks {
   tick(): void {
     this.jobs.tick();
     this.schedules.tick();
+    this.hooks.tick();
     this.batches.tick();
     this.kept.tick();
     // It goes on behind this: what breaks it off is made good by the next.
@@ -160,6 +181,7 @@ export class Desks {
 
   /** A key was revoked, or a person left: what they have under way ends; of a person, nothing stays. */
   callerGone(id: string): void {
+    this.hooks.callerGone(id);
     this.schedules.callerGone(id);
     this.jobs.callerGone(id);
     this.batches.callerGone(id);

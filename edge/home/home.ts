@@ -28,6 +28,7 @@ import { isToolCall } from "./mcp/tool-call.ts";
 import { ToolCalls } from "./mcp/tool-calls.ts";
 import { homeEmbedder } from "./home-embedder.ts";
 import { jobRunner } from "./jobs/home-runner.ts";
+import { HOOK_METHODS, type HookDesk, type HookMethod } from "./hooks/desk.ts";
 import { BATCH_METHODS, type BatchDesk, type BatchMethod } from "./batches/desk.ts";
 import { KEPT_METHODS, type KeptDesk, type KeptMethod } from "./kept/desk.ts";
 import { MEMORY_METHODS, type MemoryDesk, type MemoryMethod } from "./memory/desk.ts";
@@ -172,6 +173,11 @@ export class Home extends DurableObject<EdgeBindings> {
   /** Plugins: see `pluginsOf`. */
   callPlugins(method: PluginMethod, args: unknown[]): DeskAnswer<PluginDesk, PluginMethod> {
     return callDesk(this.#desks.plugins, PLUGIN_METHODS, method, args);
+  }
+
+  /** Inbound webhooks: see `hooksOf`. */
+  callHooks(method: HookMethod, args: unknown[]): DeskAnswer<HookDesk, HookMethod> {
+    return callDesk(this.#desks.hooks, HOOK_METHODS, method, args);
   }
 
   /** Calls that wait for their person's word: see `approvalsOf`. */

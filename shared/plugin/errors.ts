@@ -23,6 +23,12 @@ export const PLUGIN_ERRORS = {
     message: "You have installed as many plugins as a person may. Remove one first.",
   },
   plugin_revoked: { status: 410, retryable: false, message: "The market took this plugin back. It runs no more." },
+  hook_signature_wrong: {
+    status: 401,
+    retryable: false,
+    message: "The signature is not this webhook's, or its time is more than five minutes from now.",
+  },
+  hooks_full: { status: 409, retryable: false, message: "There are too many inbound webhooks. Remove one first." },
   mcp_unreachable: {
     status: 502,
     retryable: true,

@@ -39,6 +39,7 @@ const OPEN = [
   "POST /api/sign-in/password",
   "POST /api/sign-in/recovery",
   "POST /api/sign-out",
+  "POST /hooks/:id",
   "POST /j/:code",
   "POST /oauth/device_authorization",
   "POST /oauth/token",

@@ -37,6 +37,16 @@ const BODIES: Record<string, Record<string, unknown>> = {
     deadlineSeconds: 3600,
   },
   "post /api/webhooks": { url: "https://hooks.test/x" },
+  "post /api/hooks": {
+    name: "x",
+    session: null,
+    prompt: "x",
+    signature: "github",
+    secret: "x".repeat(16),
+    locale: "en",
+  },
+  "patch /api/hooks/{id}": { name: "x", paused: true },
+  "post /api/hooks/{id}/secret": { secret: "whsec_eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4" },
   "post /api/schedules": {
     title: "x",
     prompt: "x",
@@ -157,7 +167,7 @@ const isForeign = (path: string): boolean =>
 /** Asks who it is before it reads anything: its own test holds it to the rest. */
 const CLOSED_FIRST = "post /api/agents/{id}/backup";
 /** Takes bytes, not JSON. */
-const BYTES = ["post /api/market/packages", "post /api/plugins/inspect"];
+const BYTES = ["post /hooks/{id}", "post /api/market/packages", "post /api/plugins/inspect"];
 const withBody = routes.filter(
   ({ name, takesBody, path }) => takesBody && !isForeign(path) && name !== CLOSED_FIRST && !BYTES.includes(name),
 );

@@ -78,6 +78,8 @@ export interface PartCall extends Pick<ToolBoxCall, "id" | "input" | "caller" | 
 
 /** The plugins of a household's people: what each has installed and granted, their values and secrets, their calls. Nobody sees another's. */
 export class PluginDesk implements ToolBox {
+  /** Told before a plugin is removed. */
+  onRemoved: (userId: string, name: string) => void = () => undefined;
   readonly #options: PluginDeskOptions;
   readonly #now: () => number;
   readonly #installs: InstallTable;
@@ -185,6 +187,7 @@ export class PluginDesk implements ToolBox {
 
   /** Removes it with its values and secrets. What it did stays in the record. */
   remove(userId: string, name: string): boolean {
+    this.onRemoved(userId, name);
     this.#values.remove(userId, name);
     this.#secrets.removeAll(userId, name);
     return this.#installs.remove(userId, name);

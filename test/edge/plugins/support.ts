@@ -21,12 +21,18 @@ export interface Outcome {
   error?: { code: string; message: string };
 }
 
-/** A package whose tools are these bodies of `async execute(context)`. */
-export async function packed(bodies: Record<string, string>, draft: object = {}): Promise<Uint8Array<ArrayBuffer>> {
+/** A package whose tools are these bodies of `async execute(context)`. `beside`: other members of its definition, as source. */
+export async function packed(
+  bodies: Record<string, string>,
+  draft: object = {},
+  beside = "",
+): Promise<Uint8Array<ArrayBuffer>> {
   const tools = Object.entries(bodies).map(
     ([tool, body]) => `${tool}: { description: "d", input: { type: "object" }, async execute(context) { ${body} } }`,
   );
-  const files = new Map([["main.js", new TextEncoder().encode(`export default { tools: { ${tools.join(",")} } };`)]]);
+  const files = new Map([
+    ["main.js", new TextEncoder().encode(`export default { tools: { ${tools.join(",")} }, ${beside} };`)],
+  ]);
   const words = { en: "Test", zh: "测试" };
   const whole = {
     name: "@test/tried",

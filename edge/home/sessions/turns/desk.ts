@@ -53,6 +53,8 @@ export interface TurnRequest {
   /** For whom tools are called, and which of the person's files they may read. */
   asker?: PluginCaller;
   files?: readonly string[];
+  /** What is asked was written by strangers: from here on the conversation is tainted. */
+  fromStrangers?: boolean;
   /** How it is to be answered beside that. */
   options: Omit<GenerateRequest, "model" | "messages">;
 }
@@ -187,7 +189,7 @@ export class TurnDesk {
     if (this.#requireIdle(sessionId, userId).turnCount !== session.turnCount) throw new PorchlightError("session_busy");
     const window = { set: settings.window, turns };
     // What strangers wrote stays in a conversation: it is in what was answered since, too.
-    const tainted = [...older, ...recent].some(hasStrangers);
+    const tainted = asked.fromStrangers === true || [...older, ...recent].some(hasStrangers);
     const offer = this.#tools?.offer({
       userId,
       payer: { caller: asked.caller, models: asked.models, priority: asked.priority },
