@@ -211,6 +211,19 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "POST /api/market/versions/:id/restore": PUBLISH,
   "GET /api/market/earnings": PUBLISH,
   "GET /api/market/earnings/statement": PUBLISH,
+  // Buying and being paid. Nothing is paid but by a person at the payment provider.
+  "GET /api/market/purchases": PLUGINS,
+  "POST /api/market/purchases": PLUGINS_CHANGE,
+  "GET /api/market/purchases/:id": PLUGINS,
+  "POST /api/market/purchases/:id/cancel": PLUGINS_CHANGE,
+  "POST /api/market/purchases/:id/refund": PLUGINS_CHANGE,
+  "GET /api/market/payouts": PUBLISH,
+  "POST /api/market/payouts": MEMBER,
+  "PATCH /api/market/payouts": MEMBER,
+  "POST /api/market/payouts/connect": MEMBER,
+  // Signed by the payment provider.
+  "POST /api/market/payments/webhook": ANYONE,
+  "GET /api/market/disputes": VIEWER,
   // Reviewers and administrators: see market/roles.ts.
   "GET /api/market/desk": VIEWER,
   "GET /api/market/desk/:id": VIEWER,

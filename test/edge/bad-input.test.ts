@@ -138,6 +138,9 @@ const BODIES: Record<string, Record<string, unknown>> = {
   "post /api/market/desk/{id}/revoke": { reason: "malware", words: "x" },
   "post /api/market/plugins/{publisher}/{name}/reports": { version: "1.0.0", reason: "other", words: "x" },
   "post /api/market/plugins/{publisher}/{name}/reports/settle": { decision: "show" },
+  "post /api/market/purchases": { plugin: "@ada/weather" },
+  "post /api/market/payouts": { currency: "EUR" },
+  "patch /api/market/payouts": { automatic: true },
   "post /api/market/bad-hashes": { hashes: ["ab".repeat(32)], words: "x" },
   "put /api/market/roles/{id}": { role: "reviewer" },
   "put /api/market/publishers/{id}/official": { official: true },
@@ -166,8 +169,13 @@ const isForeign = (path: string): boolean =>
   OLLAMA_PATHS.includes(path) || path.startsWith("/v1/messages") || path === "/v1/files";
 /** Asks who it is before it reads anything: its own test holds it to the rest. */
 const CLOSED_FIRST = "post /api/agents/{id}/backup";
-/** Takes bytes, not JSON. */
-const BYTES = ["post /hooks/{id}", "post /api/market/packages", "post /api/plugins/inspect"];
+/** Takes bytes, not JSON; or JSON that is signed as it is. */
+const BYTES = [
+  "post /api/market/payments/webhook",
+  "post /hooks/{id}",
+  "post /api/market/packages",
+  "post /api/plugins/inspect",
+];
 const withBody = routes.filter(
   ({ name, takesBody, path }) => takesBody && !isForeign(path) && name !== CLOSED_FIRST && !BYTES.includes(name),
 );

@@ -52,6 +52,12 @@ export class D1Book implements Book {
     return rows.map(({ event }) => ledgerEventSchema.parse(JSON.parse(event)));
   }
 
+  /** Those of all streams that wait, for somebody to look at. */
+  async allWaiting(limit: number): Promise<LedgerEvent[]> {
+    const rows = await this.#db.select({ event: ledgerWaiting.event }).from(ledgerWaiting).limit(limit);
+    return rows.map(({ event }) => ledgerEventSchema.parse(JSON.parse(event)));
+  }
+
   async balance(account: string, currency: string): Promise<number> {
     const [row] = await this.#db
       .select({ total: sum(ledgerEntries.amount) })
