@@ -47,6 +47,7 @@ export default defineConfig({
               bindings: {
                 TEST_MIGRATIONS: await readD1Migrations(`${root}migrations`),
                 SETUP_TOKEN: "set-up token of the tests",
+                TEST_PAYMENTS: "on",
                 MARKET_KEYS: JSON.stringify({ targets: marketKey(), snapshot: marketKey(), timestamp: marketKey() }),
               },
             },

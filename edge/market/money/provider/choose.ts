@@ -3,7 +3,6 @@ import { database } from "../../../store/database.ts";
 import { edgeKey } from "../../../store/edge-keys.ts";
 import { followedMarket } from "../../followed.ts";
 import type { PaymentProvider } from "./provider.ts";
-import { StripeProvider } from "./stripe.ts";
 import { TestProvider } from "./test.ts";
 
 /** The provider that this edge's market is paid by; undefined: it takes no payments, or it is another market that sells. */
@@ -14,6 +13,8 @@ export async function paymentProvider(env: EdgeBindings): Promise<PaymentProvide
   const webhookSecrets = secrets.split(",").flatMap((secret) => (secret.trim() === "" ? [] : [secret.trim()]));
   // What was paid would never be heard of.
   if (webhookSecrets.length === 0) return undefined;
+  // Most edges sell nothing: they need not start with its 240 kB.
+  const { StripeProvider } = await import("./stripe.ts");
   return new StripeProvider({ secretKey, webhookSecrets });
 }
 
