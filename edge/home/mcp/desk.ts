@@ -126,8 +126,7 @@ export class MountDesk implements ToolBox {
         input: tool.input,
         effect: tool.effect,
         taints: true,
-        // What a server says of where it passes things on to is its own word.
-        sends: true,
+        sends: "granted",
         source: { kind: "mcp" as const, server: name, tool: tool.name },
       })),
     );

@@ -1,11 +1,15 @@
-import type { Permissions } from "../../../shared/plugin/manifest.ts";
+import { ANY_PUBLIC_HOST, type Permissions } from "../../../shared/plugin/manifest.ts";
 import type { CalledPart } from "../../../shared/plugin/parts.ts";
 import type { Installed } from "./installed.ts";
+import type { OfferedTool } from "./tool-box.ts";
 
-/** Whether its person lets a part be called. A webhook needs no grant: without an address, which its person makes, nothing calls it. */
+/**
+ * Whether its person lets a part be called. A webhook needs no grant: without an address, which its person makes, nothing calls it. Nor
+ * does knowledge: it is asked what a tool of it would be, where a conversation is set to.
+ */
 export function isPartGranted(part: CalledPart, { turns, schedule }: Permissions): boolean {
   if (part === "schedule") return schedule === true;
-  return part === "webhook" || turns === "read";
+  return part === "webhook" || part === "knowledge" || turns === "read";
 }
 
 /**
@@ -19,7 +23,8 @@ export function taints({ manifest, parts }: Pick<Installed, "manifest" | "parts"
   return hears || storageBytes > 0;
 }
 
-/** Whether what it is called with may leave for elsewhere: by what it has now. */
-export function sends({ permissions: { net, tools } }: Pick<Installed, "permissions">): boolean {
-  return net.length > 0 || tools.length > 0;
+/** Where what it is called with may go: by what it has now. */
+export function sends({ permissions: { net, tools } }: Pick<Installed, "permissions">): OfferedTool["sends"] {
+  if (net.includes(ANY_PUBLIC_HOST)) return "anywhere";
+  return net.length > 0 || tools.length > 0 ? "granted" : "nowhere";
 }

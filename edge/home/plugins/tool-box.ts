@@ -19,8 +19,8 @@ export interface OfferedTool {
   effect: "read" | "write";
   /** Its results hold what strangers wrote (net, files, a mounted server): they taint the turn. */
   taints: boolean;
-  /** What it is called with may leave for elsewhere: for hosts that it may reach, or a mounted server. */
-  sends: boolean;
+  /** Where what it is called with may go: to hosts that were granted, or a mounted server; or to any host, as its arguments say. */
+  sends: "nowhere" | "granted" | "anywhere";
   source: ToolSource;
 }
 

@@ -10,7 +10,7 @@ export function tool(name: string, over: Partial<OfferedTool> = {}): OfferedTool
     input: { type: "object", properties: { text: { type: "string" } } },
     effect: "read",
     taints: false,
-    sends: false,
+    sends: "nowhere",
     source: { kind: "plugin", name: "@porchlight/fixture", version: "1.0.0", hash: "0".repeat(64), tool: name },
     ...over,
   };

@@ -55,7 +55,7 @@ function offered(name: string): OfferedTool {
     input: { type: "object", properties: {} },
     effect: "read",
     taints: true,
-    sends: true,
+    sends: "granted",
     source: { kind: "mcp", server: "fixture", tool: name },
   };
 }

@@ -31,11 +31,9 @@ export const LOOP_LIMITS = {
   approvalsPerAnswer: 16,
   /** Denied in one answer: a model that still asks then has been turned against its person. */
   denialsPerAnswer: 3,
-  /** Calls of one answer that send no more than the person's own words, and are not asked about: each may choose among these. */
+  /** Calls of one answer that go to the person's own addresses alone, and are not asked about. */
   ownCalls: 8,
-  /** What a mounted server may be told so by one answer, in bits: its operator may be the stranger. A four-digit number has 13. */
-  ownBits: 10,
-  /** Values in the arguments of such a call, and the largest number that nobody has to have written. */
+  /** Values in the arguments of such a call, and the largest number in them. */
   ownValues: 6,
   ownNumber: 100_000,
   /** Of what the person wrote, the latest is looked at. */

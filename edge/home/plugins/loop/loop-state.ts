@@ -18,11 +18,10 @@ export const loopStateSchema = z.object({
   most: z.number(),
   /** Whether what strangers wrote was before the model already. */
   tainted: z.boolean(),
-  /** What the person wrote, as far as it may count: see own-words.ts. */
+  /** What the person wrote, as far as it may count: see own-addresses.ts. */
   own: z.string().default(""),
-  /** How many calls sent no more than that, once it was tainted, and what mounted servers may have been told by them. */
+  /** How many calls went to addresses in that, once it was tainted. */
   ownCalls: z.number().default(0),
-  ownBits: z.number().default(0),
   tools: z.array(
     z.object({
       name: z.string(),

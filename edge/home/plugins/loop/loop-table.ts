@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { LOOP_LIMITS } from "./limits.ts";
 import { type LoopState, loopStateSchema } from "./loop-state.ts";
 
 const stateRowSchema = z.object({ state: z.string() });
@@ -56,11 +57,11 @@ export class LoopTable {
     return sources;
   }
 
-  /** Counts a call that sends the person's own words alone. False where there were as many as may be. */
-  countOwnCall(run: string, bits: number, most: { calls: number; bits: number }): boolean {
+  /** Counts a call that goes to the person's own addresses. False where there were as many as may be. */
+  countOwnCall(run: string): boolean {
     const state = this.get(run);
-    if (state === undefined || state.ownCalls >= most.calls || state.ownBits + bits > most.bits) return false;
-    this.set(run, { ...state, ownCalls: state.ownCalls + 1, ownBits: state.ownBits + bits });
+    if (state === undefined || state.ownCalls >= LOOP_LIMITS.ownCalls) return false;
+    this.set(run, { ...state, ownCalls: state.ownCalls + 1 });
     return true;
   }
 

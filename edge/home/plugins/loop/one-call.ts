@@ -11,7 +11,7 @@ import { type Approvals, callHash } from "./approvals.ts";
 import { LOOP_LIMITS } from "./limits.ts";
 import type { LoopState } from "./loop-state.ts";
 import type { LoopTable } from "./loop-table.ts";
-import { ownBits } from "./own-words.ts";
+import { areOwnAddresses } from "./own-addresses.ts";
 import { isSameTool } from "./plan.ts";
 import { sourceText } from "./results.ts";
 
@@ -106,7 +106,7 @@ function repeated(tool: OfferedTool): Called {
 
 /**
  * Whether a call waits for the person. One that writes does once strangers were heard; then also one that only reads, where its arguments
- * leave: they can say all that the model knows, to an address that a stranger chose. Not where they are the person's own words.
+ * leave: they can say all that the model knows to whoever a stranger chose. Not where it goes to addresses that the person wrote.
  */
 function needsWord(
   { tool, approval, input }: { tool: OfferedTool; approval: PluginUse["approval"]; input: unknown },
@@ -115,12 +115,9 @@ function needsWord(
 ): boolean {
   if (approval === "never") return false;
   if (tool.effect === "write") return approval === "always" || state.tainted;
-  if (!tool.sends || !state.tainted) return false;
-  const bits = ownBits(input, tool.input, state.own);
-  if (bits === undefined) return true;
-  const most = { calls: LOOP_LIMITS.ownCalls, bits: LOOP_LIMITS.ownBits };
-  // A plugin's code was looked at, and sends what it says; a mounted server is whoever it is.
-  return !table.countOwnCall(run, tool.source.kind === "mcp" ? bits : 0, most);
+  if (tool.sends === "nowhere" || !state.tainted) return false;
+  if (tool.sends === "granted" || !areOwnAddresses(input, tool.input, state.own)) return true;
+  return !table.countOwnCall(run);
 }
 
 /** The tool of this name, if it is still the one that was offered. */

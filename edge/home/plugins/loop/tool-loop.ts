@@ -43,6 +43,8 @@ export interface OfferRequest {
   tainted: boolean;
   /** What the person wrote themselves, the latest last. */
   own: readonly string[];
+  /** Sources that have a number already. */
+  sources?: number;
   place?: { sessionId: string; index: number };
   caller?: PluginCaller;
   /** Tools that the client calls itself. */
@@ -108,8 +110,7 @@ export class ToolLoop implements RunCalls {
       tainted: wanted.tainted || tools.some(({ tool }) => tool.source.kind === "mcp"),
       own: own.join("\n").slice(-LOOP_LIMITS.ownCharacters),
       ownCalls: 0,
-      ownBits: 0,
-      sources: 0,
+      sources: wanted.sources ?? 0,
       tools: tools.map(({ tool, approval, files }) => ({
         name: tool.name,
         effect: tool.effect,

@@ -33,7 +33,7 @@ export class TestTools {
       input: { type: "object", properties: { text: { type: "string" } }, additionalProperties: false },
       effect: "read",
       taints: false,
-      sends: false,
+      sends: "nowhere",
       source: { kind: "plugin", name: `@test/${plugin}`, version: "1.0.0", hash: "0".repeat(64), tool: name },
       ...changes,
     };
