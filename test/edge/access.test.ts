@@ -31,6 +31,7 @@ const OPEN = [
   "POST /api/agents/:id/leave",
   "POST /api/join",
   "POST /api/join/options",
+  "POST /api/market/payments/webhook",
   "POST /api/setup",
   "POST /api/setup/options",
   "POST /api/setup/passkey",
