@@ -14,6 +14,7 @@ import { modelNamed } from "./sessions/turns/model-of-turn.ts";
 import { Approvals } from "./plugins/loop/approvals.ts";
 import { type LoopRuns, ToolLoop } from "./plugins/loop/tool-loop.ts";
 import { HookDesk } from "./hooks/desk.ts";
+import { TurnAsides } from "./plugins/asides/asides.ts";
 import type { MountDesk } from "./mcp/desk.ts";
 import type { PluginDesk } from "./plugins/desk.ts";
 import type { KeptFiles } from "./plugins/picked-files.ts";
@@ -120,6 +121,7 @@ export class Desks {
       memory: this.memory,
       runner: turnRunner,
       tools: this.toolLoop,
+      asides: new TurnAsides(this.plugins),
       configuration: sessionConfiguration(env),
     });
     this.schedules = homeSchedules({

@@ -25,7 +25,7 @@ export const shownToolSchema = z
 
 const shownPartSchema = z
   .object({
-    part: z.enum([...CALLED_PARTS, "knowledge"]),
+    part: z.enum(CALLED_PARTS),
     every: z.string().optional().openapi({ description: "Of a schedule: when, as five fields of cron." }),
   })
   .openapi("InstalledPluginPart");

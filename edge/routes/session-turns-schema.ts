@@ -44,6 +44,9 @@ const settings = {
   plugins: held.plugins.openapi({
     description: "Whose tools the model may call: `*` for all that are switched on, or plugins by their names.",
   }),
+  knowledge: held.knowledge.openapi({
+    description: "Whether those of `plugins` that have knowledge are searched before the answer, which cites them.",
+  }),
   approval: held.approval.openapi({
     description:
       "When a tool that writes or sends waits for the person's word: once the conversation has seen what strangers wrote, always, or never.",
@@ -109,7 +112,19 @@ export function readTurnBody(given: z.infer<typeof fieldsSchema>): {
   files: readonly string[];
 } {
   const { files = [], locale = "en", timeZone = "UTC", ...body } = given;
-  const { window, summary, retrieval, memory, instructions, model, plugins, approval, toolRounds, ...asked } = body;
+  const {
+    window,
+    summary,
+    retrieval,
+    memory,
+    instructions,
+    model,
+    plugins,
+    knowledge,
+    approval,
+    toolRounds,
+    ...asked
+  } = body;
   // The question and the model are put in their places where they are known.
   const {
     model: _model,
@@ -123,7 +138,7 @@ export function readTurnBody(given: z.infer<typeof fieldsSchema>): {
     messages: [{ role: "user", content: "-" }],
   });
   const { temperature, ...drawn } = sampling;
-  const kept = { window, summary, retrieval, memory, instructions, model, plugins, approval, toolRounds };
+  const kept = { window, summary, retrieval, memory, instructions, model, plugins, knowledge, approval, toolRounds };
   const set = { ...kept, maxTokens, temperature };
   return {
     settings: Object.fromEntries(Object.entries(set).filter(([, value]) => value !== undefined)),

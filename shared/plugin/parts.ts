@@ -2,15 +2,13 @@ import { z } from "zod";
 import { PorchlightError } from "../errors.ts";
 
 /** What the host calls of a plugin beside its tools. No model calls these. */
-export const CALLED_PARTS = ["webhook", "beforeTurn", "afterTurn", "schedule"] as const;
+export const CALLED_PARTS = ["webhook", "beforeTurn", "afterTurn", "knowledge", "schedule"] as const;
 export type CalledPart = (typeof CALLED_PARTS)[number];
 
 const partSchema = z.discriminatedUnion("part", [
-  z.strictObject({ part: z.enum(["webhook", "beforeTurn", "afterTurn"]) }),
+  z.strictObject({ part: z.enum(["webhook", "beforeTurn", "afterTurn", "knowledge"]) }),
   /** Five fields of cron: when it wants to run. */
   z.strictObject({ part: z.literal("schedule"), every: z.string().min(1).max(100) }),
-  /** Its tool `search` may be asked before an answer. */
-  z.strictObject({ part: z.literal("knowledge") }),
 ]);
 
 /** Something that a plugin has beside its tools. */

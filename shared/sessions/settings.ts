@@ -20,6 +20,8 @@ export const sessionSettingsSchema = z.strictObject({
   temperature: z.number().min(0).max(2).optional(),
   /** Whose tools the model may call: `*` for all that the person has switched on, or plugins by their names. Absent: none. */
   plugins: z.union([z.literal("*"), z.array(pluginChoiceSchema).max(SESSION_LIMITS.plugins)]).optional(),
+  /** Whether those of them that have knowledge are searched before each answer. Absent: off. */
+  knowledge: z.enum(["on", "off"]).optional(),
   /** When a tool that writes or sends waits for the person's word. Absent: once the conversation has seen what strangers wrote. */
   approval: approvalPolicySchema.optional(),
   /** Most rounds of calls before the answer. Absent: 8. */

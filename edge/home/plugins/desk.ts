@@ -2,7 +2,7 @@ import { PorchlightError } from "../../../shared/errors.ts";
 import type { PluginCaller } from "../../../shared/plugin/context.ts";
 import { CALL_LIMITS } from "../../../shared/plugin/limits.ts";
 import { manifestDraftSchema, type Permissions } from "../../../shared/plugin/manifest.ts";
-import { type CalledPart, partCall } from "../../../shared/plugin/parts.ts";
+import { type CalledPart, calledPart, partCall } from "../../../shared/plugin/parts.ts";
 import type { PluginPackage } from "../../../shared/plugin/package.ts";
 import { parseOffers, type PluginOffers } from "../../../shared/plugin/tool-list.ts";
 import { type Made, made, madeLater } from "../made.ts";
@@ -214,6 +214,8 @@ export class PluginDesk implements ToolBox {
     return await madeLater(async () => {
       const found = this.#required(userId, name);
       if (!found.enabled) throw new PorchlightError("not_found", "This plugin is switched off. Switch it on first.");
+      // What the host calls by itself is nobody else's to call.
+      if (calledPart(tool) !== undefined) return { ok: false, error: noTool(tool) };
       return await this.#maker.call({ ...call, userId, signal: new AbortController().signal }, found, tool);
     });
   }
@@ -303,4 +305,8 @@ export class PluginDesk implements ToolBox {
     const signal = AbortSignal.timeout(2 * CALL_LIMITS.wallTimeMs);
     return parseOffers(await runtime.describe({ hash, load, owner }, signal));
   }
+}
+
+function noTool(tool: string): { code: string; message: string } {
+  return { code: "plugin_input_invalid", message: `The plugin has no tool '${tool}'.` };
 }

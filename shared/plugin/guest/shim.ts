@@ -41,6 +41,7 @@ const PARTS = {
   webhook: plugin.webhook && ((context) => plugin.webhook(context)),
   beforeTurn: plugin.hooks?.beforeTurn && ((context) => plugin.hooks.beforeTurn(context)),
   afterTurn: plugin.hooks?.afterTurn && ((context) => plugin.hooks.afterTurn(context)),
+  knowledge: plugin.knowledge && (async (context) => ({ passages: await plugin.knowledge.search(context) })),
   schedule: plugin.schedule && ((context) => plugin.schedule.run(context)),
 };
 
@@ -54,16 +55,16 @@ const SEARCH = {
     required: ["query"],
     additionalProperties: false,
   },
-  async execute(context) {
+  execute(context) {
     context.input.most ??= 5;
-    return { passages: await plugin.knowledge.search(context) };
+    return PARTS.knowledge(context);
   },
 };
 
-/** Knowledge is a tool as well. */
+/** Knowledge is a tool as well, unless the plugin has a better one of its own. */
 const TOOLS = {
-  ...plugin.tools,
   ...(plugin.knowledge && { search: { description: plugin.knowledge.description, ...SEARCH } }),
+  ...plugin.tools,
 };
 
 function executorOf(name) {
@@ -86,7 +87,6 @@ export default class extends WorkerEntrypoint {
     const parts = Object.keys(PARTS)
       .filter((part) => PARTS[part])
       .map((part) => ({ part, ...(part === "schedule" && { every: plugin.schedule.every }) }));
-    if (plugin.knowledge) parts.push({ part: "knowledge" });
     return JSON.stringify([...tools, ...parts]);
   }
 

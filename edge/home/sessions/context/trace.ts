@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { asideTraceSchema } from "../../plugins/asides/trace.ts";
 import { toolTraceSchema } from "../../plugins/loop/trace.ts";
 
 const pieceSchema = z.object({ index: z.number().int(), score: z.number(), text: z.string() });
@@ -35,5 +36,9 @@ export const traceSchema = z.object({
   tools: toolTraceSchema.optional(),
   /** Whether what strangers wrote is in the conversation by now: tools that write then ask the person. */
   tainted: z.boolean().optional(),
+  /** Strangers wrote what was asked: an inbound webhook's message. */
+  fromStrangers: z.boolean().optional(),
+  /** What plugins were asked before the answer: hooks, knowledge. */
+  asides: z.array(asideTraceSchema).optional(),
 });
 export type Trace = z.infer<typeof traceSchema>;

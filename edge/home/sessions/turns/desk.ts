@@ -12,6 +12,7 @@ import { firstLine } from "../../jobs/queued-request.ts";
 import { type Made, madeLater } from "../../made.ts";
 import type { MemoryDesk } from "../../memory/desk.ts";
 import { rememberedFact } from "../../memory/remembered-fact.ts";
+import type { AsidesRequest, TurnAsides } from "../../plugins/asides/asides.ts";
 import { LOOP_LIMITS } from "../../plugins/loop/limits.ts";
 import type { ToolLoop } from "../../plugins/loop/tool-loop.ts";
 import type { EndedRun } from "../../runs/new-run.ts";
@@ -77,6 +78,8 @@ export interface TurnDeskOptions {
   configuration: Pick<SessionConfiguration, "window">;
   /** Absent: models can call nothing. */
   tools?: Pick<ToolLoop, "offer" | "begin" | "trace"> | undefined;
+  /** Absent: no plugin is asked beside a turn. */
+  asides?: Pick<TurnAsides, "before" | "after"> | undefined;
   now?: () => number;
 }
 
@@ -88,15 +91,19 @@ export class TurnDesk {
   readonly #configuration: Pick<SessionConfiguration, "window">;
   readonly #summarizer: Summarizer;
   readonly #tools: TurnDeskOptions["tools"];
+  readonly #asides: TurnDeskOptions["asides"];
+  /** Of turns that are being answered, for the hooks that are told when they end: those of this life of the object. */
+  readonly #afterwards = new Map<string, AsidesRequest>();
   readonly #now: () => number;
 
-  constructor({ store, memory, runner, configuration, tools, now = Date.now }: TurnDeskOptions) {
+  constructor({ store, memory, runner, configuration, tools, asides, now = Date.now }: TurnDeskOptions) {
     this.#store = store;
     this.#memory = memory;
     this.#runner = runner;
     this.#configuration = configuration;
     this.#summarizer = new Summarizer({ store, runner });
     this.#tools = tools;
+    this.#asides = asides;
     this.#now = now;
   }
 
@@ -132,6 +139,8 @@ export class TurnDesk {
   /** A run for a conversation has come to its end; in the step that writes it down. */
   ended(run: EndedRun): void {
     if (run.owner === "summary") return this.#behind(this.#summarizer.ended(run));
+    const told = this.#afterwards.get(run.id);
+    this.#afterwards.delete(run.id);
     const place = this.#store.turnOfRun(run.id);
     const asked = place && this.#hot(place.sessionId, place.index)?.messages[0];
     if (place === undefined || asked === undefined) return; // The conversation was deleted.
@@ -139,6 +148,9 @@ export class TurnDesk {
     const end = { ...endOfTurn(asked, run.outcome), runId: run.id, ...(trace === undefined ? {} : { trace }) };
     const turn = this.#store.finishTurn(place.sessionId, place.index, end);
     if (turn !== undefined) this.#summarize(place.sessionId, turn, run.caller);
+    if (told === undefined || turn?.state !== "complete") return;
+    const answer = turn.messages.findLast(({ role }) => role === "assistant")?.content ?? "";
+    void this.#asides?.after(told, { answer, model: turn.model });
   }
 
   /** The request of a turn with less in it: its machine found it too long. */
@@ -185,11 +197,16 @@ export class TurnDesk {
     const turns = windowTurns(settings.window, isChosen, model.contextLength, SESSION_LIMITS.windowTurns);
     const recent = await this.#store.turns(sessionId, index - turns, index);
     const older = settings.retrieval === "off" ? [] : await this.#store.turnsBefore(sessionId, index, OLDER);
+    const byStrangers = asked.fromStrangers ?? (content === undefined && isByStrangers(last[0]));
+    const asides = await this.#asides?.before(asidesRequest(asked, { question, index, settings }), {
+      knowledge: settings.knowledge === "on",
+      contextLength: model.contextLength,
+    });
     // Another request may have been quicker.
     if (this.#requireIdle(sessionId, userId).turnCount !== session.turnCount) throw new PorchlightError("session_busy");
     const window = { set: settings.window, turns };
     // What strangers wrote stays in a conversation: it is in what was answered since, too.
-    const tainted = asked.fromStrangers === true || [...older, ...recent].some(hasStrangers);
+    const tainted = byStrangers || asides?.tainted === true || [...older, ...recent].some(hasStrangers);
     const offer = this.#tools?.offer({
       userId,
       payer: { caller: asked.caller, models: asked.models, priority: asked.priority },
@@ -199,13 +216,15 @@ export class TurnDesk {
       question,
       contextLength: model.contextLength,
       tainted,
-      own: [...recent.flatMap(askedIn), question],
+      own: [...recent.flatMap(askedIn), ...(byStrangers ? [] : [question])],
+      sources: asides?.sources ?? 0,
       place: { sessionId, index },
     });
     const { messages, trace: planned } = this.#plan({
       userId,
       sessionId,
       question,
+      aside: asides?.text ?? "",
       index,
       recent,
       older,
@@ -213,7 +232,13 @@ export class TurnDesk {
       settings: { ...settings, ...withFiles(settings.instructions, offer === undefined ? [] : asked.files) },
       model: { ...model, contextLength: model.contextLength - (offer?.tokens ?? 0) },
     });
-    const trace = { ...planned, contextLength: model.contextLength, ...(tainted ? { tainted } : {}) };
+    const trace = {
+      ...planned,
+      contextLength: model.contextLength,
+      ...(tainted ? { tainted } : {}),
+      ...(byStrangers ? { fromStrangers: true } : {}),
+      ...(asides === undefined || asides.trace.length === 0 ? {} : { asides: asides.trace }),
+    };
     const createdAtMs = this.#now();
     const started = { id: asked.id, index, created: Math.floor(createdAtMs / 1000), model: model.name };
     const { maxTokens, temperature } = settings;
@@ -235,6 +260,7 @@ export class TurnDesk {
       if (offer !== undefined) this.#tools?.begin(asked.id, offer);
     };
     const headers = this.#runner.start(offer === undefined ? run : { ...run, rounds: offer.rounds, onStarted });
+    this.#afterwards.set(asked.id, asidesRequest(asked, { question, index, settings }));
     const turn: NewTurn = {
       createdAtMs,
       messages: [{ role: "user", content: question }],
@@ -261,6 +287,8 @@ export class TurnDesk {
     userId: string;
     sessionId: string;
     question: string;
+    /** What goes before it for this answer alone. */
+    aside: string;
     index: number;
     recent: Turn[];
     /** Those that may be looked through. */
@@ -269,7 +297,7 @@ export class TurnDesk {
     settings: ResolvedSettings;
     model: TurnModel;
   }): ReturnType<typeof planContext> {
-    const { userId, sessionId, question, index, recent, older, window, settings, model } = of;
+    const { userId, sessionId, question, aside, index, recent, older, window, settings, model } = of;
     const { contextLength } = model;
     const { maxTokens, instructions = "" } = settings;
     const isOn = settings.memory === "on";
@@ -278,7 +306,8 @@ export class TurnDesk {
     const facts = isOn ? this.#memory.memoryText(userId, { about: question, maxCharacters }) : "";
     const remembered = isOn ? rememberedFact(question) : undefined;
     const known = settings.summary === "off" ? undefined : this.#store.find(sessionId)?.summary;
-    const base = { question, recent, index, window, instructions, facts, remembered, contextLength, maxTokens };
+    const asked = `${aside}${question}`;
+    const base = { question: asked, recent, index, window, instructions, facts, remembered, contextLength, maxTokens };
     const bare = planContext({ ...base, retrieval: NOTHING, summary: undefined });
     const { from } = bare.trace.window;
     // What goes along word for word need not be told in short: only a summary of what was before that is of use.
@@ -353,9 +382,24 @@ function hasStrangers({ trace, messages }: Turn): boolean {
   return known.success ? known.data.tainted === true : messages.some(({ role }) => role !== "user");
 }
 
+/** The turn as plugins are asked beside it. */
+function asidesRequest(
+  { userId, sessionId, caller, models, priority, asker }: TurnRequest,
+  { question, index, settings }: { question: string; index: number; settings: ResolvedSettings },
+): AsidesRequest {
+  const { plugins = [] } = settings;
+  return { userId, place: { sessionId, index }, question, plugins, caller: asker, payer: { caller, models, priority } };
+}
+
+/** Whether strangers wrote what is asked in it. */
+function isByStrangers(turn: Turn | undefined): boolean {
+  return traceSchema.safeParse(turn?.trace).data?.fromStrangers === true;
+}
+
 /** What the person wrote in a turn of this edge. */
 function askedIn({ trace, messages }: Turn): string[] {
-  if (!traceSchema.safeParse(trace).success) return [];
+  const known = traceSchema.safeParse(trace);
+  if (!known.success || known.data.fromStrangers === true) return [];
   return messages.flatMap(({ role, content }) => (role === "user" ? [content] : []));
 }
 
