@@ -36,7 +36,7 @@ export const edgeLineSchema = z.discriminatedUnion("type", [
   /** Asked for by `need`: the next of the package's bytes. */
   z.object({ type: z.literal("package"), bytes, isLast: z.boolean() }),
   /** What a use came to. */
-  z.object({ type: z.literal("answer"), use: useId, value: z.unknown(), bytes: bytes.optional() }),
+  z.object({ type: z.literal("answer"), use: useId, value: z.unknown().optional(), bytes: bytes.optional() }),
   z.object({ type: z.literal("refusal"), use: useId, message: z.string().max(2_000) }),
 ]);
 export type EdgeLine = z.infer<typeof edgeLineSchema>;

@@ -101,6 +101,12 @@ describe("plugins through the tunnel", () => {
       model: await context.model({ prompt: "q" }), files: await context.files.list(), file: (await context.files.read("f"))[0],
       tool: await context.hostTool("a.b", { x: 1 }), fetch: typeof context.fetch };`;
 
+  it("answers nothing for a secret that nobody set", async () => {
+    const of = await plugin({ unset: `return (await context.secret("TOKEN")) === undefined;` });
+    const secret = async (): Promise<string | undefined> => await Promise.resolve(undefined);
+    expect(await runtime().call(callOf(of, "unset", { secret }))).toBe("true");
+  });
+
   it("answers each use of a capability, and brings a package once", async () => {
     const of = await plugin({ full: FULL });
     const kept = new Map<string, Uint8Array<ArrayBuffer>>();

@@ -141,7 +141,13 @@ async function answer(
       argument,
       bytes === undefined ? new Uint8Array() : fromBase64(bytes),
     );
-    return { type: "answer", use, value, ...(content === undefined ? {} : { bytes: toBase64(content) }) };
+    // JSON has no undefined: a secret that nobody set is null.
+    return {
+      type: "answer",
+      use,
+      value: value ?? null,
+      ...(content === undefined ? {} : { bytes: toBase64(content) }),
+    };
   } catch (error) {
     const message = error instanceof Error ? error.message : "It failed.";
     return { type: "refusal", use, message: message.slice(0, 2_000) };
