@@ -296,6 +296,17 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "GET /market": ANYONE,
   "GET /market/mine": { role: "member", session: true },
   "GET /market/:publisher/:name": ANYONE,
+  // Forms of pages, which work without a script.
+  "POST /market/:publisher/:name/buy": { role: "member", session: true },
+  "GET /market/purchases": SELF,
+  "GET /market/purchases/:id": SELF,
+  "POST /market/purchases/:id/cancel": { role: "member", session: true },
+  "POST /market/purchases/:id/refund": { role: "member", session: true },
+  "GET /market/checkout/:id": SELF,
+  "POST /market/checkout/:id": { role: "member", session: true },
+  "POST /market/payouts/connect": { role: "member", session: true },
+  "POST /market/payouts/pay": { role: "member", session: true },
+  "POST /market/payouts/automatic": { role: "member", session: true },
   // Reviewers alone: see market/roles.ts.
   "GET /reviews": SELF,
   "GET /reviews/:id": SELF,

@@ -12,6 +12,7 @@ import { importPages } from "./import/routes.tsx";
 import { jobPages } from "./jobs/routes.tsx";
 import { keyPages } from "./keys/routes.tsx";
 import { machinePages } from "./machines/routes.tsx";
+import { moneyPages } from "./market/money-routes.tsx";
 import { marketPages } from "./market/routes.tsx";
 import { memoryPages } from "./memory/routes.tsx";
 import { pluginPages } from "./plugins/routes.tsx";
@@ -34,7 +35,9 @@ export const PAGE_PATHS = [
   "/memory",
   "/market",
   "/market/mine",
+  "/market/purchases",
   "/market/:publisher/:name",
+  "/market/:publisher/:name/:action",
   "/plugins",
   "/plugins/calls/:id",
   "/reviews",
@@ -65,6 +68,8 @@ pagesApp.route("/", jobPages);
 pagesApp.route("/", schedulePages);
 pagesApp.route("/", memoryPages);
 pagesApp.route("/", importPages);
+// Before the pages of plugins, whose addresses look like these.
+pagesApp.route("/", moneyPages);
 pagesApp.route("/", marketPages);
 pagesApp.route("/", pluginPages);
 

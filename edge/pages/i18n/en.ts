@@ -3,6 +3,7 @@ import { jobsEn } from "./jobs-en.ts";
 import { keysEn } from "./keys-en.ts";
 import { machinesEn } from "./machines-en.ts";
 import { importEn } from "./import-en.ts";
+import { buyingEn } from "./buying-en.ts";
 import { marketEn } from "./market-en.ts";
 import { memoryEn } from "./memory-en.ts";
 import { pluginsEn } from "./plugins-en.ts";
@@ -166,6 +167,7 @@ export const en = {
   ...importEn,
   ...schedulesEn,
   ...keysEn,
+  ...buyingEn,
   ...marketEn,
   ...publishingEn,
   ...pluginsEn,

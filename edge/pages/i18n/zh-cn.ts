@@ -3,6 +3,7 @@ import { jobsZhCn } from "./jobs-zh-cn.ts";
 import { keysZhCn } from "./keys-zh-cn.ts";
 import { machinesZhCn } from "./machines-zh-cn.ts";
 import { importZhCn } from "./import-zh-cn.ts";
+import { buyingZhCn } from "./buying-zh-cn.ts";
 import { marketZhCn } from "./market-zh-cn.ts";
 import { memoryZhCn } from "./memory-zh-cn.ts";
 import { pluginsZhCn } from "./plugins-zh-cn.ts";
@@ -156,6 +157,14 @@ export const zhCn: Strings = {
   errors: {
     user_code_unknown: "没有机器在等待这个代码：可能输错了、已被使用或已过期。请重新运行 porchlight connect。",
     invalid_request: "请求无效。",
+    plugin_not_bought: "这个插件要付费。请先在市场里它的页面上购买。",
+    subscription_over: "这个插件的订阅已经到期。插件会保留，在市场里重新订阅后即可继续使用。",
+    payments_off: "这个市场还没有开通收款，只能安装免费插件。",
+    already_bought: "你已经有这个插件了，或者它是免费的。请看“我的购买”。",
+    refund_over: "这笔付款不能再退了：已经超过 14 天，或者已经退过。",
+    purchase_state: "这笔购买的状态已经变了。请刷新后再看。",
+    payment_failed: "支付平台没有完成这个操作，这里什么都没有改变。请稍后再试。",
+    payout_not_ready: "没有可以提取的金额，或者还没有收款账户。请先关联收款账户。",
     invalid_json: "请求内容不是有效的 JSON。",
     json_too_deep: "请求内容嵌套过深。",
     unsupported_parameter: "请求中有不支持的参数。",
@@ -207,6 +216,7 @@ export const zhCn: Strings = {
   ...importZhCn,
   ...schedulesZhCn,
   ...keysZhCn,
+  ...buyingZhCn,
   ...marketZhCn,
   ...publishingZhCn,
   ...pluginsZhCn,

@@ -60,7 +60,7 @@ export function CataloguePage(props: { page: PageProps; query: CatalogueQuery; c
           </nav>
         )}
         <p class="market-foot">
-          <a href="/market/mine">{market.mine}</a>
+          <a href="/market/mine">{market.mine}</a> · <a href="/market/purchases">{page.strings.buying.purchases}</a>
         </p>
       </main>
     </ReadingShell>

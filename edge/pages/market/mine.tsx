@@ -6,7 +6,9 @@ import { Field } from "../components/field.tsx";
 import { format } from "../i18n/format.ts";
 import type { PageProps } from "../page-props.ts";
 import type { Balance } from "../../market/money/earnings.ts";
+import type { ShownPayouts } from "../../routes/market-payouts.ts";
 import { moneyOf } from "./parts.tsx";
+import { Payouts } from "./payouts.tsx";
 import { Findings, type ShownFinding, StateBadge } from "./version-parts.tsx";
 
 export interface MyPublisher {
@@ -26,11 +28,12 @@ interface MinePageProps {
   publisher: MyPublisher | undefined;
   versions: MyVersion[];
   earnings: Balance[];
+  payouts: ShownPayouts | undefined;
   isReviewer: boolean;
 }
 
 /** What somebody publishes: who they are in the market, and where each of their versions stands. */
-export function MinePage({ page, publisher, versions, earnings, isReviewer }: MinePageProps) {
+export function MinePage({ page, publisher, versions, earnings, payouts, isReviewer }: MinePageProps) {
   const { publishing: text } = page.strings;
   return (
     <AccessShell page={page} title={text.title} current="market" layout="settings">
@@ -67,6 +70,7 @@ export function MinePage({ page, publisher, versions, earnings, isReviewer }: Mi
           <Upload page={page} />
           <Versions page={page} versions={versions} />
           <Earnings page={page} earnings={earnings} />
+          {payouts === undefined ? null : <Payouts page={page} payouts={payouts} earnings={earnings} />}
         </>
       )}
     </AccessShell>

@@ -7,7 +7,8 @@ import { Select, TextArea } from "../components/field.tsx";
 import { format } from "../i18n/format.ts";
 import type { PageProps } from "../page-props.ts";
 import { ConsentPanel } from "../plugins/consent.tsx";
-import { inLocale, installsOf, Maker, moneyOf } from "./parts.tsx";
+import { type Buying, BuySection, isTheirs, priceWords } from "./buying.tsx";
+import { inLocale, installsOf, Maker } from "./parts.tsx";
 import { Readme } from "./readme.tsx";
 import { Tile } from "./tile.tsx";
 import { REPORT_REASONS } from "../../../shared/market/reports.ts";
@@ -16,7 +17,7 @@ import { REPORT_REASONS } from "../../../shared/market/reports.ts";
 const MOST_VERSIONS = 20;
 
 /** One plugin: what it does, what it asks for in words, how it is installed, which versions there are. */
-export function PluginPage({ page, plugin }: { page: PageProps; plugin: CataloguePlugin }) {
+export function PluginPage({ page, plugin, buying }: { page: PageProps; plugin: CataloguePlugin; buying: Buying }) {
   const { market, chat } = page.strings;
   const { manifest, name } = plugin;
   const title = inLocale(page, plugin.title);
@@ -50,8 +51,9 @@ export function PluginPage({ page, plugin }: { page: PageProps; plugin: Catalogu
           ))}
         </ul>
       </Section>
+      <BuySection page={page} plugin={plugin} buying={buying} />
       <Section heading={market.install}>
-        {page.person === undefined ? null : (
+        {page.person === undefined || !isTheirs(buying) ? null : (
           <>
             <form data-flow="inspect-from-market">
               <input type="hidden" name="hash" value={plugin.hash} />
@@ -157,5 +159,5 @@ function ReportSection({ page, name, version }: { page: PageProps; name: string;
 }
 
 function priceOf(page: PageProps, price: CataloguePlugin["manifest"]["price"]): string {
-  return price === undefined || price.minorUnits === 0 ? page.strings.market.free : moneyOf(page, price);
+  return price === undefined ? page.strings.market.free : priceWords(page, price);
 }

@@ -18,12 +18,14 @@ import {
   type VersionOf,
 } from "../../market/store/versions.ts";
 import { accountOf } from "../../middleware/authenticate.ts";
+import { shownPayouts } from "../../routes/market-payouts.ts";
 import { shownFindings, shownVersion } from "../../routes/market-schema.ts";
 import { database } from "../../store/database.ts";
 import { pageProps } from "../page-props.ts";
 import { renderPage } from "../render.ts";
 import { CataloguePage } from "./catalogue.tsx";
 import { DeskPage, type Waiting } from "./desk.tsx";
+import { buyingOf } from "./money-routes.tsx";
 import { MinePage, type MyPublisher, type MyVersion } from "./mine.tsx";
 import { PluginPage } from "./plugin.tsx";
 import { ReviewPage } from "./review.tsx";
@@ -54,6 +56,7 @@ marketPages.get("/market/mine", async (c) => {
       publisher={publisher && (await myPublisher(c, publisher))}
       versions={await Promise.all(versions.map(async (found) => await myVersion(c, found)))}
       earnings={publisher === undefined ? [] : await balancesOf(db, publisher.id)}
+      payouts={publisher && (await shownPayouts(c, publisher.id))}
       isReviewer={role !== undefined}
     />,
   );
@@ -63,7 +66,7 @@ marketPages.get("/market/:publisher/:name", async (c) => {
   const { publisher, name } = c.req.param();
   const plugin = await marketReader(c.env).find(publisher, name);
   if (plugin === undefined) throw new PorchlightError("not_found", "The market has no such plugin.");
-  return await renderPage(c, <PluginPage page={pageProps(c)} plugin={plugin} />);
+  return await renderPage(c, <PluginPage page={pageProps(c)} plugin={plugin} buying={await buyingOf(c, plugin)} />);
 });
 
 marketPages.get("/reviews", async (c) => {
