@@ -15,6 +15,7 @@ import { Approvals } from "./plugins/loop/approvals.ts";
 import { type LoopRuns, ToolLoop } from "./plugins/loop/tool-loop.ts";
 import { HookDesk } from "./hooks/desk.ts";
 import { TurnAsides } from "./plugins/asides/asides.ts";
+import { PluginClock } from "./plugins/clock/clock.ts";
 import type { MountDesk } from "./mcp/desk.ts";
 import type { PluginDesk } from "./plugins/desk.ts";
 import type { KeptFiles } from "./plugins/picked-files.ts";
@@ -67,6 +68,8 @@ export class Desks {
   readonly mounts: MountDesk;
   /** Inbound webhooks. */
   readonly hooks: HookDesk;
+  /** What plugins do by themselves. */
+  readonly clock: PluginClock;
 
   constructor({
     storage,
@@ -142,8 +145,15 @@ export class Desks {
       hasWebhook: (userId, name) => this.plugins.withPart(userId, "webhook").some((one) => one.name === name),
       onChange: () => wakeFor(this.hooks),
     });
-    this.plugins.onRemoved = (userId, name) => this.hooks.pluginGone(userId, name);
+    this.clock = new PluginClock({ sql, plugins: this.plugins, onChange: () => wakeFor(this.clock) });
+    this.plugins.follower = {
+      changed: (userId) => this.clock.sync(userId),
+      removing: (userId, name) => this.hooks.pluginGone(userId, name),
+      setCaller: (userId, caller) => this.clock.setCaller(userId, caller),
+      nextRunMs: (userId, name) => this.clock.nextRunMs(userId, name),
+    };
     wakeFor(this.hooks);
+    wakeFor(this.clock);
   }
 
   /** A request of the inference API with the tools of the plugins that it names. Throws PorchlightError. */
@@ -175,6 +185,7 @@ export class Desks {
     this.jobs.tick();
     this.schedules.tick();
     this.hooks.tick();
+    this.clock.tick();
     this.batches.tick();
     this.kept.tick();
     // It goes on behind this: what breaks it off is made good by the next.
@@ -192,6 +203,7 @@ export class Desks {
     this.sessions.personGone(id);
     this.approvals.personGone(id);
     this.plugins.personGone(id);
+    this.clock.personGone(id);
     this.mounts.personGone(id);
   }
 }

@@ -130,8 +130,10 @@ export function mountPlugin(app: OpenAPIHono<AppEnv>): void {
 
   registerRoute(app, changeRoute);
   app.patch("/api/plugins/:publisher/:name", async (c) => {
-    const { permissions, enabled } = await readJsonBody(c.req.raw, changeSchema);
+    const { permissions, enabled, locale, timeZone } = await readJsonBody(c.req.raw, changeSchema);
     const { id, userId } = accountOf(c);
+    if (timeZone !== undefined)
+      takeMade(await pluginsOf(c.env, id).setCaller(userId, { timeZone, locale: locale ?? "en" }));
     const to = { ...(permissions === undefined ? {} : { permissions }), ...(enabled === undefined ? {} : { enabled }) };
     const changed = takeMade(await pluginsOf(c.env, id).change(userId, nameOf(c), to));
     await audit(c, "plugin_changed", { target: changed.name });

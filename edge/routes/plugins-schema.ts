@@ -65,14 +65,23 @@ export const installedSchema = aboutSchema
     enabled: z.boolean(),
     secretsSet: z.array(z.string()),
     storedBytes: z.number().int(),
+    nextRunAt: z.iso.datetime().nullable().openapi({ description: "When it runs next by itself; null: it does not." }),
     installedAt: z.iso.datetime(),
     updatedAt: z.iso.datetime(),
   })
   .openapi("InstalledPlugin");
 
+const caller = {
+  locale: z.enum(["en", "zh-CN"]).optional(),
+  timeZone: z.string().min(1).max(64).optional().openapi({
+    description: "Where you are, by its IANA name: for all your plugins that run by themselves.",
+  }),
+};
+
 export const installSchema = z
   .strictObject({
     hash,
+    ...caller,
     permissions: shownPermissionsSchema,
     newSigner: z.boolean().default(false).openapi({
       description:
@@ -82,7 +91,7 @@ export const installSchema = z
   .openapi("PluginInstallation");
 
 export const changeSchema = z
-  .strictObject({ permissions: shownPermissionsSchema.optional(), enabled: z.boolean().optional() })
+  .strictObject({ permissions: shownPermissionsSchema.optional(), enabled: z.boolean().optional(), ...caller })
   .openapi("PluginChange");
 
 const callSchema = z.object({
@@ -108,7 +117,7 @@ export const wholeCallSchema = callSchema
   })
   .openapi("PluginCallRecord");
 
-export function shownInstalled({ manifest, installedAtMs, updatedAtMs, tools, ...one }: InstalledView) {
+export function shownInstalled({ manifest, installedAtMs, updatedAtMs, nextRunAtMs, tools, ...one }: InstalledView) {
   const { title, description, kind, runsOn, data, permissions: asks } = manifest;
   return {
     ...one,
@@ -119,6 +128,7 @@ export function shownInstalled({ manifest, installedAtMs, updatedAtMs, tools, ..
     data,
     asks,
     tools: tools.map(shownTool),
+    nextRunAt: nextRunAtMs === null ? null : new Date(nextRunAtMs).toISOString(),
     installedAt: new Date(installedAtMs).toISOString(),
     updatedAt: new Date(updatedAtMs).toISOString(),
   } satisfies z.infer<typeof installedSchema>;

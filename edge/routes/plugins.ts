@@ -118,8 +118,10 @@ export function mountPlugins(app: OpenAPIHono<AppEnv>): void {
 
   registerRoute(app, installRoute);
   app.post(installRoute.path, async (c) => {
-    const { hash, permissions, newSigner } = await readJsonBody(c.req.raw, installSchema);
+    const { hash, permissions, newSigner, locale, timeZone } = await readJsonBody(c.req.raw, installSchema);
     const { id, userId } = accountOf(c);
+    if (timeZone !== undefined)
+      takeMade(await pluginsOf(c.env, id).setCaller(userId, { timeZone, locale: locale ?? "en" }));
     const made = takeMade(await pluginsOf(c.env, id).install(userId, hash, permissions, newSigner));
     await audit(c, "plugin_installed", { target: `${made.name} ${made.version} ${hash.slice(0, 12)}` });
     return c.json(shownInstalled(made), 201);

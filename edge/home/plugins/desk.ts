@@ -6,6 +6,7 @@ import { type CalledPart, calledPart, partCall } from "../../../shared/plugin/pa
 import type { PluginPackage } from "../../../shared/plugin/package.ts";
 import { parseOffers, type PluginOffers } from "../../../shared/plugin/tool-list.ts";
 import { type Made, made, madeLater } from "../made.ts";
+import { requireSchedule } from "./clock/clock.ts";
 import { type CallFilter, type CallRecord, CallTable, type WholeCallRecord } from "./call-table.ts";
 import { PluginCallMaker, type PluginCallerOptions } from "./caller.ts";
 import { InstallTable } from "./install-table.ts";
@@ -28,6 +29,7 @@ export const PLUGIN_METHODS = [
   "list",
   "get",
   "change",
+  "setCaller",
   "remove",
   "setSecret",
   "removeSecret",
@@ -54,6 +56,8 @@ export interface InstalledView extends Installed {
   secretsSet: string[];
   /** What its stored values take. */
   storedBytes: number;
+  /** When it runs next by itself; null: it does not. */
+  nextRunAtMs: number | null;
 }
 
 /** What is in a package, before anybody agrees to it. */
@@ -76,10 +80,20 @@ export interface PartCall extends Pick<ToolBoxCall, "id" | "input" | "caller" | 
   wallTimeMs?: number;
 }
 
+/** What stands on people's installed plugins: addresses that lead to them, times at which they run. */
+export interface PluginFollower {
+  /** Something was installed, granted, switched or removed. */
+  changed(userId: string): void;
+  removing(userId: string, name: string): void;
+  /** A person's time zone and language. Throws PorchlightError `invalid_request`. */
+  setCaller(userId: string, caller: PluginCaller): void;
+  nextRunMs(userId: string, name: string): number | undefined;
+}
+
 /** The plugins of a household's people: what each has installed and granted, their values and secrets, their calls. Nobody sees another's. */
 export class PluginDesk implements ToolBox {
-  /** Told before a plugin is removed. */
-  onRemoved: (userId: string, name: string) => void = () => undefined;
+  /** What stands on installed plugins; set once that is there. */
+  follower: PluginFollower | undefined;
   readonly #options: PluginDeskOptions;
   readonly #now: () => number;
   readonly #installs: InstallTable;
@@ -92,7 +106,7 @@ export class PluginDesk implements ToolBox {
     const { sql, transaction, secretsKey, now = Date.now } = options;
     this.#options = options;
     this.#now = now;
-    this.#installs = new InstallTable(sql);
+    this.#installs = new InstallTable(sql, (userId) => this.follower?.changed(userId));
     this.#values = new ValueTable(sql, transaction);
     this.#secrets = new Secrets(sql, secretsKey);
     this.#calls = new CallTable(sql);
@@ -185,9 +199,17 @@ export class PluginDesk implements ToolBox {
     });
   }
 
+  /** Where a person is, for what runs by itself. Refused as `invalid_request`. */
+  setCaller(userId: string, caller: PluginCaller): Made<null> {
+    return made(() => {
+      this.follower?.setCaller(userId, caller);
+      return null;
+    });
+  }
+
   /** Removes it with its values and secrets. What it did stays in the record. */
   remove(userId: string, name: string): boolean {
-    this.onRemoved(userId, name);
+    this.follower?.removing(userId, name);
     this.#values.remove(userId, name);
     this.#secrets.removeAll(userId, name);
     return this.#installs.remove(userId, name);
@@ -288,6 +310,7 @@ export class PluginDesk implements ToolBox {
       ...one,
       secretsSet: this.#secrets.names(userId, name),
       storedBytes: this.#values.size(userId, name).bytes,
+      nextRunAtMs: this.follower?.nextRunMs(userId, name) ?? null,
     };
   }
 
@@ -303,7 +326,9 @@ export class PluginDesk implements ToolBox {
     const runtime = chooseRuntime(runtimes, manifest.runsOn);
     const load = async (): Promise<Uint8Array> => await packages.bytes(hash);
     const signal = AbortSignal.timeout(2 * CALL_LIMITS.wallTimeMs);
-    return parseOffers(await runtime.describe({ hash, load, owner }, signal));
+    const offers = parseOffers(await runtime.describe({ hash, load, owner }, signal));
+    requireSchedule(offers, this.#now());
+    return offers;
   }
 }
 

@@ -31,8 +31,12 @@ export class InstallTable {
   /** Conversations ask at every turn. */
   readonly #cache = new Map<string, Installed[]>();
 
-  constructor(sql: SqlStorage) {
+  readonly #onChange: (userId: string) => void;
+
+  /** @param onChange told of every change, once it is written */
+  constructor(sql: SqlStorage, onChange: (userId: string) => void = () => undefined) {
     this.#sql = sql;
+    this.#onChange = onChange;
     sql.exec(
       `CREATE TABLE IF NOT EXISTS plugin_installs (
          user_id TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, hash TEXT NOT NULL, manifest TEXT NOT NULL,
@@ -72,6 +76,7 @@ export class InstallTable {
       one.installedAtMs,
       one.updatedAtMs,
     );
+    this.#onChange(userId);
   }
 
   change(
@@ -87,15 +92,16 @@ export class InstallTable {
 
   remove(userId: string, name: string): boolean {
     this.#cache.delete(userId);
-    return (
-      this.#sql
-        .exec("DELETE FROM plugin_installs WHERE user_id = ? AND name = ? RETURNING name", userId, name)
-        .toArray().length > 0
-    );
+    const removed = this.#sql
+      .exec("DELETE FROM plugin_installs WHERE user_id = ? AND name = ? RETURNING name", userId, name)
+      .toArray();
+    this.#onChange(userId);
+    return removed.length > 0;
   }
 
   removeOf(userId: string): void {
     this.#cache.delete(userId);
     this.#sql.exec("DELETE FROM plugin_installs WHERE user_id = ?", userId);
+    this.#onChange(userId);
   }
 }
