@@ -20,7 +20,18 @@ import { docsApp, PAGE_PATHS, pagesApp, problemPage, wantsPage } from "./pages/i
 export const app = new Hono<AppEnv>();
 
 app.use(identifyRequest);
-for (const path of ["/v1/*", "/api/*", "/j/*", "/oauth/*", "/enter/*", "/mcp", "/hooks/*", "/healthz", "/openapi.json"])
+for (const path of [
+  "/v1/*",
+  "/api/*",
+  "/j/*",
+  "/oauth/*",
+  "/enter/*",
+  "/mcp",
+  "/.well-known/*",
+  "/hooks/*",
+  "/healthz",
+  "/openapi.json",
+])
   app.use(path, securityHeaders);
 for (const path of CROSS_ORIGIN_PATHS) app.use(path, crossOrigin);
 app.use(limitHeaders);

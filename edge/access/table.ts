@@ -117,6 +117,8 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "GET /api/plugin-calls": PLUGINS,
   "GET /api/plugin-calls/:id": PLUGINS,
   "POST /mcp": PLUGINS,
+  "GET /api/connected-clients": VIEWER,
+  "DELETE /api/connected-clients/:id": VIEWER,
   // Servers on machines are the owner's to mount: see routes/mcp-servers.ts.
   "GET /api/mcp-servers": PLUGINS,
   "POST /api/mcp-servers": PLUGINS_CHANGE,
@@ -182,6 +184,13 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "POST /j/:code": ANYONE,
   "POST /oauth/device_authorization": ANYONE,
   "POST /oauth/token": ANYONE,
+  "POST /oauth/register": ANYONE,
+  "POST /oauth/revoke": ANYONE,
+  "GET /.well-known/oauth-authorization-server": ANYONE,
+  "GET /.well-known/oauth-protected-resource": ANYONE,
+  "GET /.well-known/oauth-protected-resource/mcp": ANYONE,
+  // Fresh as well where it lets somebody in: see credentials/require-fresh.ts.
+  "POST /api/oauth/decision": SELF,
   "POST /api/device-authorizations/find": OWNER_HERE,
   // The same.
   "POST /api/device-authorizations/:id/approve": OWNER_HERE,
@@ -292,6 +301,7 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "GET /schedules": SELF,
   "GET /memory": SELF,
   "GET /plugins": SELF,
+  "GET /oauth/authorize": SELF,
   "GET /plugins/calls/:id": SELF,
   "GET /market": ANYONE,
   "GET /market/mine": { role: "member", session: true },

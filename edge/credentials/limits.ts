@@ -60,6 +60,10 @@ export const ATTEMPT_LIMITS = {
   userCodeDay: { count: 15, windowMs: 24 * 3600_000 },
   /** Machines that ask for a device code from one address: each is a row. */
   deviceStart: { count: 20, windowMs: 10 * 60_000 },
+  /** Programs that register from one address: each is a row. */
+  oauthRegister: { count: 20, windowMs: 10 * 60_000 },
+  /** Wrong codes and refresh tokens from one address. They cannot be guessed; looking them up costs. */
+  oauthToken: { count: 60, windowMs: 10 * 60_000 },
   /** Wrong set-up tokens from anywhere: whoever chose a weak one is protected until the first account is made. */
   setUp: { count: 50, windowMs: 15 * 60_000 },
 } as const;

@@ -9,6 +9,7 @@ import { readSessionCookie } from "../credentials/session-cookie.ts";
 import { parseScopes } from "../access/scopes.ts";
 import type { Account, AppEnv } from "../env.ts";
 import { grantOf } from "../credentials/stored-grant.ts";
+import { accountOfToken } from "../oauth/access-token.ts";
 import { findApiKey, touchApiKey } from "../store/api-keys.ts";
 import { database } from "../store/database.ts";
 import { findSession, touchSession } from "../store/sessions.ts";
@@ -46,7 +47,8 @@ export function sessionOf(c: Context<AppEnv>): NonNullable<Account["session"]> {
 
 async function byKey(c: Context<AppEnv>): Promise<Account | null> {
   const token = apiKeyOf(c);
-  if (token === undefined || !isApiKey(token)) return null;
+  if (token === undefined) return null;
+  if (!isApiKey(token)) return await accountOfToken(c, token);
   const hash = await hashSecret(token);
   const now = Date.now();
   const known = keyCache.get(hash, now);

@@ -15,6 +15,7 @@ import { machinePages } from "./machines/routes.tsx";
 import { moneyPages } from "./market/money-routes.tsx";
 import { marketPages } from "./market/routes.tsx";
 import { memoryPages } from "./memory/routes.tsx";
+import { oauthPages } from "./oauth/routes.tsx";
 import { pluginPages } from "./plugins/routes.tsx";
 import { ProblemPage } from "./message-pages.tsx";
 import { pageProps } from "./page-props.ts";
@@ -39,6 +40,7 @@ export const PAGE_PATHS = [
   "/market/:publisher/:name",
   "/market/:publisher/:name/:action",
   "/plugins",
+  "/oauth/authorize",
   "/plugins/calls/:id",
   "/reviews",
   "/reviews/:id",
@@ -72,6 +74,7 @@ pagesApp.route("/", importPages);
 pagesApp.route("/", moneyPages);
 pagesApp.route("/", marketPages);
 pagesApp.route("/", pluginPages);
+pagesApp.route("/", oauthPages);
 
 pagesApp.get("/assets/*", async (c) => {
   const file = await c.env.ASSETS.fetch(c.req.raw);

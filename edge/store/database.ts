@@ -6,10 +6,20 @@ export function database(binding: D1Database): Database {
   return drizzle(binding);
 }
 
-/** Whether a statement failed because there is such a row already. Drizzle wraps what D1 says. */
+/** Whether a statement failed because there is such a row already. */
 export function isDuplicate(error: unknown): boolean {
+  return says(error, "UNIQUE constraint failed");
+}
+
+/** Whether it failed because the row is gone that its own hangs on. */
+export function isOrphan(error: unknown): boolean {
+  return says(error, "FOREIGN KEY constraint failed");
+}
+
+/** Drizzle wraps what D1 says. */
+function says(error: unknown, words: string): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    if (cause.message.includes("UNIQUE constraint failed")) return true;
+    if (cause.message.includes(words)) return true;
   }
   return false;
 }

@@ -41,7 +41,7 @@ function requireJsonType(contentType: string | null): void {
 }
 
 /** All bytes of a body of at most `limitBytes`. Throws PorchlightError `body_too_large`, or `invalid_request` if it breaks off. */
-export async function readBytes(request: Request, limitBytes: number): Promise<Uint8Array> {
+export async function readBytes(request: Pick<Request, "body">, limitBytes: number): Promise<Uint8Array> {
   let chunks: Uint8Array[] = [];
   let length = 0;
   try {

@@ -9,6 +9,9 @@ import { forgetAttempts, insertSession, LOCAL } from "./support/people.ts";
 
 /** Spelled out, so that opening another address takes more than one edit. */
 const OPEN = [
+  "GET /.well-known/oauth-authorization-server",
+  "GET /.well-known/oauth-protected-resource",
+  "GET /.well-known/oauth-protected-resource/mcp",
   "GET /api/market/packages/:hash",
   "GET /api/market/plugins",
   "GET /api/market/plugins/:publisher/:name",
@@ -43,6 +46,8 @@ const OPEN = [
   "POST /hooks/:id",
   "POST /j/:code",
   "POST /oauth/device_authorization",
+  "POST /oauth/register",
+  "POST /oauth/revoke",
   "POST /oauth/token",
 ];
 /** For nobody but the owner. */

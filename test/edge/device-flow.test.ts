@@ -141,7 +141,7 @@ describe("the device flow", () => {
     expect((await postForm(path, "x=".padEnd(9000, "x"))).status).toBe(413);
     expect((await postJson(path, fields)).status).toBe(415);
     const token = {
-      grant_type: "authorization_code",
+      grant_type: "password",
       client_id: "porchlight",
       device_code: "x",
       signature: "A".repeat(86),

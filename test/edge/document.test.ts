@@ -15,6 +15,11 @@ const NOT_DOCUMENTED = [
   "GET /j/{code}",
   "POST /oauth/device_authorization",
   "POST /oauth/token",
+  "POST /oauth/register",
+  "POST /oauth/revoke",
+  "GET /.well-known/oauth-authorization-server",
+  "GET /.well-known/oauth-protected-resource",
+  "GET /.well-known/oauth-protected-resource/mcp",
 ];
 /** Pages, and what only pages call: no part of the API that programs are written against. */
 const PAGES = ["/", ...PAGE_PATHS].map((path) => `GET ${path}`);

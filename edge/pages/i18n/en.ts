@@ -6,6 +6,7 @@ import { importEn } from "./import-en.ts";
 import { buyingEn } from "./buying-en.ts";
 import { marketEn } from "./market-en.ts";
 import { memoryEn } from "./memory-en.ts";
+import { oauthEn } from "./oauth-en.ts";
 import { pluginsEn } from "./plugins-en.ts";
 import { publishingEn } from "./publishing-en.ts";
 import { schedulesEn } from "./schedules-en.ts";
@@ -171,6 +172,7 @@ export const en = {
   ...marketEn,
   ...publishingEn,
   ...pluginsEn,
+  ...oauthEn,
   problem: {
     notFoundTitle: "Nothing here",
     notFoundHeading: "Nobody lives at this address.",

@@ -6,6 +6,7 @@ import { importZhCn } from "./import-zh-cn.ts";
 import { buyingZhCn } from "./buying-zh-cn.ts";
 import { marketZhCn } from "./market-zh-cn.ts";
 import { memoryZhCn } from "./memory-zh-cn.ts";
+import { oauthZhCn } from "./oauth-zh-cn.ts";
 import { pluginsZhCn } from "./plugins-zh-cn.ts";
 import { publishingZhCn } from "./publishing-zh-cn.ts";
 import { schedulesZhCn } from "./schedules-zh-cn.ts";
@@ -220,6 +221,7 @@ export const zhCn: Strings = {
   ...marketZhCn,
   ...publishingZhCn,
   ...pluginsZhCn,
+  ...oauthZhCn,
   problem: {
     notFoundTitle: "没有内容",
     notFoundHeading: "这个地址没有人住。",

@@ -9,7 +9,9 @@ import { Field } from "../components/field.tsx";
 import { format } from "../i18n/format.ts";
 import { inLocale } from "../market/parts.tsx";
 import { Tile } from "../market/tile.tsx";
+import { ConnectedClients } from "../oauth/connected.tsx";
 import type { PageProps } from "../page-props.ts";
+import type { OauthGrant } from "../../store/oauth.ts";
 import { grantsOf } from "./grants.ts";
 import { ConsentPanel } from "./consent.tsx";
 
@@ -17,10 +19,11 @@ interface PluginsPageProps {
   page: PageProps;
   plugins: InstalledView[];
   calls: CallRecord[];
+  clients: OauthGrant[];
 }
 
 /** What one has installed: what each may do, to be granted or withdrawn, and what they were called for. */
-export function PluginsPage({ page, plugins, calls }: PluginsPageProps) {
+export function PluginsPage({ page, plugins, calls, clients }: PluginsPageProps) {
   const { plugins: text } = page.strings;
   return (
     <AccessShell page={page} title={text.title} current="plugins" layout="settings">
@@ -46,6 +49,7 @@ export function PluginsPage({ page, plugins, calls }: PluginsPageProps) {
         </form>
         <ConsentPanel page={page} />
       </Section>
+      <ConnectedClients page={page} clients={clients} />
       {calls.length === 0 ? null : <Calls page={page} calls={calls} />}
     </AccessShell>
   );

@@ -3,6 +3,8 @@ import { PorchlightError } from "../../../shared/errors.ts";
 import type { AppEnv } from "../../env.ts";
 import { pluginsOf } from "../../home/plugins/remote-desk.ts";
 import { accountOf } from "../../middleware/authenticate.ts";
+import { database } from "../../store/database.ts";
+import { listGrants } from "../../store/oauth.ts";
 import { pageProps } from "../page-props.ts";
 import { renderPage } from "../render.ts";
 import { CallPage } from "./call.tsx";
@@ -16,8 +18,12 @@ export const pluginPages = new Hono<AppEnv>();
 pluginPages.get("/plugins", async (c) => {
   const { id, userId } = accountOf(c);
   const desk = pluginsOf(c.env, id);
-  const [plugins, calls] = await Promise.all([desk.list(userId), desk.calls(userId, { limit: MOST_CALLS })]);
-  return await renderPage(c, <PluginsPage page={pageProps(c)} plugins={plugins} calls={calls} />);
+  const [plugins, calls, clients] = await Promise.all([
+    desk.list(userId),
+    desk.calls(userId, { limit: MOST_CALLS }),
+    listGrants(database(c.env.DB), userId, Date.now()),
+  ]);
+  return await renderPage(c, <PluginsPage page={pageProps(c)} plugins={plugins} calls={calls} clients={clients} />);
 });
 
 pluginPages.get("/plugins/calls/:id", async (c) => {

@@ -11,7 +11,8 @@ import { pairAgent } from "../../store/agents.ts";
 import { database } from "../../store/database.ts";
 import { pollDeviceAuthorization, takeDeviceAuthorization } from "../../store/device-authorizations.ts";
 import { findUser } from "../../store/users.ts";
-import { readForm, refuseGrant } from "./form.ts";
+import { exchangeCode, refreshTokens } from "./code-grant.ts";
+import { parseMachine, readFields, refuseGrant } from "./form.ts";
 
 const GRANT_TYPE = "urn:ietf:params:oauth:grant-type:device_code";
 
@@ -24,16 +25,19 @@ const formSchema = z.strictObject({
 });
 
 /**
- * `POST /oauth/token` (RFC 8628, section 3.4): a machine asks whether it was let in. It gets no token: what it is let in by is the key
+ * `POST /oauth/token`: see code-grant.ts for programs. RFC 8628, section 3.4: a machine asks whether it was let in. It gets no token: what it is let in by is the key
  * that it signs with, and what it may do is in this edge's record alone.
  */
 export function mountToken(app: Hono<AppEnv>): void {
   app.post("/oauth/token", async (c) => {
-    const form = await readForm(c, formSchema);
+    const fields = await readFields(c);
+    if (fields instanceof Response) return fields;
+    const { grant_type: grantType = "" } = fields;
+    if (grantType === "authorization_code") return await exchangeCode(c, fields);
+    if (grantType === "refresh_token") return await refreshTokens(c, fields);
+    if (grantType !== GRANT_TYPE) return refuseGrant(c, "unsupported_grant_type", "This grant_type is not known here.");
+    const form = parseMachine(c, fields, formSchema);
     if (form instanceof Response) return form;
-    if (form.grant_type !== GRANT_TYPE) {
-      return refuseGrant(c, "unsupported_grant_type", `The only grant_type here is ${GRANT_TYPE}.`);
-    }
     const hash = await hashSecret(form.device_code);
     const limits = { stepMs: CREDENTIAL_LIMITS.pollStepMs, maxMs: CREDENTIAL_LIMITS.pollMaxMs };
     const now = Date.now();

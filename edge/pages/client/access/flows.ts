@@ -64,6 +64,10 @@ export const FLOWS: Record<string, Flow> = {
   "inspect-from-market": inspectFromMarket,
   "install-plugin": installPlugin,
   "switch-plugin": switchPlugin,
+  "oauth-decision": async (fields) => {
+    const { to } = (await send("POST /api/oauth/decision", fields)) as { to: string }; // the route's own answer
+    return to;
+  },
   "grant-plugin": grantPlugin,
   invite: async ({ role = "" }) => {
     const { url } = (await send("POST /api/invitations", { role })) as { url: string }; // the route's own answer

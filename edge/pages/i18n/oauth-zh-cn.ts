@@ -1,0 +1,40 @@
+import type { Strings } from "./index.ts";
+
+/** Letting programs in by OAuth, and the list of those. Part of `zhCn`. */
+export const oauthZhCn: Pick<Strings, "oauth"> = {
+  oauth: {
+    title: "允许程序访问",
+    question: "允许 {name} 使用你的工具吗？",
+    unnamed: "一个没有名称的程序",
+    returns: "之后会回到",
+    computer: "这台电脑上的程序",
+    app: "打开 {scheme}: 链接的应用",
+    known: "它的名称",
+    ownWord: "由它自己填写，任何人都可以冒用",
+    document: "由 {host} 证明",
+    person: "使用的身份",
+    tools: "它能以你的身份调用以下工具，并看到结果：",
+    noTools: "你还没有工具。",
+    reads: "只读取",
+    changes: "可能做出更改",
+    more: "还有 {n} 个",
+    later: "以后安装的工具也包括在内。你可以随时在“插件”中断开它。",
+    check: "只有当这是你自己刚刚发起的操作时，才选择允许。",
+    checkSite: "只有当这是你自己刚刚发起的操作，并且你认识 {host} 时，才选择允许。",
+    allow: "允许",
+    deny: "拒绝",
+    problem: "无法允许这个程序访问",
+    problems: {
+      client: "这里没有它的登记。请在该程序中移除这个服务器，再重新添加。",
+      redirect: "它要求把结果送到不属于它的地址，可能有人想欺骗你。",
+      request: "它的请求不符合规范，开发者可以从下面的说明了解原因。",
+    },
+    back: "返回 {place}",
+    clients: "已连接的程序",
+    clientsText: "它们以你的身份通过 /mcp 调用你的工具。",
+    connected: "{date} 连接",
+    used: "上次使用：{date}",
+    disconnect: "断开",
+    disconnectAsk: "断开 {name} 吗？它要再次得到你的允许才能使用你的工具。",
+  },
+};
