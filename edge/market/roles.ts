@@ -3,7 +3,7 @@ import { PorchlightError } from "../../shared/errors.ts";
 import type { Account } from "../env.ts";
 import type { Database } from "../store/database.ts";
 import { users } from "../store/schema.ts";
-import { marketRoles } from "./store/schema.ts";
+import { marketPublishers, marketRoles } from "./store/schema.ts";
 
 export type MarketRole = "reviewer" | "administrator";
 
@@ -28,19 +28,31 @@ export async function requireMarketRole(
   throw new PorchlightError("market_role_needed", `Only the market's ${least}s may do that.`);
 }
 
+export interface MarketPerson {
+  userId: string;
+  name: string;
+  role: MarketRole | null;
+  grantedAt: number | null;
+  /** Who they are as a publisher. */
+  publisher: { id: string; name: string; official: boolean } | null;
+}
+
 /** Everybody of the household, by name, with what they are to the market. */
-export async function listMarketRoles(db: Database, accountId: string) {
+export async function listMarketPeople(db: Database, accountId: string): Promise<MarketPerson[]> {
+  const { id, name, official } = marketPublishers;
   const rows = await db
-    .select({ userId: users.id, name: users.name, role: users.role, granted: marketRoles })
+    .select({ user: users, granted: marketRoles, publisher: { id, name, official } })
     .from(users)
     .leftJoin(marketRoles, eq(marketRoles.userId, users.id))
+    .leftJoin(marketPublishers, eq(marketPublishers.userId, users.id))
     .where(eq(users.accountId, accountId))
     .orderBy(asc(users.name));
-  return rows.map(({ userId, name, role, granted }) => ({
-    userId,
-    name,
-    role: role === "owner" ? ("administrator" as const) : (granted?.role ?? null),
+  return rows.map(({ user, granted, publisher }) => ({
+    userId: user.id,
+    name: user.name,
+    role: user.role === "owner" ? ("administrator" as const) : (granted?.role ?? null),
     grantedAt: granted?.grantedAt ?? null,
+    publisher,
   }));
 }
 

@@ -14,12 +14,10 @@ const approvalSchema = z
     source: z
       .string()
       .openapi({ description: "The plugin with its version, or the mounted server, and its own name of the tool." }),
-    arguments: z
-      .string()
-      .openapi({
-        description:
-          "JSON of exactly what the tool would be called with, short members first. What cannot be seen, or passes for another letter, is an escape.",
-      }),
+    arguments: z.string().openapi({
+      description:
+        "JSON of exactly what the tool would be called with, short members first. What cannot be seen, or passes for another letter, is an escape.",
+    }),
     hash: z.string().openapi({ description: "SHA-256 over package, tool and arguments: send it back with your word." }),
     answer: z.string().openapi({ description: "The id of the answer that waits." }),
     place: z.object({ sessionId: z.string(), index: z.number().int() }).nullable(),

@@ -5,7 +5,7 @@ import { readJsonBody } from "../../shared/api/json-body.ts";
 import { PorchlightError } from "../../shared/errors.ts";
 import { audit } from "../credentials/audit.ts";
 import type { AppEnv } from "../env.ts";
-import { listMarketRoles, requireMarketRole, setMarketRole } from "../market/roles.ts";
+import { listMarketPeople, requireMarketRole, setMarketRole } from "../market/roles.ts";
 import { setOfficial } from "../market/store/publishers.ts";
 import { accountOf } from "../middleware/authenticate.ts";
 import { database } from "../store/database.ts";
@@ -98,10 +98,12 @@ export function mountMarketRoles(app: OpenAPIHono<AppEnv>): void {
 }
 
 async function shown(c: Context<AppEnv>): Promise<z.infer<typeof listSchema>> {
-  const roles = await listMarketRoles(database(c.env.DB), accountOf(c).id);
+  const people = await listMarketPeople(database(c.env.DB), accountOf(c).id);
   return {
-    roles: roles.map(({ grantedAt, ...rest }) => ({
-      ...rest,
+    roles: people.map(({ userId, name, role, grantedAt }) => ({
+      userId,
+      name,
+      role,
       grantedAt: grantedAt === null ? null : new Date(grantedAt).toISOString(),
     })),
   };

@@ -10,8 +10,10 @@ import {
 } from "../market/publish.ts";
 import type { OwnVersion } from "../market/market-api.ts";
 import { CommandError } from "./command-error.ts";
-import { edgeAccess } from "./edge-access.ts";
+import { type EdgeAccess, edgeAccess } from "./edge-access.ts";
 import { printable, say, StatusLine, styled } from "./terminal.ts";
+import { PorchlightError } from "../../shared/errors.ts";
+import type { PublisherSignature } from "../../shared/plugin/signature.ts";
 import type { SigningKey } from "../../shared/protocol/signatures.ts";
 
 export interface PublishFlags {
@@ -35,18 +37,12 @@ export async function publishPlugin(flags: PublishFlags, path: string, findKey: 
   });
   const { namespace, manifest, signature } = await readSignedPackage(bytes);
   const access = await edgeAccess(flags);
-  const known = await ensurePublisher(access, namespace);
-  const publisher = await ensureNamespace(access, known, namespace);
-  if (!isRegistered(publisher, signature)) {
-    const key = await findKey(signature.publicKey);
-    if (key === undefined)
-      throw new CommandError(
-        "bad_usage",
-        "The market does not know the key that signed, and it is not on this machine.",
-      );
-    await registerKey(access, { publicKey: signature.publicKey, ...key });
-    if (!flags.json) say(`${styled("green", "✓")} Registered the key ${key.name} at ${access.origin}`);
-  }
+  await introduce(access, { namespace, signature, findKey }, flags).catch((error: unknown) => {
+    if (!(error instanceof PorchlightError) || error.code !== "forbidden") throw error;
+    const hint =
+      "What is published first from a machine needs a key with the scope 'admin'; later one with 'publish' will do.";
+    throw new PorchlightError("forbidden", `${error.message} ${hint}`, { cause: error });
+  });
   const status = new StatusLine();
   const { id } = await handIn(access, new Uint8Array(bytes), flags.official ?? false);
   const version = await untilChecked(access, id, (state) =>
@@ -72,4 +68,26 @@ function tell({ plugin, version, state, words, findings }: OwnVersion): void {
     const place = `${path}${line > 0 ? `:${line}` : ""}`;
     say(`  ${severity.padEnd(8)} ${printable([place, message, excerpt].filter((part) => part !== "").join("  "))}`);
   }
+}
+
+interface Introduced {
+  namespace: string;
+  signature: PublisherSignature;
+  findKey: FindKey;
+}
+
+/** Makes the publisher, the namespace and the key that signed known to the market, where they are not. */
+async function introduce(
+  access: EdgeAccess,
+  { namespace, signature, findKey }: Introduced,
+  flags: PublishFlags,
+): Promise<void> {
+  const known = await ensurePublisher(access, namespace);
+  const publisher = await ensureNamespace(access, known, namespace);
+  if (isRegistered(publisher, signature)) return;
+  const key = await findKey(signature.publicKey);
+  if (key === undefined)
+    throw new CommandError("bad_usage", "The market does not know the key that signed, and it is not on this machine.");
+  await registerKey(access, { publicKey: signature.publicKey, ...key });
+  if (!flags.json) say(`${styled("green", "✓")} Registered the key ${key.name} at ${access.origin}`);
 }

@@ -83,13 +83,12 @@ export function ActionButton(props: {
   label: string;
   ask?: string;
   kind?: "plain" | "quiet";
-  fields?: Readonly<Record<string, string>>;
+  /** What the request says, as JSON. */
+  body?: Readonly<Record<string, string | boolean | null>>;
 }) {
+  const body = props.body && JSON.stringify(props.body);
   return (
-    <form data-request={props.request} data-ask={props.ask}>
-      {Object.entries(props.fields ?? {}).map(([name, value]) => (
-        <input type="hidden" name={name} value={value} />
-      ))}
+    <form data-request={props.request} data-ask={props.ask} data-body={body}>
       <Button type="submit" kind={props.kind ?? "plain"} label={props.label} />
       <FormError />
     </form>

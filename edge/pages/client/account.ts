@@ -15,7 +15,7 @@ const { strings, fileName } = JSON.parse(document.querySelector("#page-data")?.t
 
 /** Runs what a form is for, with its button off meanwhile, and says in the form what went wrong. */
 async function submit(form: HTMLFormElement): Promise<void> {
-  const { request, flow, ask, then } = form.dataset;
+  const { request, flow, ask, then, body } = form.dataset;
   if (ask !== undefined && !(await asked(ask))) return;
   const fields = Object.fromEntries(
     [...new FormData(form)].map(([name, value]) => [name, typeof value === "string" ? value : ""]),
@@ -28,7 +28,8 @@ async function submit(form: HTMLFormElement): Promise<void> {
     const run = flow === undefined ? undefined : FLOWS[flow];
     if (run) go(await run(fields, fileName));
     else {
-      await send(request ?? "", fields);
+      const fixed = body === undefined ? {} : (JSON.parse(body) as object); // as ActionButton wrote it
+      await send(request ?? "", { ...fields, ...fixed });
       go(then ?? location.href);
     }
   } catch (thrown) {

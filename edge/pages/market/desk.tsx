@@ -1,9 +1,11 @@
 import { AccessShell, ActionButton, Moment, Section } from "../access/parts.tsx";
 import { EmptyState } from "../components/empty-state.tsx";
 import type { ShownVersion } from "../../routes/market-schema.ts";
+import type { MarketPerson } from "../../market/roles.ts";
 import type { ReportReason } from "../../../shared/market/reports.ts";
 import type { PageProps } from "../page-props.ts";
 import { pluginPath } from "./parts.tsx";
+import { MarketPeople } from "./people.tsx";
 import { StateBadge } from "./version-parts.tsx";
 
 export interface Waiting {
@@ -22,7 +24,14 @@ export interface ShownReport {
 }
 
 /** What waits for a reviewer, the longest first, and what people reported. */
-export function DeskPage({ page, waiting, reports }: { page: PageProps; waiting: Waiting[]; reports: ShownReport[] }) {
+export function DeskPage(props: {
+  page: PageProps;
+  waiting: Waiting[];
+  reports: ShownReport[];
+  /** For those who administer the market. */
+  people?: MarketPerson[] | undefined;
+}) {
+  const { page, waiting, reports, people } = props;
   const { publishing: text } = page.strings;
   return (
     <AccessShell page={page} title={text.desk} current="market" layout="settings">
@@ -53,6 +62,7 @@ export function DeskPage({ page, waiting, reports }: { page: PageProps; waiting:
         </ul>
       )}
       {reports.length === 0 ? null : <Reports page={page} reports={reports} />}
+      {people === undefined ? null : <MarketPeople page={page} people={people} />}
     </AccessShell>
   );
 }
@@ -98,7 +108,7 @@ function SettleButton({ plugin, decision, label }: { plugin: string; decision: "
       request={`POST /api/market/plugins/${plugin.slice(1)}/reports/settle`}
       label={label}
       kind="quiet"
-      fields={{ decision }}
+      body={{ decision }}
     />
   );
 }

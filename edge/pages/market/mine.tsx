@@ -68,7 +68,7 @@ export function MinePage({ page, publisher, versions, earnings, payouts, isRevie
           <Namespaces page={page} namespaces={publisher.namespaces} />
           <Keys page={page} keys={publisher.keys} />
           <Upload page={page} />
-          <Versions page={page} versions={versions} />
+          <Versions page={page} versions={versions} isOfficial={publisher.official} />
           <Earnings page={page} earnings={earnings} />
           {payouts === undefined ? null : <Payouts page={page} payouts={payouts} earnings={earnings} />}
         </>
@@ -171,7 +171,7 @@ function Upload({ page }: { page: PageProps }) {
   );
 }
 
-function Versions({ page, versions }: { page: PageProps; versions: MyVersion[] }) {
+function Versions({ page, versions, isOfficial }: { page: PageProps; versions: MyVersion[]; isOfficial: boolean }) {
   const { publishing: text } = page.strings;
   if (versions.length === 0) return null;
   return (
@@ -196,6 +196,13 @@ function Versions({ page, versions }: { page: PageProps; versions: MyVersion[] }
               {state === "draft" ? (
                 <>
                   <ActionButton request={`POST /api/market/versions/${id}/submit`} label={text.submit} />
+                  {isOfficial ? (
+                    <ActionButton
+                      request={`POST /api/market/versions/${id}/submit`}
+                      body={{ official: true }}
+                      label={text.submitOfficial}
+                    />
+                  ) : null}
                   <ActionButton request={`DELETE /api/market/versions/${id}`} label={text.discard} kind="quiet" />
                 </>
               ) : null}

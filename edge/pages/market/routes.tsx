@@ -5,7 +5,7 @@ import type { AppEnv } from "../../env.ts";
 import { balancesOf } from "../../market/money/earnings.ts";
 import { marketReader } from "../../market/reader.ts";
 import { differenceWith } from "../../market/review.ts";
-import { marketRoleOf, requireMarketRole } from "../../market/roles.ts";
+import { listMarketPeople, marketRoleOf, requireMarketRole } from "../../market/roles.ts";
 import { findPublisher, listNamespaces, listPublisherKeys } from "../../market/store/publishers.ts";
 import { listReports } from "../../market/store/reports.ts";
 import { listReviews } from "../../market/store/reviews.ts";
@@ -72,10 +72,11 @@ marketPages.get("/market/:publisher/:name", async (c) => {
 marketPages.get("/reviews", async (c) => {
   const db = database(c.env.DB);
   const account = accountOf(c);
-  await requireMarketRole(db, account, "reviewer");
-  const [found, reported] = await Promise.all([
+  const role = await requireMarketRole(db, account, "reviewer");
+  const [found, reported, people] = await Promise.all([
     listVersionsIn(db, ["in_review", "quarantined"], MOST_LISTED),
     listReports(db, MOST_LISTED),
+    role === "administrator" ? listMarketPeople(db, account.id) : undefined,
   ]);
   const waiting = found.map(
     (one): Waiting => ({ version: shownVersion(one), claimed: claimOf(one.version, account.userId) }),
@@ -84,7 +85,7 @@ marketPages.get("/reviews", async (c) => {
     const name = `@${plugin.namespace}/${plugin.name}`;
     return { plugin: name, version, reason, words, atMs: at, hidden: plugin.hiddenAt !== null };
   });
-  return await renderPage(c, <DeskPage page={pageProps(c)} waiting={waiting} reports={reports} />);
+  return await renderPage(c, <DeskPage page={pageProps(c)} waiting={waiting} reports={reports} people={people} />);
 });
 
 marketPages.get("/reviews/:id", async (c) => {
