@@ -2,8 +2,8 @@ import type { ToolSchema } from "../../../../shared/plugin/schema-type.ts";
 import { LOOP_LIMITS } from "./limits.ts";
 
 /** What stands around an address in a text and is no part of it. */
-const PUNCTUATION = /^[("'“‘「《]+|[).,;:!?'"”’」》，。；！？]+$/gu;
-const ADDRESS = /:\/\/|^\/\/|[\p{L}\p{N}-]\.[\p{L}-]{2,}(?:[/?#:]|$)/iu;
+const PUNCTUATION = /^[("'“‘「《<]+|[).,;:!?'"”’」》>，。；！？]+$/gu;
+const ADDRESS = /^(?:https?:\/\/)?(?:[\p{L}\p{N}-]+\.)+[\p{L}-]{2,}(?::\d+)?(?:[/?#].*)?$/iu;
 
 /**
  * Whether arguments name nothing but addresses that the person wrote, beside what the tool's own schema lists and small numbers. Of a
@@ -11,7 +11,7 @@ const ADDRESS = /:\/\/|^\/\/|[\p{L}\p{N}-]\.[\p{L}-]{2,}(?:[/?#:]|$)/iu;
  * now. Words are never counted so: what the person wrote may itself be what a stranger wants.
  */
 export function areOwnAddresses(input: unknown, schema: ToolSchema, own: string): boolean {
-  const addresses = new Set(own.normalize("NFKC").split(/\s+/u).flatMap(addressIn));
+  const addresses = new Set(own.split(/\s+/u).flatMap(spellings));
   let left: number = LOOP_LIMITS.ownValues;
   const isOwn = (value: unknown, of: ToolSchema | undefined): boolean => {
     if (Array.isArray(value)) return value.every((item) => isOwn(item, of?.items));
@@ -23,16 +23,21 @@ export function areOwnAddresses(input: unknown, schema: ToolSchema, own: string)
     if (value === null || typeof value === "boolean") return true;
     if (of?.enum?.some((one) => one === value) === true || of?.default === value) return true;
     if (typeof value === "number") return Number.isInteger(value) && value >= 0 && value <= LOOP_LIMITS.ownNumber;
-    return typeof value === "string" && addressIn(value).some((address) => addresses.has(address));
+    return typeof value === "string" && addresses.has(value);
   };
   return isOwn(input, schema);
 }
 
-/** The address that a word is, in the one form that all its spellings have. */
-function addressIn(word: string): string[] {
-  const bare = word.normalize("NFKC").trim().replaceAll(PUNCTUATION, "");
-  if (!ADDRESS.test(bare)) return [];
-  const url = URL.parse(/^[a-z][a-z0-9+.-]*:\/\//i.test(bare) ? bare : `https://${bare.replace(/^\/\//, "")}`);
-  if (url === null || !/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "") return [];
-  return [`${url.host}${url.pathname.replace(/\/$/, "")}${url.search}`];
+/**
+ * How a model may spell the address that a word is, to the letter: what a parser would forgive, such as full stops behind it, could tell
+ * the host more than the person did.
+ */
+function spellings(word: string): string[] {
+  const forms = [word, word.replaceAll(PUNCTUATION, "")].filter((form) => ADDRESS.test(form));
+  return forms.flatMap((form) => {
+    const rest = form.replace(/^https?:\/\//i, "");
+    const bare = [rest, rest.replace(/#.*$/, ""), rest.replace(/\/$/, "")];
+    const ended = bare.flatMap((one) => (/[/?#]/.test(one) ? [one] : [one, `${one}/`]));
+    return [...new Set(ended)].flatMap((one) => [one, `https://${one}`, `http://${one}`]);
+  });
 }

@@ -20,7 +20,7 @@ describe("addresses of the person's own", () => {
   it.each([
     { url: "https://news.example/today?a=1" },
     { url: "news.example/today?a=1" },
-    { url: "http://NEWS.example/today?a=1#top" },
+    { url: "http://news.example/today?a=1" },
     { url: "https://good.example/docs" },
     { url: "good.example/docs/", start: 6_000, links: true, sort: "newest" },
     {},
@@ -30,6 +30,12 @@ describe("addresses of the person's own", () => {
 
   it.each([
     { url: "https://news.example/today?a=2" },
+    { url: "https://news.example/today?a=1.,;!" },
+    { url: "https://news.example/today?a=1#1234" },
+    { url: "https://news.example/to\tday?a=1" },
+    { url: "https:\\\\news.example/today?a=1" },
+    { url: "HTTPS://news.example/today?a=1" },
+    { url: "https://news.example/today?a=1/" },
     { url: "https://news.example/today?a=1&secret=7" },
     { url: "https://news.example/" },
     { url: "https://secret.news.example/today?a=1" },
