@@ -12,8 +12,8 @@ const ARGS = [
 ];
 
 /** Starts the Chromium that CHROMIUM_PATH names, or the one on the PATH. Throws with the way out if there is none. */
-export async function startChromium(): Promise<Browser> {
-  return await chromium.launch({ executablePath: chromiumPath(), headless: true, args: ARGS });
+export async function startChromium(args: readonly string[] = []): Promise<Browser> {
+  return await chromium.launch({ executablePath: chromiumPath(), headless: true, args: [...ARGS, ...args] });
 }
 
 function chromiumPath(): string {
