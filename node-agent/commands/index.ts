@@ -190,6 +190,18 @@ export const COMMANDS = {
       return await mcp({ json, yes, ...given(flags, "data", "origin") }, rest);
     },
   },
+  hook: {
+    summary: "make addresses that other services send to: into a plugin, or a conversation",
+    usage:
+      "porchlight hook add NAME @publisher/plugin | chat | SESSION [github] [--json]\n" +
+      "porchlight hook list | log NAME | rotate NAME | remove NAME [--yes]",
+    flags: ["data", "origin", "yes", "json"],
+    run: async (flags, rest) => {
+      const { hook } = await import("./hook.ts");
+      const { json = false, yes = false } = flags;
+      return await hook({ json, yes, ...given(flags, "data", "origin") }, rest);
+    },
+  },
   disconnect: {
     summary: "leave the edge that this machine is paired with, and forget the pairing",
     usage: "porchlight disconnect",

@@ -65,10 +65,12 @@ async function show(folder: string, sandbox: PluginSandbox): Promise<void> {
 async function tryPlugin(folder: string, sandbox: PluginSandbox): Promise<CaseResult[]> {
   const plugin = await packed(folder);
   const { name, version } = plugin.manifest;
-  const tools = await sandbox.describe(plugin);
-  say(
-    `${styled("bold", `${name} ${version}`)}: ${tools.map((tool) => (tool.effect === "write" ? `${tool.name} (writes)` : tool.name)).join(", ")}`,
-  );
+  const { tools, parts } = await sandbox.offers(plugin);
+  const names = [
+    ...tools.map((tool) => (tool.effect === "write" ? `${tool.name} (writes)` : tool.name)),
+    ...parts.map(({ part }) => `(${part})`),
+  ];
+  say(`${styled("bold", `${name} ${version}`)}: ${names.join(", ")}`);
   const results: CaseResult[] = [];
   for (const one of await readCases(folder)) {
     const result = await runCase(sandbox, plugin, one, tryPorts);
@@ -81,9 +83,9 @@ async function tryPlugin(folder: string, sandbox: PluginSandbox): Promise<CaseRe
   return results;
 }
 
-function tell({ case: { tool, input }, ms, wrong, logs }: CaseResult): void {
+function tell({ case: { tool, part, input }, ms, wrong, logs }: CaseResult): void {
   const mark = wrong === undefined ? styled("green", "✓") : styled("red", "✗");
-  say(`${mark} ${tool} ${printable(JSON.stringify(input))} ${styled("dim", `${Math.round(ms)} ms`)}`);
+  say(`${mark} ${tool ?? part} ${printable(JSON.stringify(input))} ${styled("dim", `${Math.round(ms)} ms`)}`);
   for (const line of logs) say(styled("dim", `  log: ${printable(line)}`));
   if (wrong !== undefined) say(`  ${printable(wrong)}`);
 }

@@ -19,6 +19,8 @@ const inspectedSchema = z.object({
   description: z.object({ en: z.string() }),
   signer: z.string().nullable(),
   tools: z.array(toolSchema),
+  /** None at an edge from before there were any. */
+  parts: z.array(z.object({ part: z.string(), every: z.string().optional() })).default([]),
   asks: permissionsSchema,
   installed: z.object({ version: z.string(), signer: z.string().nullable() }).nullable(),
   asksMore: z.array(z.object({ permission: z.string(), added: z.array(z.string()) })),
@@ -74,7 +76,14 @@ export async function installPlugin(flags: PluginFlags, [what]: string[]): Promi
     say("Nothing was installed.");
     return 1;
   }
-  const consent = { hash: plugin.hash, permissions: plugin.asks, newSigner };
+  const { timeZone } = new Intl.DateTimeFormat().resolvedOptions();
+  const consent = {
+    hash: plugin.hash,
+    permissions: plugin.asks,
+    newSigner,
+    // For its times.
+    ...(plugin.asks.schedule === true ? { timeZone } : {}),
+  };
   await ask(access, "/api/plugins", { method: "POST", body: consent, schema: nothing, what: "install this plugin" });
   say(`${styled("green", "✓")} ${plugin.name} ${plugin.version} is installed.`);
   const [first] = plugin.tools;
@@ -139,10 +148,22 @@ export async function setSecret(flags: PluginFlags, [name, secret]: string[]): P
   return 0;
 }
 
-function tell({ name, version, description, signer, tools, asks, installed, asksMore }: Inspected): void {
+/** What it has beside tools, for whoever is to agree to it. */
+const PARTS: Readonly<Record<string, string>> = {
+  webhook: "takes what others send to an address that you make for it",
+  beforeTurn: "adds to what you ask",
+  afterTurn: "is told what was answered",
+  knowledge: "is searched before answers, where you set that",
+  schedule: "runs by itself",
+};
+
+function tell({ name, version, description, signer, tools, parts, asks, installed, asksMore }: Inspected): void {
   say(`${styled("bold", `${name} ${version}`)}${installed === null ? "" : ` (you have ${installed.version})`}`);
   say(printable(description.en));
-  say(`Tools: ${tools.map((tool) => (tool.effect === "write" ? `${tool.name} (writes)` : tool.name)).join(", ")}`);
+  if (tools.length > 0)
+    say(`Tools: ${tools.map((tool) => (tool.effect === "write" ? `${tool.name} (writes)` : tool.name)).join(", ")}`);
+  for (const { part, every } of parts)
+    say(`It ${PARTS[part] ?? part}${every === undefined ? "" : ` (${printable(every)})`}.`);
   say(signer === null ? styled("yellow", "! Nobody has signed it.") : `Signed by ${signer}`);
   say("It asks to:");
   for (const { risk, text } of permissionWords(asks, "en"))

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { PorchlightError } from "../../shared/errors.ts";
+import { CALLED_PARTS, type CalledPart, partCall } from "../../shared/plugin/parts.ts";
 import { grant, type HostPorts } from "../../shared/plugin/host/grants.ts";
 import type { PluginPackage } from "../../shared/plugin/package.ts";
 import type { PluginSandbox } from "./sandbox.ts";
@@ -11,7 +12,9 @@ const MOST_CASES = 1_000;
 
 const caseSchema = z
   .strictObject({
-    tool: z.string(),
+    /** One of these. A part is what the host calls: `webhook`, `schedule`. */
+    tool: z.string().optional(),
+    part: z.enum(CALLED_PARTS).optional(),
     input: z.record(z.string(), z.unknown()),
     /** The result, to the last character; absent: any result will do. */
     output: z.unknown().optional(),
@@ -20,10 +23,20 @@ const caseSchema = z
     locale: z.enum(["en", "zh-CN"]).default("en"),
     timeZone: z.string().default("UTC"),
   })
+  .refine((one) => (one.tool === undefined) !== (one.part === undefined), "A case has a tool or a part, one of them.")
   .refine((one) => one.output === undefined || one.error === undefined, "A case has an output or an error, not both.");
 
-/** A call of a tool, and what comes of it. */
+/** A call of a tool or a part, and what comes of it. */
 export type PluginCase = z.infer<typeof caseSchema>;
+
+/** What a case may leave out of what the host tells a part. */
+const USUAL: Record<CalledPart, (now: string) => object> = {
+  webhook: (now) => ({ id: "msg_1", receivedAt: now, webhook: "test", headers: {}, body: "", encoding: "utf-8" }),
+  beforeTurn: () => ({ question: "", session: "ses_1", turn: 0 }),
+  afterTurn: () => ({ question: "", session: "ses_1", turn: 0, answer: "", model: "test" }),
+  knowledge: () => ({ query: "", most: 5 }),
+  schedule: (now) => ({ dueAt: now, missed: 0 }),
+};
 
 export interface CaseResult {
   case: PluginCase;
@@ -53,7 +66,9 @@ export async function runCase(
   ports: (reports: Pick<HostPorts, "onLog">) => HostPorts,
 ): Promise<CaseResult> {
   const logs: string[] = [];
-  const { tool, input, locale, timeZone } = one;
+  const { part, locale, timeZone } = one;
+  const tool = part === undefined ? (one.tool ?? "") : partCall(part);
+  const input = part === undefined ? one.input : { ...USUAL[part](new Date().toISOString()), ...one.input };
   const granted = grant(plugin.manifest.permissions, ports({ onLog: (line) => logs.push(line) }));
   const startedAt = performance.now();
   const outcome = await sandbox
