@@ -1,6 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { PorchlightError } from "../../shared/errors.ts";
 import { REVOCATION_POLL_MS } from "../../shared/market/revocations.ts";
+import type { ListedVersion, PluginName } from "../../shared/market/version-list.ts";
 import type { EdgeBindings } from "../env.ts";
 import { type Made, madeLater } from "../home/made.ts";
 import { database } from "../store/database.ts";
@@ -12,10 +13,11 @@ import { Till } from "./money/till.ts";
 import { submissionName } from "./packages.ts";
 import { newestRoot } from "./store/metadata.ts";
 import { countInstall } from "./store/listing.ts";
+import { listedVersions } from "./store/version-list.ts";
 import { findOffered, rejectedBetween } from "./store/versions.ts";
 import { onlineKeys } from "./trust/keys.ts";
 import { LIVES } from "./trust/lives.ts";
-import { obtainPlugin, pollMarket } from "./trust/poll.ts";
+import { followedVersions, obtainPlugin, pollMarket, yankedError } from "./trust/poll.ts";
 import { signCatalogue } from "./trust/sign-catalogue.ts";
 
 /** Of rejected packages, how long each is tried to be forgotten, and how many at a time: as many as R2 deletes at once. */
@@ -46,7 +48,10 @@ export class Market extends DurableObject<EdgeBindings> {
    * Has a plugin's package in the bucket, from this market or, held to its signatures, from the followed one. Returns the hash to
    * install it by, or why not. `installer`: whose install it is, for the count.
    */
-  async obtain(wanted: { publisher: string; name: string; version: string }, installer = ""): Promise<Made<string>> {
+  async obtain(
+    wanted: PluginName & { version: string; unlessYanked?: boolean },
+    installer = "",
+  ): Promise<Made<string>> {
     return await madeLater(async () => {
       const followed = followedMarket(this.env);
       if (followed !== undefined) {
@@ -58,8 +63,20 @@ export class Market extends DurableObject<EdgeBindings> {
       const db = database(this.env.DB);
       const version = await findOffered(db, wanted);
       if (version === undefined) throw new PorchlightError("not_found", "The market has no such version.");
+      if (wanted.unlessYanked === true && version.signedState !== "published") throw yankedError();
       if (installer !== "") await countInstall(db, version.pluginSeq, installer, Date.now());
       return version.hash;
+    });
+  }
+
+  /** What the market offers of each of these plugins, by its signed metadata. */
+  async versionsOf(plugins: readonly PluginName[]): Promise<Made<ListedVersion[][]>> {
+    return await madeLater(async () => {
+      const followed = followedMarket(this.env);
+      if (followed !== undefined)
+        return await this.#inTurn(async () => await followedVersions(this.ctx.storage, followed, plugins));
+      const db = database(this.env.DB);
+      return await Promise.all(plugins.map(async (plugin) => await listedVersions(db, plugin)));
     });
   }
 

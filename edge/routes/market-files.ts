@@ -1,6 +1,7 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { MiddlewareHandler } from "hono";
 import { errorResponses, registerRoute } from "../../shared/api/document.ts";
+import { sha256Of } from "../../shared/market/checks/check-package.ts";
 import { PorchlightError } from "../../shared/errors.ts";
 import { clientOf } from "../credentials/client.ts";
 import type { AppEnv } from "../env.ts";
@@ -8,6 +9,7 @@ import { followedMarket, passOn } from "../market/followed.ts";
 import { packageName } from "../market/packages.ts";
 import { countInstall } from "../market/store/listing.ts";
 import { metadataBody } from "../market/store/metadata.ts";
+import { versionListBody } from "../market/store/version-list.ts";
 import { findOffered, findPublicVersion } from "../market/store/versions.ts";
 import { database } from "../store/database.ts";
 
@@ -15,6 +17,7 @@ import { database } from "../store/database.ts";
 const FOR_EVER = "public, max-age=31536000, immutable";
 const METADATA_FILE = /^(?:timestamp|[1-9]\d{0,8}\.(?:root|snapshot|targets|bin-[0-9a-f]{2}))\.json$/;
 const OWN_TARGET = /^[0-9a-f]{64}\.revocations\.json$/;
+const VERSIONS_FILE = /^([0-9a-f]{64})\.versions\.json$/;
 const PACKAGE_FILE = /^([0-9a-f]{64})\.(.{1,64})\.tar$/;
 
 const described = { tags: ["Market"], security: [] };
@@ -46,7 +49,8 @@ const targetRoute = createRoute({
   method: "get",
   path: "/api/market/targets/{publisher}/{name}/{file}",
   operationId: "getPackageTarget",
-  summary: "A package as the metadata names it, as `<sha256>.<version>.tar`",
+  summary:
+    "A package as the metadata names it, as `<sha256>.<version>.tar`, or the list of versions, as `<sha256>.versions.json`",
   request: { params: z.object({ publisher: file, name: file, file }) },
   responses: bytes,
 });
@@ -82,6 +86,11 @@ export function mountMarketFiles(app: OpenAPIHono<AppEnv>): void {
   registerRoute(app, targetRoute);
   app.get("/api/market/targets/:publisher/:name/:file", followed, async (c) => {
     const { publisher, name, file: wanted } = c.req.param();
+    const [, listHash] = VERSIONS_FILE.exec(wanted) ?? [];
+    if (listHash !== undefined) {
+      const { body } = await versionListBody(database(c.env.DB), { publisher, name });
+      if ((await sha256Of(new TextEncoder().encode(body))) === listHash) return json(body, FOR_EVER);
+    }
     const [, sha256, version] = PACKAGE_FILE.exec(wanted) ?? [];
     const db = database(c.env.DB);
     const offered = version === undefined ? undefined : await findOffered(db, { publisher, name, version });

@@ -1,5 +1,7 @@
-import { fetchPlugin, fetchRevocations, openMarketClient } from "../../../shared/market/follow.ts";
+import { PorchlightError } from "../../../shared/errors.ts";
+import { fetchPlugin, fetchRevocations, openMarketClient, targetPath } from "../../../shared/market/follow.ts";
 import type { TrustClient, TrustStore } from "../../../shared/market/tuf/client.ts";
+import { fetchVersions, type ListedVersion, type PluginName } from "../../../shared/market/version-list.ts";
 import { readBytesOf } from "../followed-bytes.ts";
 import type { Database } from "../../store/database.ts";
 import { packageName } from "../packages.ts";
@@ -11,16 +13,39 @@ export async function pollMarket(db: Database, storage: DurableObjectStorage, or
   await replaceRevocations(db, await fetchRevocations(client));
 }
 
-/** Fetches a plugin from the market at `origin` into the bucket, held to its signatures. Returns the package's hash. */
+/** What the market at `origin` offers of each of these. Throws PorchlightError `market_...`: then nothing of it is used. */
+export async function followedVersions(
+  storage: DurableObjectStorage,
+  origin: string,
+  plugins: readonly PluginName[],
+): Promise<ListedVersion[][]> {
+  const client = await clientOf(storage, origin);
+  const lists: ListedVersion[][] = [];
+  for (const plugin of plugins) lists.push(await fetchVersions(client, plugin));
+  return lists;
+}
+
+/**
+ * Fetches a plugin from the market at `origin` into the bucket, held to its signatures. Returns the package's hash. `unlessYanked`: as
+ * an update, which a yanked version never is.
+ */
 export async function obtainPlugin(
   packages: R2Bucket,
   storage: DurableObjectStorage,
   origin: string,
-  wanted: { publisher: string; name: string; version: string },
+  wanted: { publisher: string; name: string; version: string; unlessYanked?: boolean },
 ): Promise<string> {
-  const { bytes, hash } = await fetchPlugin(await clientOf(storage, origin), wanted);
+  const client = await clientOf(storage, origin);
+  const target = await client.target(targetPath(wanted.publisher, wanted.name, wanted.version));
+  if (wanted.unlessYanked === true && target?.custom?.["yanked"] === true) throw yankedError();
+  const { bytes, hash } = await fetchPlugin(client, wanted);
   await packages.put(packageName(hash), bytes);
   return hash;
+}
+
+/** Of a version that was an update a moment ago. */
+export function yankedError(): PorchlightError {
+  return new PorchlightError("not_found", "The publisher has withdrawn this version.");
 }
 
 async function clientOf(storage: DurableObjectStorage, origin: string): Promise<TrustClient> {

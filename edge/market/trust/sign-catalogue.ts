@@ -1,12 +1,15 @@
 import { targetPath } from "../../../shared/market/follow.ts";
+import { sha256Of } from "../../../shared/market/checks/check-package.ts";
 import { REVOCATIONS_PATH } from "../../../shared/market/revocations.ts";
 import type { Target, Targets } from "../../../shared/market/tuf/metadata.ts";
+import { versionsPath } from "../../../shared/market/version-list.ts";
 import { parseManifest } from "../../../shared/plugin/package.ts";
 import type { Database } from "../../store/database.ts";
 import { packageName, submissionName } from "../packages.ts";
 import { currentMetadata, metadataBody, purgeMetadata, replaceMetadata } from "../store/metadata.ts";
 import { listPlugin, setSigned } from "../store/listing.ts";
 import { listRevocations } from "../store/revocations.ts";
+import { versionListBody } from "../store/version-list.ts";
 import { unsignedVersions, type VersionOf } from "../store/versions.ts";
 import type { OnlineKeys } from "./keys.ts";
 import { LIVES, MOST_AT_ONCE } from "./lives.ts";
@@ -56,23 +59,39 @@ async function publishPackage(packages: R2Bucket, { version }: VersionOf): Promi
 }
 
 async function putBins(db: Database, set: MetadataSet, changed: readonly VersionOf[]): Promise<void> {
-  const changes = new Map<string, [string, VersionOf][]>();
-  for (const one of changed) {
-    const path = targetPath(one.plugin.namespace, one.plugin.name, one.version.version);
+  const changes = new Map<string, [string, Target | undefined][]>();
+  const packages = changed.map((one): [string, Target | undefined] => [
+    targetPath(one.plugin.namespace, one.plugin.name, one.version.version),
+    targetOf(one),
+  ]);
+  for (const [path, target] of [...packages, ...(await versionLists(db, changed))]) {
     const { name } = await binOf(path);
-    changes.set(name, [...(changes.get(name) ?? []), [path, one]]);
+    changes.set(name, [...(changes.get(name) ?? []), [path, target]]);
   }
   const due = set.bins.filter((bin) => set.isDue(bin) && !changes.has(bin)).slice(0, MOST_AT_ONCE);
   for (const name of [...changes.keys(), ...due]) {
     const head = set.head(name);
     const targets = readTargets(head === undefined ? undefined : await metadataBody(db, head.file));
-    for (const [path, one] of changes.get(name) ?? []) {
+    for (const [path, target] of changes.get(name) ?? []) {
       delete targets[path];
-      const target = targetOf(one);
       if (target !== undefined) targets[path] = target;
     }
     await set.putTargets(name, { targets });
   }
+}
+
+/** The lists of versions that are others now. Their bodies are made again for whoever asks: see `versionListBody`. */
+async function versionLists(db: Database, changed: readonly VersionOf[]): Promise<[string, Target | undefined][]> {
+  const plugins = new Map(changed.map(({ plugin }) => [plugin.seq, plugin]));
+  return await Promise.all(
+    [...plugins.values()].map(async ({ namespace, name }): Promise<[string, Target | undefined]> => {
+      const plugin = { publisher: namespace, name };
+      const { body, isEmpty } = await versionListBody(db, plugin, changed);
+      const utf8 = new TextEncoder().encode(body);
+      const target = { length: utf8.length, hashes: { sha256: await sha256Of(utf8) } };
+      return [versionsPath(plugin), isEmpty ? undefined : target];
+    }),
+  );
 }
 
 /** What the metadata says of a version; undefined: nothing any more. */
