@@ -59,6 +59,8 @@ export default defineConfig({
           isolate: false,
           include: ["test/edge/**/*.test.{ts,tsx}"],
           setupFiles: ["test/edge/setup.ts"],
+          // One file in place of its 180.
+          deps: { optimizer: { ssr: { enabled: true, include: ["stripe"] } } },
           ...patience,
         },
       },

@@ -8,6 +8,7 @@ import { takeEvent } from "../../../edge/market/money/take-news.ts";
 import { keepMoney } from "../../../edge/market/money/upkeep.ts";
 import { buy } from "../../../edge/market/money/buy.ts";
 import { database } from "../../../edge/store/database.ts";
+import { MODULE } from "../../support/market.ts";
 import { errorOf, type Owner, setUp } from "../support/edge.ts";
 import { send } from "../support/keys.ts";
 import {
@@ -40,11 +41,12 @@ async function buyer(): Promise<string> {
   return (await person(owner.accountId)).apiKey;
 }
 
-/** A publisher with one plugin that costs something. */
+/** A publisher with one plugin that costs something, with code of its own. */
 async function seller(namespace: string, currency: string, minorUnits: number) {
   const who = await publisher(owner.accountId, namespace);
   const price = { currency, minorUnits };
-  const version = await publish(who, rita, { name: `@${namespace}/paid`, draft: { price } });
+  const wanted = { name: `@${namespace}/paid`, code: `// ${namespace}\n${MODULE}`, draft: { price } };
+  const version = await publish(who, rita, wanted);
   return { who, version, plugin: `@${namespace}/paid` };
 }
 

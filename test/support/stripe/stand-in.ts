@@ -30,7 +30,7 @@ export class StripeStandIn {
 
   readonly handle = async (request: Request): Promise<Response> => {
     const url = new URL(request.url);
-    const text = await request.text();
+    const text = new TextDecoder().decode(await request.arrayBuffer());
     const form = request.method === "GET" ? url.searchParams : new URLSearchParams(text);
     const asked: Asked = {
       method: request.method,
