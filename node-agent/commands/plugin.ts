@@ -55,6 +55,11 @@ const writing = {
 } satisfies Record<string, Word>;
 
 const using = {
+  buy: {
+    takes: "a plugin of the market",
+    most: 1,
+    run: async (...of) => await (await import("./plugin-buy.ts")).buyPlugin(...of),
+  },
   install: {
     takes: "a package or a name",
     most: 1,

@@ -41,9 +41,10 @@ export interface EmbeddedEdge {
   stop(): Promise<void>;
 }
 
-/** What this machine's environment says of conversations, under the Worker's own names. */
-function sessionSettings(env: NodeJS.ProcessEnv): Record<string, string> {
-  const names = ["SESSION_WINDOW", "SESSION_HOT_TURNS", "SESSION_COLD_DAYS"];
+/** What this machine's environment says of conversations and payments, under the Worker's own names. */
+function settingsIn(env: NodeJS.ProcessEnv): Record<string, string> {
+  const payments = ["STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "TEST_PAYMENTS"];
+  const names = ["SESSION_WINDOW", "SESSION_HOT_TURNS", "SESSION_COLD_DAYS", ...payments];
   return Object.fromEntries(
     names.flatMap((name) => {
       const value = env[`PORCHLIGHT_${name}`];
@@ -81,7 +82,7 @@ export async function startEmbeddedEdge(options: EmbeddedEdgeOptions): Promise<E
       modulesRoot: dirname(EDGE_BUNDLE),
       bindings: {
         ...worker.bindings,
-        ...sessionSettings(process.env),
+        ...settingsIn(process.env),
         SETUP_TOKEN: options.setupToken,
         WEBHOOK_HOSTS: webhookHosts,
         MARKET_ORIGIN: marketOrigin,
