@@ -36,6 +36,8 @@ export const inboundWebhookSchema = z
   })
   .openapi("InboundWebhook");
 
+export type ShownHook = z.infer<typeof inboundWebhookSchema>;
+
 export const madeInboundWebhookSchema = inboundWebhookSchema
   .extend({ secret: z.string().openapi({ description: "Signs every message. It is shown this one time." }) })
   .openapi("MadeInboundWebhook");
@@ -87,12 +89,16 @@ export const inboundDeliverySchema = z
     turn: z.number().int().nullable(),
   })
   .openapi("InboundDelivery");
+export type ShownDelivery = z.infer<typeof inboundDeliverySchema>;
+
 export const wholeInboundDeliverySchema = inboundDeliverySchema
   .extend({
     body: z.string().nullable().openapi({ description: "Cut at 64 KiB; null: it is no text." }),
     answer: z.string().nullable().openapi({ description: "JSON: what the plugin answered." }),
   })
   .openapi("WholeInboundDelivery");
+
+export type ShownWholeDelivery = z.infer<typeof wholeInboundDeliverySchema>;
 
 export function hookViewerOf({ userId, key }: Account): HookViewer {
   return { userId, ...(key === undefined ? {} : { keyId: key.id }) };
@@ -113,7 +119,7 @@ export function hookTargetOf(
 
 const iso = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
 
-export function shownHook(hook: HookView, origin: string): z.infer<typeof inboundWebhookSchema> {
+export function shownHook(hook: HookView, origin: string): ShownHook {
   const { id, name: title, target, signature, paused, createdAtMs, lastAtMs, oldSecretUntilMs, refused } = hook;
   return {
     id,
@@ -131,7 +137,7 @@ export function shownHook(hook: HookView, origin: string): z.infer<typeof inboun
   };
 }
 
-export function shownDelivery(delivery: HookDelivery): z.infer<typeof inboundDeliverySchema> {
+export function shownDelivery(delivery: HookDelivery): ShownDelivery {
   const { id, messageId, receivedAtMs, endedAtMs, state, bytes, headers, failure, callId, place } = delivery;
   return {
     id,
@@ -148,6 +154,6 @@ export function shownDelivery(delivery: HookDelivery): z.infer<typeof inboundDel
   };
 }
 
-export function shownWholeDelivery(delivery: WholeDelivery): z.infer<typeof wholeInboundDeliverySchema> {
+export function shownWholeDelivery(delivery: WholeDelivery): ShownWholeDelivery {
   return { ...shownDelivery(delivery), body: delivery.body, answer: delivery.answer };
 }

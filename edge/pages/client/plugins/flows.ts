@@ -44,9 +44,15 @@ export const switchPlugin: Flow = async ({ path = "", enabled = "" }) => {
 
 /** What is marked is granted, and nothing else. */
 export const grantPlugin: Flow = async ({ path = "", ...marked }) => {
-  await send(`PATCH ${path}`, { permissions: permissionsOf(Object.keys(marked)) });
+  await send(`PATCH ${path}`, { permissions: permissionsOf(Object.keys(marked)), ...whereabouts() });
   return location.href;
 };
+
+/** For what runs by itself: at which times, and in which language. */
+function whereabouts(): { locale: string; timeZone: string } {
+  const { timeZone } = new Intl.DateTimeFormat().resolvedOptions();
+  return { locale: document.documentElement.lang === "zh-CN" ? "zh-CN" : "en", timeZone };
+}
 
 async function show(body: Blob): Promise<void> {
   const headers = { "content-type": "application/octet-stream" };
@@ -67,7 +73,8 @@ async function show(body: Blob): Promise<void> {
   part("consent-list", panel).replaceChildren(...items);
   const newSigner = installed !== null && installed.signer !== signer;
   const field = panel.elements.namedItem("consent");
-  if (field instanceof HTMLInputElement) field.value = JSON.stringify({ hash, permissions: asks, newSigner });
+  if (field instanceof HTMLInputElement)
+    field.value = JSON.stringify({ hash, permissions: asks, newSigner, ...whereabouts() });
   panel.hidden = false;
   part("consent-title", panel).focus();
 }

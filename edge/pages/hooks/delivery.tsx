@@ -1,0 +1,50 @@
+import type { ShownWholeDelivery } from "../../routes/inbound-webhooks-schema.ts";
+import { AccessShell, Moment, Section } from "../access/parts.tsx";
+import { format } from "../i18n/format.ts";
+import type { PageProps } from "../page-props.ts";
+
+/** One message that arrived, and what came of it. */
+export function DeliveryPage({
+  page,
+  name,
+  delivery,
+}: {
+  page: PageProps;
+  name: string;
+  delivery: ShownWholeDelivery;
+}) {
+  const { hooks: text } = page.strings;
+  const { state, receivedAt, bytes, headers, body, answer, error, call } = delivery;
+  const said = Object.entries(headers).map(([header, value]) => `${header}: ${value}`);
+  return (
+    <AccessShell page={page} title={name} current="plugins" layout="settings">
+      <header class="settings-head">
+        <p>
+          <a href="/hooks">{text.title}</a>
+        </p>
+        <h1 class="display">{name}</h1>
+        <p class="row-notes">
+          <span>{text.states[state]}</span>
+          <span>{format(text.bytes, { n: bytes })}</span>
+          <Moment page={page} timeMs={Date.parse(receivedAt)} template={text.received} />
+          {call === null ? null : <a href={`/plugins/calls/${call}`}>{text.call}</a>}
+        </p>
+      </header>
+      <Part heading={text.problem} text={error?.message ?? ""} />
+      <Part heading={text.body} text={body ?? text.noText} />
+      <Part heading={text.headers} text={said.join("\n")} />
+      <Part heading={text.answer} text={answer ?? ""} />
+    </AccessShell>
+  );
+}
+
+function Part({ heading, text }: { heading: string; text: string }) {
+  if (text === "") return null;
+  return (
+    <Section heading={heading}>
+      <pre class="record" tabindex={0}>
+        {text}
+      </pre>
+    </Section>
+  );
+}
