@@ -301,6 +301,8 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "GET /schedules": SELF,
   "GET /memory": SELF,
   "GET /plugins": SELF,
+  "GET /hooks": SELF,
+  "GET /hooks/:id/:delivery": SELF,
   "GET /oauth/authorize": SELF,
   "GET /plugins/calls/:id": SELF,
   "GET /market": ANYONE,

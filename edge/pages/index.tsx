@@ -8,6 +8,7 @@ import { DocsPage } from "./docs/page.tsx";
 import type { AppEnv } from "../env.ts";
 import { originOf } from "../origin.ts";
 import { pageHeaders } from "./headers.ts";
+import { hookPages } from "./hooks/routes.tsx";
 import { importPages } from "./import/routes.tsx";
 import { jobPages } from "./jobs/routes.tsx";
 import { keyPages } from "./keys/routes.tsx";
@@ -42,6 +43,8 @@ export const PAGE_PATHS = [
   "/plugins",
   "/oauth/authorize",
   "/plugins/calls/:id",
+  "/hooks",
+  "/hooks/:id/:delivery",
   "/reviews",
   "/reviews/:id",
   "/import",
@@ -74,6 +77,7 @@ pagesApp.route("/", importPages);
 pagesApp.route("/", moneyPages);
 pagesApp.route("/", marketPages);
 pagesApp.route("/", pluginPages);
+pagesApp.route("/", hookPages);
 pagesApp.route("/", oauthPages);
 
 pagesApp.get("/assets/*", async (c) => {

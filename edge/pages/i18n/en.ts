@@ -2,6 +2,7 @@ import { accessEn } from "./access-en.ts";
 import { jobsEn } from "./jobs-en.ts";
 import { keysEn } from "./keys-en.ts";
 import { machinesEn } from "./machines-en.ts";
+import { hooksEn } from "./hooks-en.ts";
 import { importEn } from "./import-en.ts";
 import { buyingEn } from "./buying-en.ts";
 import { marketEn } from "./market-en.ts";
@@ -172,6 +173,7 @@ export const en = {
   ...marketEn,
   ...publishingEn,
   ...pluginsEn,
+  ...hooksEn,
   ...oauthEn,
   problem: {
     notFoundTitle: "Nothing here",

@@ -2,6 +2,7 @@ import { accessZhCn } from "./access-zh-cn.ts";
 import { jobsZhCn } from "./jobs-zh-cn.ts";
 import { keysZhCn } from "./keys-zh-cn.ts";
 import { machinesZhCn } from "./machines-zh-cn.ts";
+import { hooksZhCn } from "./hooks-zh-cn.ts";
 import { importZhCn } from "./import-zh-cn.ts";
 import { buyingZhCn } from "./buying-zh-cn.ts";
 import { marketZhCn } from "./market-zh-cn.ts";
@@ -196,6 +197,7 @@ export const zhCn: Strings = {
     job_active: "任务还没有结束。请先取消它。",
     webhook_url_refused: "Webhook 只能发往公网 https 地址。架设这个入口的人可以允许自己网络中的主机。",
     too_many_webhooks: "Webhook 太多了。请先移除一个。",
+    hooks_full: "接收地址太多了。请先删除一个。",
     too_many_keys: "API 密钥太多了。请先撤销一个。",
     memory_full: "记住的事情太多了，放不下更多。请先忘掉一些。",
     too_many_schedules: "定时任务太多了。请先删除一个。",
@@ -221,6 +223,7 @@ export const zhCn: Strings = {
   ...marketZhCn,
   ...publishingZhCn,
   ...pluginsZhCn,
+  ...hooksZhCn,
   ...oauthZhCn,
   problem: {
     notFoundTitle: "没有内容",

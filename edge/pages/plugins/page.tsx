@@ -13,6 +13,7 @@ import { ConnectedClients } from "../oauth/connected.tsx";
 import type { PageProps } from "../page-props.ts";
 import type { OauthGrant } from "../../store/oauth.ts";
 import { grantsOf } from "./grants.ts";
+import { PluginParts } from "./parts.tsx";
 import { ConsentPanel } from "./consent.tsx";
 
 interface PluginsPageProps {
@@ -31,7 +32,8 @@ export function PluginsPage({ page, plugins, calls, clients }: PluginsPageProps)
         <h1 class="display">{text.title}</h1>
         <p class="muted">{text.text}</p>
         <p>
-          <ButtonLink href="/market" label={text.toMarket} />
+          <ButtonLink href="/market" label={text.toMarket} />{" "}
+          <ButtonLink href="/hooks" label={page.strings.hooks.toHooks} />
         </p>
       </header>
       {plugins.length === 0 ? <EmptyState heading={text.empty} text={text.emptyText} /> : null}
@@ -76,6 +78,7 @@ function PluginSection({ page, plugin }: { page: PageProps; plugin: InstalledVie
         {format(text.tools, { tools: tools.map((tool) => tool.name).join(", ") })}
         {storedBytes === 0 ? "" : ` · ${format(text.stored, { size: sizeWords(storedBytes) })}`}
       </p>
+      <PluginParts page={page} plugin={plugin} />
       <Grants page={page} path={path} asks={manifest.permissions} granted={permissions} />
       {manifest.permissions.secrets.map((secret) => (
         <form class="inline-form" data-request={`PUT ${path}/secrets/${secret}`}>

@@ -1,5 +1,6 @@
 import { startAuthentication, startRegistration } from "@simplewebauthn/browser";
 import { makeJob, makeWebhook, rotateWebhook } from "../jobs/flows.ts";
+import { makeHook, rotateHook } from "../hooks/flows.ts";
 import { saveInstructions } from "../memory/flows.ts";
 import { changeSchedule, makeSchedule, pauseSchedule } from "../schedules/flows.ts";
 import { uploadPackage } from "../market/flows.ts";
@@ -55,6 +56,8 @@ export const FLOWS: Record<string, Flow> = {
   "make-job": makeJob,
   "make-webhook": makeWebhook,
   "rotate-webhook": rotateWebhook,
+  "make-hook": makeHook,
+  "rotate-hook": rotateHook,
   "save-instructions": saveInstructions,
   "make-schedule": makeSchedule,
   "change-schedule": changeSchedule,
