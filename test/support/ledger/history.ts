@@ -29,16 +29,40 @@ export interface Truth {
   released: boolean;
 }
 
-/** The events of one purchase as they happened, and what it came to. */
-export function purchaseStory(id: number, chance: Chance): { events: LedgerEvent[]; truth: Truth } {
+/** What is sold: for a subscription the same in every period. */
+interface Offer {
+  publisherId: string;
+  currency: string;
+  gross: number;
+}
+
+function offer(chance: Chance): Offer {
   const below = (end: number): number => Math.floor(chance() * end);
-  const purchaseId = `p${id}`;
   const gross = 1 + below(chance() < 0.1 ? 3 : 20_000);
+  return { publisherId: `pub${below(PUBLISHERS)}`, currency: CURRENCIES[below(CURRENCIES.length)] ?? "USD", gross };
+}
+
+/** A subscription's periods: each a payment of its own, whose money may go back, be disputed and released by itself. */
+export function subscriptionStory(id: number, chance: Chance): { events: LedgerEvent[]; truths: Truth[] } {
+  const of = offer(chance);
+  const periods = Array.from({ length: 1 + Math.floor(chance() * 14) }, (_, period) =>
+    purchaseStory(id, chance, of, `s${id}.${period}`),
+  );
+  return { events: periods.flatMap(({ events }) => events), truths: periods.map(({ truth }) => truth) };
+}
+
+/** The events of one purchase as they happened, and what it came to. */
+export function purchaseStory(
+  id: number,
+  chance: Chance,
+  of: Offer = offer(chance),
+  purchaseId = `p${id}`,
+): { events: LedgerEvent[]; truth: Truth } {
+  const below = (end: number): number => Math.floor(chance() * end);
+  const { gross } = of;
   const fee = below(Math.min(gross, 90));
   const truth: Truth = {
-    publisherId: `pub${below(PUBLISHERS)}`,
-    currency: CURRENCIES[below(CURRENCIES.length)] ?? "USD",
-    gross,
+    ...of,
     returned: 0,
     fees: fee,
     open: 0,
@@ -48,7 +72,20 @@ export function purchaseStory(id: number, chance: Chance): { events: LedgerEvent
   const events: LedgerEvent[] = [];
   const key = (): string => `${purchaseId}/${events.length}`;
   const common = { purchaseId, atMs: id };
-  events.push({ ...common, key: key(), type: "paid", publisherId, plugin: `@p/${id % 7}`, currency, gross, fee });
+  // Some providers tell their fee at once, others later.
+  const isLate = fee > 0 && chance() < 0.5;
+  const atOnce = isLate ? 0 : fee;
+  events.push({
+    ...common,
+    key: key(),
+    type: "paid",
+    publisherId,
+    plugin: `@p/${id % 7}`,
+    currency,
+    gross,
+    fee: atOnce,
+  });
+  if (isLate) events.push({ ...common, key: key(), type: "fee", amount: fee });
   let dispute: { disputeId: string; amount: number } | undefined;
   const rest = (): number => gross - truth.returned - truth.open;
   for (let steps = below(6); steps > 0; steps--) {
