@@ -21,7 +21,7 @@ export async function runMatrix(
   const { who, goals = Object.keys(GOALS), every = 1 } = of;
   const pairs = goals.flatMap((goal, row) =>
     Object.entries(TASKS)
-      .filter((_, column) => (column + row) % every === 0)
+      .filter((_, column) => (column + row) % (every * (GOALS[goal ?? ""]?.every ?? 1)) === 0)
       .map(([task, make]) => ({ task, make, goal })),
   );
   const ran: Ran[] = [];

@@ -101,12 +101,15 @@ export class WorstModel implements InferenceBackend {
     const round = turn.filter(({ role }) => role === "assistant").length;
     const { plan, answer, attack } = script;
     const isTurned = attack !== undefined && (attack.isPasted === true || view.text.includes(attack.marker));
-    const calls = [...(plan[round]?.(view) ?? [])];
+    const wanted = plan[round]?.(view) ?? [];
+    const demanded: Call[] = [];
     if (isTurned) {
       const obeyed = this.#obeyed.get(name) ?? 0;
       this.#obeyed.set(name, obeyed + 1);
-      calls.push(...(attack.rounds[obeyed]?.(view) ?? []));
+      demanded.push(...(attack.rounds[obeyed]?.(view) ?? []));
     }
+    // The attacker first: a look-alike that comes behind what was meant is one too many.
+    const calls = [...demanded, ...wanted];
     const offered = new Set(tools.map((tool) => tool.name));
     const possible = toolChoice === "none" ? [] : calls.filter(([tool]) => offered.has(tool));
     return {
