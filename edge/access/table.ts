@@ -123,6 +123,8 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "GET /api/mcp-servers": PLUGINS,
   "POST /api/mcp-servers": PLUGINS_CHANGE,
   "POST /api/mcp-servers/look": PLUGINS_CHANGE,
+  "POST /api/mcp-sign-ins": PLUGINS_CHANGE,
+  "GET /oauth/client.json": ANYONE,
   "PATCH /api/mcp-servers/:name": PLUGINS_CHANGE,
   "DELETE /api/mcp-servers/:name": PLUGINS_CHANGE,
 
@@ -303,6 +305,8 @@ export const ACCESS: Readonly<Record<string, Need>> = {
   "GET /plugins": SELF,
   "GET /hooks": SELF,
   "GET /hooks/:id/:delivery": SELF,
+  "GET /plugins/servers": SELF,
+  "GET /plugins/servers/callback": SELF,
   "GET /oauth/authorize": SELF,
   "GET /plugins/calls/:id": SELF,
   "GET /market": ANYONE,

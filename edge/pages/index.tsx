@@ -17,6 +17,7 @@ import { moneyPages } from "./market/money-routes.tsx";
 import { marketPages } from "./market/routes.tsx";
 import { memoryPages } from "./memory/routes.tsx";
 import { oauthPages } from "./oauth/routes.tsx";
+import { serverPages } from "./servers/routes.tsx";
 import { pluginPages } from "./plugins/routes.tsx";
 import { ProblemPage } from "./message-pages.tsx";
 import { pageProps } from "./page-props.ts";
@@ -41,6 +42,8 @@ export const PAGE_PATHS = [
   "/market/:publisher/:name",
   "/market/:publisher/:name/:action",
   "/plugins",
+  "/plugins/servers",
+  "/plugins/servers/callback",
   "/oauth/authorize",
   "/plugins/calls/:id",
   "/hooks",
@@ -78,6 +81,7 @@ pagesApp.route("/", moneyPages);
 pagesApp.route("/", marketPages);
 pagesApp.route("/", pluginPages);
 pagesApp.route("/", hookPages);
+pagesApp.route("/", serverPages);
 pagesApp.route("/", oauthPages);
 
 pagesApp.get("/assets/*", async (c) => {

@@ -41,16 +41,28 @@ const mountedSchema = z
     mountedAt: z.string(),
   })
   .openapi("McpServer");
+const signInSchema = z.object({
+  name,
+  url: z.string(),
+  state: z.enum(["signed_in", "needed"]).openapi({ description: "`needed`: it has ended. Sign in again." }),
+});
 const listSchema = z
   .object({
     servers: z.array(mountedSchema),
+    signIns: z.array(signInSchema).openapi({ description: "Where you have signed in by OAuth, mounted or not." }),
     found: z.array(z.object({ agentId: z.string(), server: z.string() })).openapi({
       description: "On your machines that are online: `porchlight mcp add` put them there. For the owner.",
     }),
   })
   .openapi("McpServerList");
 const lookedSchema = z.object({ tools: z.array(toolSchema), digest: z.string() }).openapi("McpLook");
-const lookSchema = z.strictObject({ from, bearer }).openapi("McpLookRequest");
+const lookSchema = z
+  .strictObject({
+    from,
+    bearer,
+    name: name.optional().openapi({ description: "Under which you have signed in at it, if you have." }),
+  })
+  .openapi("McpLookRequest");
 const mountSchema = z
   .strictObject({
     name,
@@ -71,6 +83,7 @@ const errors = errorResponses(
   "agent_offline",
   "mcp_unreachable",
   "mcp_failed",
+  "mcp_sign_in_needed",
 );
 const one = { description: "The server.", content: jsonContent(mountedSchema) };
 
@@ -130,17 +143,19 @@ export function mountMcpServers(app: OpenAPIHono<AppEnv>): void {
   app.get(listRoute.path, async (c) => {
     const account = accountOf(c);
     const desk = mountsOf(c.env, account.id);
-    const servers = await desk.list(account.userId);
+    const [servers, signIns] = await Promise.all([desk.list(account.userId), desk.signIns(account.userId)]);
     const found = hasRole(account.role, "owner") ? await desk.found() : [];
-    return c.json({ servers: servers.map(shown), found } satisfies z.input<typeof listSchema>);
+    return c.json({ servers: servers.map(shown), signIns, found } satisfies z.input<typeof listSchema>);
   });
 
   registerRoute(app, lookRoute);
   app.post(lookRoute.path, async (c) => {
-    const { from: source, bearer: token } = await readJsonBody(c.req.raw, lookSchema);
+    const { from: source, bearer: token, name: under } = await readJsonBody(c.req.raw, lookSchema);
     const account = accountOf(c);
     requireMayMount(account, source);
-    const { tools, digest } = takeMade(await mountsOf(c.env, account.id).look(source, token));
+    const { tools, digest } = takeMade(
+      await mountsOf(c.env, account.id).look({ userId: account.userId, name: under, source, bearer: token }),
+    );
     return c.json({ tools: tools.map(shownTool), digest } satisfies z.input<typeof lookedSchema>);
   });
 

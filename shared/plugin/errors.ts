@@ -22,6 +22,11 @@ export const PLUGIN_ERRORS = {
     retryable: false,
     message: "You have installed as many plugins as a person may. Remove one first.",
   },
+  plugin_update_over: {
+    status: 409,
+    retryable: false,
+    message: "This is not the update that is offered now, or the plugin has just become another. Look again.",
+  },
   plugin_revoked: { status: 410, retryable: false, message: "The market took this plugin back. It runs no more." },
   hook_signature_wrong: {
     status: 401,
@@ -33,6 +38,16 @@ export const PLUGIN_ERRORS = {
     status: 502,
     retryable: true,
     message: "The mounted server did not answer as MCP says. See that it runs, and try again.",
+  },
+  mcp_sign_in_needed: {
+    status: 409,
+    retryable: false,
+    message: "You have to sign in at this server first: at /plugins/servers, or with 'porchlight mcp mount'.",
+  },
+  mcp_sign_in_failed: {
+    status: 502,
+    retryable: false,
+    message: "Signing in at this server came to nothing. Begin again; if it fails again, its maker must look at it.",
   },
   mcp_failed: { status: 502, retryable: false, message: "The mounted server failed." },
   mcp_changed: {

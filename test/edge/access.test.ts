@@ -26,6 +26,7 @@ const OPEN = [
   "GET /join/:code",
   "GET /market",
   "GET /market/:publisher/:name",
+  "GET /oauth/client.json",
   "GET /openapi.json",
   "GET /setup",
   "GET /sign-in",

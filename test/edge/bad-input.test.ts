@@ -92,6 +92,7 @@ const BODIES: Record<string, Record<string, unknown>> = {
   },
   "post /api/mcp-servers/look": { from: { kind: "machine", agentId: "x", server: "files" } },
   "patch /api/mcp-servers/{name}": { enabled: true },
+  "post /api/mcp-sign-ins": { name: "notes", url: "https://mcp.example/mcp" },
   "post /api/approvals/{id}": { decision: "allow", hash: "0".repeat(64) },
   "post /api/sessions/{id}/regenerate": { temperature: 1, window: 8 },
   "patch /api/sessions/{id}": { title: "x", settings: {} },

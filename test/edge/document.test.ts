@@ -16,6 +16,7 @@ const NOT_DOCUMENTED = [
   "POST /oauth/device_authorization",
   "POST /oauth/token",
   "POST /oauth/register",
+  "GET /oauth/client.json",
   "POST /oauth/revoke",
   "GET /.well-known/oauth-authorization-server",
   "GET /.well-known/oauth-protected-resource",

@@ -9,16 +9,37 @@ import { CallTable } from "../plugins/call-table.ts";
 import { PLUGIN_LIMITS } from "../plugins/limits.ts";
 import type { OfferedTool, ToolBox, ToolBoxCall, ToolOutcome } from "../plugins/tool-box.ts";
 import { type Mount, type MountSource, MountTable } from "./mount-table.ts";
+import type { SignInClient } from "./sign-in/kept-sign-in.ts";
+import type { ServerSignIns, SignInAnswer } from "./sign-in/server-sign-ins.ts";
+import type { SignIn } from "./sign-in/sign-in-table.ts";
 import { toolName } from "./tool-name.ts";
 
 /** What the Worker may ask of the desk: see `mountsOf`. */
-export const MOUNT_METHODS = ["list", "found", "look", "mount", "enable", "remove"] as const;
+export const MOUNT_METHODS = [
+  "list",
+  "found",
+  "look",
+  "mount",
+  "enable",
+  "remove",
+  "signIns",
+  "beginSignIn",
+  "finishSignIn",
+] as const;
 export type MountMethod = (typeof MOUNT_METHODS)[number];
 
 /** A server, wherever it is. */
 export interface ServerPort {
-  tools(source: MountSource, bearer: string | undefined, signal: AbortSignal): Promise<MountedTool[]>;
+  tools(from: ServerLook, signal: AbortSignal): Promise<MountedTool[]>;
   call(call: ServerCall): Promise<MountedResult>;
+}
+/** A server that somebody looks at. */
+export interface ServerLook {
+  userId: string;
+  /** Under which its person signed in, if they did. */
+  name?: string | undefined;
+  source: MountSource;
+  bearer?: string | undefined;
 }
 export interface ServerCall {
   userId: string;
@@ -35,9 +56,11 @@ export interface MountDeskOptions {
   /** On machines that are online. */
   found: (signal: AbortSignal) => Promise<{ agentId: string; server: string }[]>;
   bearers: {
+    get: (userId: string, name: string) => Promise<string | undefined>;
     put: (userId: string, name: string, value: string) => Promise<void>;
     remove: (userId: string, name: string) => void;
   };
+  signIns: Pick<ServerSignIns, "of" | "begin" | "finish" | "remove" | "personGone">;
   now?: () => number;
 }
 
@@ -76,9 +99,9 @@ export class MountDesk implements ToolBox {
     return await this.#options.found(AbortSignal.timeout(LOOK_MS));
   }
 
-  /** What a server offers now, and the digest that consents to it. Refused as `agent_offline`, `mcp_unreachable`, `mcp_failed`. */
-  async look(source: MountSource, bearer: string | undefined): Promise<Made<{ tools: MountedTool[]; digest: string }>> {
-    return await madeLater(async () => await this.#look(source, bearer));
+  /** What a server offers now, and the digest that consents to it. Refused as `agent_offline`, `mcp_unreachable`, `mcp_sign_in_needed`, `mcp_failed`. */
+  async look(from: ServerLook): Promise<Made<{ tools: MountedTool[]; digest: string }>> {
+    return await madeLater(async () => await this.#look(from));
   }
 
   /** Mounts a server with the tools that its person has seen. Refused as `look` is, as `mcp_changed` and `plugins_full`. */
@@ -87,11 +110,17 @@ export class MountDesk implements ToolBox {
       const known = this.#table.of(userId);
       if (known.length >= MOUNT_LIMITS.servers && !known.some((one) => one.name === name))
         throw new PorchlightError("plugins_full");
-      const seen = await this.#look(source, bearer);
+      const seen = await this.#look({ userId, name, source, bearer });
       if (seen.digest !== digest) throw new PorchlightError("mcp_changed");
       const { tools } = seen;
       const mount: Mount = { name, source, tools, digest, enabled: true, changed: false, mountedAtMs: this.#now() };
-      if (bearer !== undefined) await this.#options.bearers.put(userId, name, bearer);
+      const secret = await this.#bearerOf({ userId, name, source, bearer });
+      // What was entered for one server goes to no other that gets its name.
+      this.#options.bearers.remove(userId, name);
+      if (secret !== undefined) {
+        this.#options.signIns.remove(userId, name);
+        await this.#options.bearers.put(userId, name, secret);
+      }
       this.#table.put(userId, mount);
       return mount;
     });
@@ -106,13 +135,32 @@ export class MountDesk implements ToolBox {
     return changed;
   }
 
+  /** Where this person has signed in, mounted or not. */
+  signIns(userId: string): SignIn[] {
+    return this.#options.signIns.of(userId);
+  }
+
+  /** The page at which its person signs in. Refused as `ServerSignIns.begin` does. */
+  async beginSignIn(userId: string, at: { name: string; url: string }, client: SignInClient): Promise<Made<string>> {
+    return await madeLater(async () => await this.#options.signIns.begin(userId, at, client));
+  }
+
+  /** Takes that page's answer. Refused as `ServerSignIns.finish` does. */
+  async finishSignIn(userId: string, answer: SignInAnswer): Promise<Made<SignIn>> {
+    return await madeLater(async () => await this.#options.signIns.finish(userId, answer));
+  }
+
+  /** Whether there was one: mounted, or signed in at. */
   remove(userId: string, name: string): boolean {
+    const wasThere = this.#options.signIns.of(userId).some((one) => one.name === name);
     this.#options.bearers.remove(userId, name);
-    return this.#table.remove(userId, name);
+    this.#options.signIns.remove(userId, name);
+    return this.#table.remove(userId, name) || wasThere;
   }
 
   personGone(userId: string): void {
     for (const { name } of this.#table.of(userId)) this.#options.bearers.remove(userId, name);
+    this.#options.signIns.personGone(userId);
     this.#table.removeOf(userId);
   }
 
@@ -181,8 +229,17 @@ export class MountDesk implements ToolBox {
     return this.#table.of(userId).find((one) => one.name === name);
   }
 
-  async #look(source: MountSource, bearer: string | undefined): Promise<{ tools: MountedTool[]; digest: string }> {
-    const tools = await this.#options.servers.tools(source, bearer, AbortSignal.timeout(LOOK_MS));
+  /** What its person enters now, or entered when they mounted this very server under the name. */
+  async #bearerOf({ userId, name, source, bearer }: ServerLook): Promise<string | undefined> {
+    if (bearer !== undefined || name === undefined || source.kind !== "remote") return bearer;
+    const before = this.#find(userId, name)?.source;
+    if (before?.kind !== "remote" || before.url !== source.url) return undefined;
+    return await this.#options.bearers.get(userId, name);
+  }
+
+  async #look(from: ServerLook): Promise<{ tools: MountedTool[]; digest: string }> {
+    const bearer = await this.#bearerOf(from);
+    const tools = await this.#options.servers.tools({ ...from, bearer }, AbortSignal.timeout(LOOK_MS));
     return { tools, digest: await toolsDigest(tools) };
   }
 }

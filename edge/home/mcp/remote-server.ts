@@ -1,18 +1,32 @@
-import { StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
+import { type AuthProvider, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { PorchlightError } from "../../../shared/errors.ts";
 import { MOUNT_LIMITS } from "../../../shared/mcp/limits.ts";
 import { MountedClient } from "../../../shared/mcp/mounted-client.ts";
-import { type AllowedHost, judgeUrl } from "../../../shared/net/outbound-url.ts";
+import type { AllowedHost } from "../../../shared/net/outbound-url.ts";
 import { VERSION } from "../../version.ts";
+import { guardedFetch } from "./guarded-fetch.ts";
 
-/** Uses a server elsewhere over streamable HTTP, by a connection of its own. Throws PorchlightError `mcp_unreachable`, and what `use` throws. */
+/** How a server knows who asks: by a secret that its person entered, or by tokens. */
+export interface RemoteAccess {
+  url: string;
+  bearer: string | undefined;
+  /** Where there is no secret. */
+  tokens?: AuthProvider | undefined;
+  allowed: readonly AllowedHost[];
+}
+
+/**
+ * Uses a server elsewhere over streamable HTTP, by a connection of its own. Throws PorchlightError `mcp_unreachable`,
+ * `mcp_sign_in_needed`, and what `use` throws.
+ */
 export async function useRemote<T>(
-  { url, bearer, allowed }: { url: string; bearer: string | undefined; allowed: readonly AllowedHost[] },
+  { url, bearer, tokens, allowed }: RemoteAccess,
   use: (client: MountedClient) => Promise<T>,
 ): Promise<T> {
   const transport = new StreamableHTTPClientTransport(new URL(url), {
-    fetch: guarded(allowed),
+    fetch: guardedFetch(allowed, MOUNT_LIMITS.messageBytes),
     ...(bearer === undefined ? {} : { requestInit: { headers: { authorization: `Bearer ${bearer}` } } }),
+    ...(bearer === undefined && tokens !== undefined ? { authProvider: tokens } : {}),
     // It is over in a moment; what breaks is asked for anew.
     reconnectionOptions: {
       maxRetries: 0,
@@ -21,34 +35,21 @@ export async function useRemote<T>(
       reconnectionDelayGrowFactor: 1,
     },
   });
-  const client = await MountedClient.connect(transport, VERSION);
   try {
-    return await use(client);
-  } finally {
-    await client.close();
+    const client = await MountedClient.connect(transport, VERSION);
+    try {
+      return await use(client);
+    } finally {
+      await client.close();
+    }
+  } catch (error) {
+    throw signInNeeded(error) ?? error;
   }
 }
 
-/**
- * To public addresses alone, and nowhere else by a redirect. An edge on one's own machine judges the addresses that a name has once more, on
- * its way out (node-agent/edge/guarded-fetch.ts).
- */
-function guarded(allowed: readonly AllowedHost[]): (url: string | URL, init?: RequestInit) => Promise<Response> {
-  return async (url, init) => {
-    if ("refusal" in judgeUrl(String(url), allowed)) throw new PorchlightError("mcp_unreachable");
-    const response = await fetch(url, { ...init, redirect: "manual" });
-    if (response.status >= 300 && response.status < 400) throw new PorchlightError("mcp_unreachable");
-    return new Response(response.body?.pipeThrough(atMost(MOUNT_LIMITS.messageBytes)), response);
-  };
-}
-
-function atMost(limitBytes: number): TransformStream<Uint8Array, Uint8Array> {
-  let bytes = 0;
-  return new TransformStream({
-    transform(chunk, controller) {
-      bytes += chunk.byteLength;
-      if (bytes > limitBytes) controller.error(new PorchlightError("mcp_failed", "The server says too much."));
-      else controller.enqueue(chunk);
-    },
-  });
+/** Why a connection failed, where that is that its person must sign in: it comes wrapped in what the SDK makes of it. */
+function signInNeeded(error: unknown): PorchlightError | undefined {
+  for (let cause = error; cause instanceof Error; cause = cause.cause)
+    if (cause instanceof PorchlightError && cause.code === "mcp_sign_in_needed") return cause;
+  return undefined;
 }

@@ -10,6 +10,7 @@ import { memoryEn } from "./memory-en.ts";
 import { oauthEn } from "./oauth-en.ts";
 import { pluginsEn } from "./plugins-en.ts";
 import { publishingEn } from "./publishing-en.ts";
+import { serversEn } from "./servers-en.ts";
 import { schedulesEn } from "./schedules-en.ts";
 
 /** Every string of the pages in English. `{name}` in a string is filled by `format`. The other languages have the same keys. */
@@ -175,6 +176,7 @@ export const en = {
   ...pluginsEn,
   ...hooksEn,
   ...oauthEn,
+  ...serversEn,
   problem: {
     notFoundTitle: "Nothing here",
     notFoundHeading: "Nobody lives at this address.",

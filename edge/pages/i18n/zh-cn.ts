@@ -10,6 +10,7 @@ import { memoryZhCn } from "./memory-zh-cn.ts";
 import { oauthZhCn } from "./oauth-zh-cn.ts";
 import { pluginsZhCn } from "./plugins-zh-cn.ts";
 import { publishingZhCn } from "./publishing-zh-cn.ts";
+import { serversZhCn } from "./servers-zh-cn.ts";
 import { schedulesZhCn } from "./schedules-zh-cn.ts";
 import type { Strings } from "./index.ts";
 
@@ -225,6 +226,7 @@ export const zhCn: Strings = {
   ...pluginsZhCn,
   ...hooksZhCn,
   ...oauthZhCn,
+  ...serversZhCn,
   problem: {
     notFoundTitle: "没有内容",
     notFoundHeading: "这个地址没有人住。",

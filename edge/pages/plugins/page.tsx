@@ -33,7 +33,8 @@ export function PluginsPage({ page, plugins, calls, clients }: PluginsPageProps)
         <p class="muted">{text.text}</p>
         <p>
           <ButtonLink href="/market" label={text.toMarket} />{" "}
-          <ButtonLink href="/hooks" label={page.strings.hooks.toHooks} />
+          <ButtonLink href="/hooks" label={page.strings.hooks.toHooks} />{" "}
+          <ButtonLink href="/plugins/servers" label={page.strings.servers.link} />
         </p>
       </header>
       {plugins.length === 0 ? <EmptyState heading={text.empty} text={text.emptyText} /> : null}

@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers";
 import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
+import { ServerSignIns } from "../../../edge/home/mcp/sign-in/server-sign-ins.ts";
 import { MountDesk, type ServerCall } from "../../../edge/home/mcp/desk.ts";
 import { toolName } from "../../../edge/home/mcp/tool-name.ts";
 import { CallTable } from "../../../edge/home/plugins/call-table.ts";
@@ -41,14 +42,27 @@ async function inHome(name: string, use: (world: World) => Promise<void>): Promi
         },
       },
       found: async () => await Promise.resolve([]),
-      bearers: { put: async () => await Promise.resolve(), remove: () => undefined },
+      bearers: {
+        get: async () => await Promise.resolve(undefined),
+        put: async () => await Promise.resolve(),
+        remove: () => undefined,
+      },
+      signIns: new ServerSignIns({
+        sql,
+        allowed: [],
+        sealed: {
+          get: async () => await Promise.resolve(undefined),
+          put: async () => await Promise.resolve(),
+          remove: () => undefined,
+        },
+      }),
     });
     await use({ desk, calls: new CallTable(sql), made, server });
   });
 }
 
 async function mount(desk: MountDesk, userId: string): Promise<void> {
-  const looked = await desk.look(SOURCE, undefined);
+  const looked = await desk.look({ userId, source: SOURCE });
   if (!("made" in looked)) throw new Error(looked.error.code);
   expect(await desk.mount(userId, { name: "mail", source: SOURCE, digest: looked.made.digest })).toHaveProperty("made");
 }

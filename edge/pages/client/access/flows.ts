@@ -5,6 +5,7 @@ import { saveInstructions } from "../memory/flows.ts";
 import { changeSchedule, makeSchedule, pauseSchedule } from "../schedules/flows.ts";
 import { uploadPackage } from "../market/flows.ts";
 import { grantPlugin, inspectFromMarket, inspectPlugin, installPlugin, switchPlugin } from "../plugins/flows.ts";
+import { lookAtServer, mountServer, signInAtServer } from "../servers/flows.ts";
 import { part } from "../ui/dom.ts";
 import { showCodes } from "./codes.ts";
 import { changeKey, makeKey } from "./keys.ts";
@@ -67,6 +68,9 @@ export const FLOWS: Record<string, Flow> = {
   "inspect-from-market": inspectFromMarket,
   "install-plugin": installPlugin,
   "switch-plugin": switchPlugin,
+  "look-at-server": lookAtServer,
+  "mount-server": mountServer,
+  "sign-in-at-server": signInAtServer,
   "oauth-decision": async (fields) => {
     const { to } = (await send("POST /api/oauth/decision", fields)) as { to: string }; // the route's own answer
     return to;

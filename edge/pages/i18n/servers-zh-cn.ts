@@ -1,0 +1,38 @@
+import type { Strings } from "./index.ts";
+
+/** Mounted servers of MCP. Part of `zhCn`. */
+export const serversZhCn: Pick<Strings, "servers"> = {
+  servers: {
+    link: "服务器（MCP）",
+    title: "服务器",
+    text: "支持 MCP 的服务器可以把工具提供给你的模型：可以在网上，也可以是你自己机器上的命令。",
+    empty: "还没有添加服务器。",
+    emptyText: "输入地址即可添加。需要登录的服务器会先带你去它的页面。",
+    machine: "你某台机器上的命令",
+    since: "{date} 添加",
+    signInAgain: "你在那里的登录已经失效。重新登录之前，它的工具无法使用。",
+    signIn: "去它的页面登录",
+    signedIn: "已登录。先看看它有哪些工具，再决定是否让模型使用。",
+    changed: "它对工具的描述与你同意时不同。在你重新查看之前，它的工具都不会提供给模型。",
+    tools: "它的 {n} 个工具",
+    grantSends: "模型交给这些工具的内容会离开这里，去向由它决定。对话中一旦有了外来内容，每次调用前都会先问你。",
+    grantTaints: "它返回的内容视为外来内容：在那之后，会做出更改的工具要先问你。",
+    grantRemote: "它看不到你的对话和机器，只能看到调用时交给它的内容。",
+    grantMachine: "这个命令在你的机器上运行，权限与在那里启动 Porchlight 的用户相同。",
+    removeAsk: "移除 {name} 以及你在那里的登录吗？",
+    found: "在你的机器上",
+    foundText: "由 porchlight mcp add 添加的命令，目前还没有模型可以使用。",
+    add: "添加服务器",
+    addText: "添加前会先显示它的工具。",
+    url: "地址",
+    urlHint: "例如 https://mcp.example.com/mcp",
+    name: "名称",
+    nameHint: "小写字母、数字和“-”，会加在工具名称的前面。",
+    secret: "它给了我一个令牌",
+    token: "令牌",
+    tokenHint: "仅在它没有登录页面时填写。加密保存，不会再显示。",
+    look: "查看它的工具",
+    offers: "它提供：",
+    mount: "让我的模型使用",
+  },
+};
