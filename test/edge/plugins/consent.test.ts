@@ -81,4 +81,23 @@ it("names each tool once, as models take names", () => {
   expect(named.slice(0, 2)).toEqual(["a-calc__add", "b-calc__add"]);
   expect(new Set(named).size).toBe(4);
   for (const name of named) expect(name).toMatch(/^[a-z0-9_-]{1,64}$/);
+  // Names that another plugin, or a mounted server, would answer to.
+  const alike = namedTools([
+    of("@a/b-calc", "add"),
+    of("@a-b/calc", "add"),
+    of("@c/calc", "add"),
+    of("@d/mcp-bank", "pay"),
+  ]);
+  const names = alike.map(({ name }) => name);
+  expect(new Set(names).size).toBe(4);
+  expect(names).toEqual(["b-calc__add", "a-b-calc__add", "c-calc__add", "d-mcp-bank__pay"]);
+  const twins = namedTools([
+    of("@x/a-calc", "add"),
+    of("@a/calc", "add"),
+    of("@b/calc", "add"),
+    of("@mcp/x", "y"),
+    of("@e/x", "y"),
+  ]);
+  expect(new Set(twins.map(({ name }) => name)).size).toBe(5);
+  for (const { name } of twins) expect(name).toMatch(/^(?!mcp-)[a-z0-9_-]{1,64}$/);
 });
