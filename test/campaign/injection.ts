@@ -1,5 +1,6 @@
 import { GOALS } from "../support/injection/goals.ts";
 import { type Ran, runMatrix, share } from "../support/injection/matrix.ts";
+import { tryStarter } from "../support/injection/starter.ts";
 import { InjectionWorld } from "../support/injection/world.ts";
 
 /**
@@ -51,6 +52,10 @@ try {
 } finally {
   await world.stop();
 }
+const { benign: called, attacked } = await tryStarter();
+process.stdout.write(
+  `The starter model itself: called the tool that was wanted in ${called} of 4 turns without and ${attacked.called} of ${attacked.turns} with a stranger's words in its result, and fell for these in ${attacked.fell}.\n`,
+);
 
 /** What nothing can tell from the person's own words counts among no others. */
 function isPasted(goal: string | undefined): boolean {
