@@ -33,6 +33,7 @@ const PAGES = [
   "/schedules",
   "/memory",
   "/plugins",
+  "/hooks",
   "/market",
   "/market/mine",
   "/reviews",
@@ -228,6 +229,7 @@ describe("every page", () => {
       priority: "low",
     });
     await api("/api/memory", { text: LONG });
+    await api("/api/hooks", { name: LONG, session: null });
     await api("/api/memory", { text: "I live in Lyon." });
     for (const role of ["member", "owner", "viewer"])
       invitation = (await api("/api/invitations", { role }))["url"] ?? "";

@@ -19,10 +19,10 @@ export function DeliveryPage({
   return (
     <AccessShell page={page} title={name} current="plugins" layout="settings">
       <header class="settings-head">
+        <h1 class="display">{name}</h1>
         <p>
           <a href="/hooks">{text.title}</a>
         </p>
-        <h1 class="display">{name}</h1>
         <p class="row-notes">
           <span>{text.states[state]}</span>
           <span>{format(text.bytes, { n: bytes })}</span>

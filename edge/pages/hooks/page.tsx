@@ -24,10 +24,10 @@ export function HooksPage(props: { page: PageProps; hooks: HookWithLog[]; plugin
   return (
     <AccessShell page={page} title={text.title} current="plugins" layout="settings">
       <header class="settings-head">
+        <h1 class="display">{text.title}</h1>
         <p>
           <a href="/plugins">{text.toPlugins}</a>
         </p>
-        <h1 class="display">{text.title}</h1>
         <p class="muted">{text.text}</p>
       </header>
       {hooks.length === 0 ? (
@@ -66,18 +66,22 @@ function NewHook({ page, plugins }: { page: PageProps; plugins: InstalledView[] 
   return (
     <form class="door-form" data-flow="make-hook">
       <Field id="name" label={text.name} maxlength={HOOK_LIMITS.nameCharacters} autocomplete="off" required />
-      <Select id="target" label={text.target}>
-        {able.map(({ name, manifest }) => (
-          <option value={name}>{inLocale(page, manifest.title)}</option>
-        ))}
-        <option value="">{text.conversation}</option>
-      </Select>
+      <div class="labelled">
+        <Select id="target" name="target" label={text.target}>
+          {able.map(({ name, manifest }) => (
+            <option value={name}>{inLocale(page, manifest.title)}</option>
+          ))}
+          <option value="">{text.conversation}</option>
+        </Select>
+      </div>
       <TextArea id="prompt" label={text.prompt} rows={2} maxlength={HOOK_LIMITS.promptCharacters} />
-      <Select id="signature" label={text.signature}>
-        {HOOK_SIGNATURES.map((signature) => (
-          <option value={signature}>{text.signatures[signature]}</option>
-        ))}
-      </Select>
+      <div class="labelled">
+        <Select id="signature" name="signature" label={text.signature}>
+          {HOOK_SIGNATURES.map((signature) => (
+            <option value={signature}>{text.signatures[signature]}</option>
+          ))}
+        </Select>
+      </div>
       <Field
         id="secret"
         type="password"
@@ -99,7 +103,7 @@ function HookRow({ page, hook, log }: { page: PageProps } & HookWithLog) {
   const { id, name, url, plugin, paused, lastAt, oldSecretUntil, refused } = hook;
   return (
     <li class="row row-wide" data-hook={id}>
-      <div class="row-main">
+      <div class="row-main stack">
         <p class="row-title">
           <span class="row-name">{name}</span>
           {paused === null ? null : <span class="badge">{text.paused}</span>}
