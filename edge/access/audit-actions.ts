@@ -48,6 +48,8 @@ export const AUDIT_ACTIONS = [
   "payout_asked",
   "plugin_installed",
   "plugin_changed",
+  "plugin_updated",
+  "plugin_rolled_back",
   "plugin_removed",
   "plugin_secret_set",
   "plugin_secret_removed",

@@ -152,8 +152,8 @@ export class Desks {
       setCaller: (userId, caller) => this.clock.setCaller(userId, caller),
       nextRunMs: (userId, name) => this.clock.nextRunMs(userId, name),
     };
-    wakeFor(this.hooks);
-    wakeFor(this.clock);
+    this.plugins.updates.onChange = () => wakeFor(this.plugins.updates);
+    for (const desk of [this.hooks, this.clock, this.plugins.updates]) wakeFor(desk);
   }
 
   /** A request of the inference API with the tools of the plugins that it names. Throws PorchlightError. */
@@ -186,6 +186,7 @@ export class Desks {
     this.schedules.tick();
     this.hooks.tick();
     this.clock.tick();
+    this.plugins.updates.tick();
     this.batches.tick();
     this.kept.tick();
     // It goes on behind this: what breaks it off is made good by the next.

@@ -41,6 +41,7 @@ import { bucketBackup } from "./sessions/tiers/backup-store.ts";
 import { PLUGIN_METHODS, type PluginDesk, type PluginMethod } from "./plugins/desk.ts";
 import { homePlugins } from "./plugins/home-plugins.ts";
 import { APPROVAL_METHODS, type ApprovalMethod, type Approvals } from "./plugins/loop/approvals.ts";
+import { UPDATE_METHODS, type UpdateMethod } from "./plugins/updates/updates.ts";
 import type { UsageRow } from "./quota/ledger.ts";
 import { Quotas } from "./quota/quotas.ts";
 import { decodeResume, encodeNote, isResume } from "./runs/resume-call.ts";
@@ -173,6 +174,11 @@ export class Home extends DurableObject<EdgeBindings> {
   /** Plugins: see `pluginsOf`. */
   callPlugins(method: PluginMethod, args: unknown[]): DeskAnswer<PluginDesk, PluginMethod> {
     return callDesk(this.#desks.plugins, PLUGIN_METHODS, method, args);
+  }
+
+  /** Updates of plugins: see `pluginUpdatesOf`. */
+  async callPluginUpdates(method: UpdateMethod, args: unknown[]) {
+    return await callDesk(this.#desks.plugins.updates, UPDATE_METHODS, method, args);
   }
 
   /** Inbound webhooks: see `hooksOf`. */

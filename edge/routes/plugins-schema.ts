@@ -10,6 +10,8 @@ const hash = z
   .regex(/^[0-9a-f]{64}$/, "expected a package's hash: 64 digits from 0 to f")
   .openapi({ description: "SHA-256 of the package's canonical manifest, which names every file's hash." });
 
+export { hash as hashSchema };
+
 /** What a person grants, or a plugin asks for. */
 export const shownPermissionsSchema = permissionsSchema.openapi("PluginPermissions");
 

@@ -31,8 +31,8 @@ export interface PluginCallerOptions {
   requireNotRevoked: (hash: string) => Promise<void>;
   /** Throws PorchlightError `plugin_not_bought`, `subscription_over`. */
   requireEntitled: (userId: string, manifest: Installed["manifest"]) => Promise<void>;
-  /** What is installed now: a call that begins later than it was asked for is of that. */
-  installed: (userId: string, name: string) => Installed | undefined;
+  /** What its person grants this package now: the installed one, or the one before it, which calls under way end on. */
+  installed: (userId: string, name: string, hash: string) => Installed | undefined;
   now: () => number;
 }
 
@@ -98,8 +98,8 @@ export class PluginCallMaker {
     const { calls, packages, runtimes, requireNotRevoked, requireEntitled, installed } = this.#options;
     const { userId, caller, signal } = asked;
     await requireNotRevoked(of.hash);
-    const plugin = installed(userId, of.name);
-    if (plugin === undefined || !plugin.enabled || plugin.hash !== of.hash)
+    const plugin = installed(userId, of.name, of.hash);
+    if (plugin === undefined || !plugin.enabled)
       throw new PorchlightError(
         "not_found",
         "This plugin is not installed and switched on, or has just become another.",
@@ -134,12 +134,12 @@ export class PluginCallMaker {
 
   #ports(
     { userId, files, payer, signal, onProgress }: Asked,
-    { name, permissions }: Installed,
+    { name, hash, permissions }: Installed,
     trace: Trace,
   ): HostPorts {
     const { values, secrets, askModel, installed } = this.#options;
     const still = (): Installed["permissions"] => {
-      const now = installed(userId, name);
+      const now = installed(userId, name, hash);
       if (now?.enabled !== true)
         throw new PorchlightError("plugin_not_granted", "The plugin was switched off or removed.");
       return now.permissions;

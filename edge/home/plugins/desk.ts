@@ -20,6 +20,8 @@ import { chooseRuntime } from "./runtimes.ts";
 import { Secrets } from "./secrets.ts";
 import type { OfferedTool, Payer, ToolBox, ToolBoxCall, ToolOutcome } from "./tool-box.ts";
 import { namedTools } from "./tool-names.ts";
+import type { MarketPort } from "./updates/market-port.ts";
+import { PluginUpdates } from "./updates/updates.ts";
 import { ValueTable } from "./value-table.ts";
 
 /** What the Worker may ask of the desk: see `pluginsOf`. */
@@ -45,6 +47,7 @@ export interface PluginDeskOptions
   transaction: (step: () => void) => void;
   packages: PackageStore;
   runtimes: readonly PluginRuntime[];
+  market: MarketPort;
   /** The edge's key that secrets are sealed with. */
   secretsKey: () => Promise<string>;
   now?: () => number;
@@ -94,6 +97,7 @@ export interface PluginFollower {
 export class PluginDesk implements ToolBox {
   /** What stands on installed plugins; set once that is there. */
   follower: PluginFollower | undefined;
+  readonly updates: PluginUpdates;
   readonly #options: PluginDeskOptions;
   readonly #now: () => number;
   readonly #installs: InstallTable;
@@ -106,7 +110,10 @@ export class PluginDesk implements ToolBox {
     const { sql, transaction, secretsKey, now = Date.now } = options;
     this.#options = options;
     this.#now = now;
-    this.#installs = new InstallTable(sql, (userId) => this.follower?.changed(userId));
+    this.#installs = new InstallTable(sql, (userId) => {
+      this.updates.sync(userId);
+      this.follower?.changed(userId);
+    });
     this.#values = new ValueTable(sql, transaction);
     this.#secrets = new Secrets(sql, secretsKey);
     this.#calls = new CallTable(sql);
@@ -115,7 +122,14 @@ export class PluginDesk implements ToolBox {
       calls: this.#calls,
       values: this.#values,
       secrets: this.#secrets,
-      installed: (userId, name) => this.#installs.find(userId, name),
+      installed: (userId, name, hash) => this.#standing(userId, name, hash),
+      now,
+    });
+    this.updates = new PluginUpdates({
+      ...options,
+      installs: this.#installs,
+      read: async (hash) => await this.#package(hash),
+      describe: async (userId, plugin) => await this.#describe(userId, plugin),
       now,
     });
   }
@@ -176,6 +190,7 @@ export class PluginDesk implements ToolBox {
         updatedAtMs: nowMs,
       };
       this.#installs.put(userId, one);
+      this.#installs.kept.granted(userId, name, manifest.permissions, permissions);
       return this.#view(userId, one);
     });
   }
@@ -194,7 +209,10 @@ export class PluginDesk implements ToolBox {
   change(userId: string, name: string, to: { permissions?: Permissions; enabled?: boolean }): Made<InstalledView> {
     return made(() => {
       const found = this.#required(userId, name);
-      if (to.permissions !== undefined) requireWithin(to.permissions, found.manifest.permissions);
+      if (to.permissions !== undefined) {
+        const asks = found.manifest.permissions;
+        this.#installs.kept.granted(userId, name, asks, requireWithin(to.permissions, asks));
+      }
       return this.#view(userId, this.#installs.change(userId, found, to, this.#now()));
     });
   }
@@ -302,6 +320,14 @@ export class PluginDesk implements ToolBox {
     const found = this.#installs.find(userId, name);
     if (found === undefined) throw new PorchlightError("not_found", "You have no plugin of this name.");
     return found;
+  }
+
+  /** What is installed; of a call that began on the version before, that one, as long as something of its name is there. */
+  #standing(userId: string, name: string, hash: string): Installed | undefined {
+    const now = this.#installs.find(userId, name);
+    if (now === undefined || now.hash === hash) return now;
+    const kept = this.#installs.kept.find(userId, name, hash);
+    return kept && { ...kept, enabled: now.enabled };
   }
 
   #view(userId: string, one: Installed): InstalledView {

@@ -12,6 +12,7 @@ import { PackageStore } from "./package-store.ts";
 import type { KeptFiles } from "./picked-files.ts";
 import { EdgeRuntime } from "./runtime/edge-runtime.ts";
 import { HomeRuntime } from "./runtime/home-runtime.ts";
+import { marketPort } from "./updates/market-port.ts";
 
 /** The plugins of a Home object, over its tunnels, machines, runs and files. */
 export function homePlugins(of: {
@@ -32,6 +33,7 @@ export function homePlugins(of: {
     transaction: (step) => storage.transactionSync(step),
     packages: new PackageStore(env.PACKAGES),
     runtimes: [new EdgeRuntime(env.LOADER), home],
+    market: marketPort(env),
     askModel: async (question, payer, signal) => await homeModels(machines, runs())(question, payer, signal),
     files,
     requireNotRevoked: async (hash) => await requireNotRevoked(database(env.DB), hash),

@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Permissions } from "../../../shared/plugin/manifest.ts";
 import { writeOffers } from "../../../shared/plugin/tool-list.ts";
 import { type Installed, installedSchema } from "./installed.ts";
+import { KeptTable } from "./updates/kept-table.ts";
 
 const json = z.string().transform((text): unknown => JSON.parse(text));
 const rowSchema = z
@@ -27,6 +28,8 @@ const rowSchema = z
 
 /** What people have installed, in a Durable Object's SQLite. */
 export class InstallTable {
+  /** Versions that gave way to those. */
+  readonly kept: KeptTable;
   readonly #sql: SqlStorage;
   /** Conversations ask at every turn. */
   readonly #cache = new Map<string, Installed[]>();
@@ -37,6 +40,7 @@ export class InstallTable {
   constructor(sql: SqlStorage, onChange: (userId: string) => void = () => undefined) {
     this.#sql = sql;
     this.#onChange = onChange;
+    this.kept = new KeptTable(sql);
     sql.exec(
       `CREATE TABLE IF NOT EXISTS plugin_installs (
          user_id TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, hash TEXT NOT NULL, manifest TEXT NOT NULL,
@@ -59,8 +63,14 @@ export class InstallTable {
     return this.of(userId).find((one) => one.name === name);
   }
 
+  /** Another version of what is there takes its place; that one is kept. */
   put(userId: string, one: Installed): void {
+    const known = this.find(userId, one.name);
     this.#cache.delete(userId);
+    if (known !== undefined && known.hash !== one.hash) {
+      this.kept.remove(userId, one.name, one.hash);
+      this.kept.put(userId, known, one.updatedAtMs);
+    }
     this.#sql.exec(
       `INSERT OR REPLACE INTO plugin_installs (user_id, name, version, hash, manifest, tools, permissions, enabled, signer, installed_at, updated_at)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -92,6 +102,7 @@ export class InstallTable {
 
   remove(userId: string, name: string): boolean {
     this.#cache.delete(userId);
+    this.kept.removeAll(userId, name);
     const removed = this.#sql
       .exec("DELETE FROM plugin_installs WHERE user_id = ? AND name = ? RETURNING name", userId, name)
       .toArray();
@@ -99,8 +110,15 @@ export class InstallTable {
     return removed.length > 0;
   }
 
+  /** The packages of all people. */
+  hashes(): string[] {
+    const rows = this.#sql.exec("SELECT DISTINCT hash FROM plugin_installs").toArray();
+    return rows.map((row) => z.object({ hash: z.string() }).parse(row).hash);
+  }
+
   removeOf(userId: string): void {
     this.#cache.delete(userId);
+    this.kept.removeOf(userId);
     this.#sql.exec("DELETE FROM plugin_installs WHERE user_id = ?", userId);
     this.#onChange(userId);
   }

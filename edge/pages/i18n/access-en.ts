@@ -49,6 +49,8 @@ const actions: Record<AuditAction, string> = {
   payout_asked: "asked for a payout",
   plugin_installed: "installed a plugin",
   plugin_changed: "changed what a plugin may do",
+  plugin_updated: "updated a plugin",
+  plugin_rolled_back: "took a plugin back to an earlier version",
   plugin_removed: "removed a plugin",
   plugin_secret_set: "entered a plugin's secret",
   plugin_secret_removed: "removed a plugin's secret",

@@ -188,6 +188,8 @@ export const accessZhCn: AccessStrings = {
       payout_asked: "申请了提现",
       plugin_installed: "安装了插件",
       plugin_changed: "更改了插件的权限",
+      plugin_updated: "更新了插件",
+      plugin_rolled_back: "将插件退回到之前的版本",
       plugin_removed: "移除了插件",
       plugin_secret_set: "填写了插件的密钥",
       plugin_secret_removed: "移除了插件的密钥",
