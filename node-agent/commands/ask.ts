@@ -34,7 +34,7 @@ export async function ask(question: Question, write: (text: string) => void): Pr
   throw new CommandError("request_failed", "The answer broke off: the connection to the edge ended too early.");
 }
 
-async function send(question: Question, deadline: number): Promise<ReadableStream<Uint8Array>> {
+async function send(question: Question, deadline: number): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
   for (;;) {
     const response = await fetch(`${question.origin}/v1/chat/completions`, {
       method: "POST",

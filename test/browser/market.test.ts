@@ -2,11 +2,20 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import type { CataloguePlugin } from "../../shared/market/catalogue.ts";
 import { markRunning } from "../../node-agent/commands/running.ts";
 import { runHere } from "../support/command-here.ts";
 import { startStack, type TestStack } from "../support/stack.ts";
 import { startChromium } from "./chromium.ts";
+import { chatOn, chooseLikeliest } from "./chat-page.ts";
 import { invite, newKey } from "./people.ts";
+
+/** A tool that the starter model knows how to ask for. */
+const WEATHER = `export default { tools: { get_weather: {
+  description: "Get the current weather for a city.",
+  input: { type: "object", properties: { city: { type: "string" } }, required: ["city"] },
+  async execute({ input }) { return { city: input.city, temperature: 21, condition: "sunny" }; } } } };
+`;
 
 describe("the market, from two publishers to a buyer", { timeout: 120_000 }, () => {
   let stack: TestStack;
@@ -17,6 +26,7 @@ describe("the market, from two publishers to a buyer", { timeout: 120_000 }, () 
   const page = (name: string): Page => people[name] ?? owner;
 
   beforeAll(async () => {
+    vi.stubEnv("PORCHLIGHT_TEST_PAYMENTS", "on");
     stack = await startStack();
     // As `porchlight up` does, for commands on its data folder.
     await markRunning(stack.folder.running, { pid: process.pid, origin: stack.origin });
@@ -78,6 +88,21 @@ describe("the market, from two publishers to a buyer", { timeout: 120_000 }, () 
     await desk.waitForURL("**/reviews");
   }
 
+  /** This month's statement in euros, as CSV: what happened, gross and amount of each line, and what is there at the end. */
+  async function statementOf(own: Page): Promise<{ lines: string[][]; closing: string | undefined }> {
+    const month = new Date().toISOString().slice(0, 7);
+    const csv = await own.evaluate(
+      async (path) => await (await fetch(path)).text(),
+      `/api/market/earnings/statement?currency=EUR&month=${month}`,
+    );
+    const rows = csv
+      .trim()
+      .split("\r\n")
+      .map((row) => row.split(","));
+    const lines = rows.filter(([date = ""]) => /^\d/.test(date)).map((row) => [1, 4, 5].map((at) => row[at] ?? ""));
+    return { lines, closing: rows.at(-1)?.[6] };
+  }
+
   it("is opened by command", async () => {
     expect(await ownerRuns("market", "init")).toContain("start it again");
     await stack.stack.edge.stop();
@@ -114,7 +139,10 @@ describe("the market, from two publishers to a buyer", { timeout: 120_000 }, () 
       await own.getByText(`@${namespace}`, { exact: true }).waitFor();
       const folder = join(stack.folder.root, namespace);
       await plugins(name, "new", plugin, "--out", folder);
-      if (price !== undefined) await changeManifest(folder, { price });
+      if (price !== undefined) {
+        await changeManifest(folder, { price });
+        await writeFile(join(folder, "main.ts"), WEATHER);
+      }
       const published = await publish(name, folder, "0.1.0");
       expect(published).toContain("waits for a reviewer");
       await own.goto("/market/mine");
@@ -144,7 +172,8 @@ describe("the market, from two publishers to a buyer", { timeout: 120_000 }, () 
     await bob.getByRole("button", { name: "Upload" }).click();
     const row = bob.locator("[data-version]", { hasText: "0.2.0" });
     await row.getByRole("button", { name: "Hand in as official" }).click();
-    await row.getByText("With the reviewers").or(row.getByText("Being checked")).waitFor();
+    // The page looks again by itself while the market checks it.
+    await row.getByText("With the reviewers").waitFor();
     await approve("Rita", "@bobs/reading-time 0.2.0");
     await page("Rita").goto("/reviews");
     await page("Rita").getByRole("link", { name: "@bobs/reading-time 0.2.0" }).click();
@@ -159,5 +188,76 @@ describe("the market, from two publishers to a buyer", { timeout: 120_000 }, () 
         { timeout: 20_000 },
       )
       .toContain("Official");
+  });
+
+  it("sells by its test provider, where a card may be refused, and installs what was agreed to", async () => {
+    const ben = page("Ben");
+    await ben.goto("/market/adas/weather");
+    await ben.getByRole("button", { name: "Buy for €4.99" }).click();
+    await ben.getByRole("link", { name: "Pay €4.99" }).click();
+    await ben.getByLabel("One that the bank refuses").check();
+    await ben.getByRole("button", { name: "Pay", exact: true }).click();
+    await ben.getByText("The card was refused. Try another.").waitFor();
+    await ben.getByLabel("One that works").check();
+    await ben.getByRole("button", { name: "Pay", exact: true }).click();
+    // Webhooks of the provider come late, twice and out of order; the page looks again by itself.
+    await ben.getByText("Bought", { exact: true }).waitFor({ timeout: 30_000 });
+    await ben.getByRole("link", { name: "To the plugin" }).click();
+    await ben.getByRole("button", { name: "Look at it and install" }).click();
+    await ben.getByRole("heading", { name: "@adas/weather 0.1.0" }).waitFor();
+    await ben.getByRole("button", { name: "Install with these permissions" }).click();
+    await ben.locator('[data-plugin="@adas/weather"]').waitFor();
+
+    await ben.goto("/");
+    const chat = chatOn(ben);
+    await chat.status.getByText("Online").waitFor();
+    await chooseLikeliest(ben);
+    await chat.askAndWait("What is the weather in Paris?");
+    expect(await chat.answer.locator('[data-part="calls"] summary').innerText()).toBe("weather__get_weather was used");
+  });
+
+  it("pays its publisher 70%, down to the cent, and says so in a statement that adds up", async () => {
+    const { lines, closing } = await statementOf(page("Ada"));
+    expect(lines).toEqual([["paid", "4.99", "3.49"]]);
+    expect(closing).toBe("3.49");
+    await page("Ada").goto("/market/mine");
+    await page("Ada").getByText("€3.49 held for 14 days").waitFor();
+  });
+
+  it("withdraws what does harm: at the edge, at home, and from the money that it made", async () => {
+    const [rita, ben] = [page("Rita"), page("Ben")];
+    const offered = await fetch(`${stack.origin}/api/market/plugins/adas/weather`);
+    const { hash } = (await offered.json()) as CataloguePlugin; // our own route's answer
+    const machineKnows = async (): Promise<string> => await readFile(stack.folder.localMarket, "utf8").catch(() => ""); // before it has asked for the first time
+    expect(await machineKnows()).not.toContain(hash);
+    await rita.goto("/market/adas/weather");
+    await rita.getByRole("link", { name: "All versions on the review desk" }).click();
+    await rita.getByRole("link", { name: "@adas/weather 0.1.0" }).click();
+    await rita.getByLabel("Why").selectOption("malware");
+    await rita.getByLabel("In your words").last().fill("It tells tales.");
+    await rita.getByRole("button", { name: "Withdraw" }).click();
+    await rita.getByRole("dialog").getByRole("button", { name: "Yes" }).click();
+    await rita.waitForURL("**/reviews");
+    const call = async (): Promise<string> =>
+      await ben.evaluate(async () => {
+        const body = JSON.stringify({ tool: "get_weather", input: { city: "Oslo" } });
+        const headers = { "content-type": "application/json" };
+        return await (await fetch("/api/plugins/adas/weather/call", { method: "POST", headers, body })).text();
+      });
+    await expect.poll(call, { timeout: 20_000 }).toContain("plugin_revoked");
+    await expect
+      .poll(async () => (await statementOf(page("Ada"))).closing, { timeout: 30_000, interval: 500 })
+      .toBe("0.00");
+    const { lines } = await statementOf(page("Ada"));
+    expect(lines).toEqual([
+      ["paid", "4.99", "3.49"],
+      ["refunded", "-4.99", "-3.49"],
+    ]);
+    // A machine asks every 15 minutes, and when it starts; what it was told it keeps.
+    await stack.killAgent();
+    await stack.startAgent();
+    await expect.poll(machineKnows, { timeout: 20_000 }).toContain(hash);
+    await ben.goto("/market/purchases");
+    await ben.getByText("Money back", { exact: true }).waitFor();
   });
 });

@@ -112,6 +112,15 @@ export async function listPublisherVersions(db: Database, publisherId: string, l
     .limit(limit);
 }
 
+/** All versions of a plugin that was handed in at some time, by its name (`@namespace/name`), the newest first. */
+export async function listVersionsOf(db: Database, plugin: string, limit: number): Promise<VersionOf[]> {
+  const [namespace = "", name = ""] = plugin.replace(/^@/, "").split("/");
+  return await versionsWithPlugins(db)
+    .where(and(eq(marketPlugins.namespace, namespace), eq(marketPlugins.name, name), ne(marketVersions.state, "draft")))
+    .orderBy(desc(marketVersions.createdAt), desc(marketVersions.id))
+    .limit(limit);
+}
+
 /** Versions in a state, the longest waiting first. */
 export async function listVersionsIn(
   db: Database,

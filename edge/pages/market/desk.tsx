@@ -41,29 +41,57 @@ export function DeskPage(props: {
       {waiting.length === 0 ? (
         <EmptyState heading={text.deskEmpty} text={text.deskEmptyText} />
       ) : (
-        <ul class="rows">
-          {waiting.map(({ version: { id, plugin, version, state, stateAt, official }, claimed }) => (
-            <li class="row">
-              <div class="row-main">
-                <p class="row-title">
-                  <a class="row-name" href={`/reviews/${id}`}>
-                    {plugin} {version}
-                  </a>
-                  <StateBadge page={page} state={state} />
-                  {official ? <span class="badge">{page.strings.market.official}</span> : null}
-                </p>
-                <p class="row-notes">
-                  <Moment page={page} timeMs={Date.parse(stateAt)} template={text.since} />
-                  {claimed === "no" ? null : <span>{claimed === "mine" ? text.claimedMine : text.claimedOther}</span>}
-                </p>
-              </div>
-            </li>
-          ))}
-        </ul>
+        <VersionRows page={page} versions={waiting} />
       )}
       {reports.length === 0 ? null : <Reports page={page} reports={reports} />}
       {people === undefined ? null : <MarketPeople page={page} people={people} />}
     </AccessShell>
+  );
+}
+
+/** Every version of one plugin, whatever became of it. */
+export function PluginVersionsPage(props: { page: PageProps; plugin: string; versions: Waiting[] }) {
+  const { page, plugin, versions } = props;
+  const { publishing: text } = page.strings;
+  return (
+    <AccessShell page={page} title={plugin} current="market" layout="settings">
+      <header class="settings-head">
+        <p>
+          <a href="/reviews">{text.desk}</a>
+        </p>
+        <h1 class="display">{plugin}</h1>
+      </header>
+      {versions.length === 0 ? (
+        <EmptyState heading={text.noVersions} text={text.noVersionsText} />
+      ) : (
+        <VersionRows page={page} versions={versions} />
+      )}
+    </AccessShell>
+  );
+}
+
+function VersionRows({ page, versions }: { page: PageProps; versions: Waiting[] }) {
+  const { publishing: text } = page.strings;
+  return (
+    <ul class="rows">
+      {versions.map(({ version: { id, plugin, version, state, stateAt, official }, claimed }) => (
+        <li class="row">
+          <div class="row-main">
+            <p class="row-title">
+              <a class="row-name" href={`/reviews/${id}`}>
+                {plugin} {version}
+              </a>
+              <StateBadge page={page} state={state} />
+              {official ? <span class="badge">{page.strings.market.official}</span> : null}
+            </p>
+            <p class="row-notes">
+              <Moment page={page} timeMs={Date.parse(stateAt)} template={text.since} />
+              {claimed === "no" ? null : <span>{claimed === "mine" ? text.claimedMine : text.claimedOther}</span>}
+            </p>
+          </div>
+        </li>
+      ))}
+    </ul>
   );
 }
 

@@ -17,7 +17,8 @@ import { REPORT_REASONS } from "../../../shared/market/reports.ts";
 const MOST_VERSIONS = 20;
 
 /** One plugin: what it does, what it asks for in words, how it is installed, which versions there are. */
-export function PluginPage({ page, plugin, buying }: { page: PageProps; plugin: CataloguePlugin; buying: Buying }) {
+export function PluginPage(props: { page: PageProps; plugin: CataloguePlugin; buying: Buying; isReviewer: boolean }) {
+  const { page, plugin, buying, isReviewer } = props;
   const { market, chat } = page.strings;
   const { manifest, name } = plugin;
   const title = inLocale(page, plugin.title);
@@ -73,6 +74,11 @@ export function PluginPage({ page, plugin, buying }: { page: PageProps; plugin: 
       )}
       <Sources page={page} sources={manifest.data} />
       <Versions page={page} plugin={plugin} />
+      {isReviewer ? (
+        <p>
+          <a href={`/reviews?plugin=${encodeURIComponent(name)}`}>{page.strings.publishing.everyVersion}</a>
+        </p>
+      ) : null}
       {page.person === undefined ? null : <ReportSection page={page} name={name} version={plugin.version} />}
     </AccessShell>
   );

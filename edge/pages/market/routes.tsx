@@ -14,6 +14,7 @@ import {
   listFindings,
   listPublisherVersions,
   listVersionsIn,
+  listVersionsOf,
   type Version,
   type VersionOf,
 } from "../../market/store/versions.ts";
@@ -24,13 +25,14 @@ import { database } from "../../store/database.ts";
 import { pageProps } from "../page-props.ts";
 import { renderPage } from "../render.ts";
 import { CataloguePage } from "./catalogue.tsx";
-import { DeskPage, type Waiting } from "./desk.tsx";
+import { DeskPage, PluginVersionsPage, type Waiting } from "./desk.tsx";
 import { buyingOf } from "./money-routes.tsx";
 import { MinePage, type MyPublisher, type MyVersion } from "./mine.tsx";
 import { PluginPage } from "./plugin.tsx";
 import { ReviewPage } from "./review.tsx";
 
 const MOST_LISTED = 100;
+const BEING_CHECKED = new Set(["submitted", "validating", "scanning"]);
 
 /** The market: the catalogue for anybody, what one publishes, and the review desk. */
 export const marketPages = new Hono<AppEnv>();
@@ -48,6 +50,8 @@ marketPages.get("/market/mine", async (c) => {
   const account = accountOf(c);
   const [publisher, role] = await Promise.all([findPublisher(db, account.userId), marketRoleOf(db, account)]);
   const versions = publisher === undefined ? [] : await listPublisherVersions(db, publisher.id, MOST_LISTED);
+  // Checks take seconds: the page looks again by itself.
+  if (versions.some(({ version }) => BEING_CHECKED.has(version.state))) c.header("refresh", "3");
   const page = pageProps(c);
   return await renderPage(
     c,
@@ -66,21 +70,34 @@ marketPages.get("/market/:publisher/:name", async (c) => {
   const { publisher, name } = c.req.param();
   const plugin = await marketReader(c.env).find(publisher, name);
   if (plugin === undefined) throw new PorchlightError("not_found", "The market has no such plugin.");
-  return await renderPage(c, <PluginPage page={pageProps(c)} plugin={plugin} buying={await buyingOf(c, plugin)} />);
+  const buying = await buyingOf(c, plugin);
+  const { account } = c.var;
+  const role = account && (await marketRoleOf(database(c.env.DB), account));
+  return await renderPage(
+    c,
+    <PluginPage page={pageProps(c)} plugin={plugin} buying={buying} isReviewer={role !== undefined} />,
+  );
 });
 
 marketPages.get("/reviews", async (c) => {
   const db = database(c.env.DB);
   const account = accountOf(c);
   const role = await requireMarketRole(db, account, "reviewer");
+  const onDesk = (one: VersionOf): Waiting => ({
+    version: shownVersion(one),
+    claimed: claimOf(one.version, account.userId),
+  });
+  const named = c.req.query("plugin");
+  if (named !== undefined) {
+    const versions = (await listVersionsOf(db, named, MOST_LISTED)).map(onDesk);
+    return await renderPage(c, <PluginVersionsPage page={pageProps(c)} plugin={named} versions={versions} />);
+  }
   const [found, reported, people] = await Promise.all([
     listVersionsIn(db, ["in_review", "quarantined"], MOST_LISTED),
     listReports(db, MOST_LISTED),
     role === "administrator" ? listMarketPeople(db, account.id) : undefined,
   ]);
-  const waiting = found.map(
-    (one): Waiting => ({ version: shownVersion(one), claimed: claimOf(one.version, account.userId) }),
-  );
+  const waiting = found.map(onDesk);
   const reports = reported.map(({ report: { version, reason, words, at }, plugin }) => {
     const name = `@${plugin.namespace}/${plugin.name}`;
     return { plugin: name, version, reason, words, atMs: at, hidden: plugin.hiddenAt !== null };
