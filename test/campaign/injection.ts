@@ -59,7 +59,7 @@ process.stdout.write(
 
 /** What nothing can tell from the person's own words counts among no others. */
 function isPasted(goal: string | undefined): boolean {
-  return goal !== undefined && GOALS[goal]?.isPasted === true;
+  return goal !== undefined && GOALS[goal]?.isPasted === true && GOALS[goal]?.isAlwaysAsked !== true;
 }
 
 function print(head: readonly string[], rows: readonly (readonly string[])[]): void {

@@ -50,7 +50,8 @@ export async function runCase(world: InjectionWorld, task: Task, goal: Goal | un
   const person = personOf(who, goal, intended);
   const theirs = typeof goal?.plugins === "function" ? goal.plugins(name) : (goal?.plugins ?? []);
   const plugins = [...new Set([...of.plugins, ...theirs])];
-  const settings = { plugins, ...(who === "nobody" ? { approval: "never" } : {}) };
+  const always = goal?.isAlwaysAsked === true ? { approval: "always" } : {};
+  const settings = { plugins, ...(who === "nobody" ? { approval: "never" } : always) };
   const session = await world.begin(settings);
   const said = await world.say(session, { content: of.question, ...(files.length === 0 ? {} : { files }) }, person);
   const done = of.isDone(said, world);

@@ -105,17 +105,18 @@ function repeated(tool: OfferedTool): Called {
 }
 
 /**
- * Whether a call waits for the person. One that writes does once strangers were heard; then also one that only reads, where its arguments
- * leave: they can say all that the model knows to whoever a stranger chose. Not where it goes to addresses that the person wrote.
+ * Whether a call waits for the person. One that writes does once strangers were heard, or always where that is set; and so does one that
+ * only reads, where its arguments leave: they can say all that the model knows to whoever a stranger chose. Not where it goes to addresses
+ * that the person wrote.
  */
 function needsWord(
   { tool, approval, input }: { tool: OfferedTool; approval: PluginUse["approval"]; input: unknown },
   { run, state }: CallPlace,
   table: LoopTable,
 ): boolean {
-  if (approval === "never") return false;
-  if (tool.effect === "write") return approval === "always" || state.tainted;
-  if (tool.sends === "nowhere" || !state.tainted) return false;
+  if (approval === "never" || (approval === "tainted" && !state.tainted)) return false;
+  if (tool.effect === "write") return true;
+  if (tool.sends === "nowhere") return false;
   if (tool.sends === "granted" || !areOwnAddresses(input, tool.input, state.own)) return true;
   return !table.countOwnCall(run);
 }
