@@ -7,7 +7,7 @@ import { HOOK_LIMITS } from "../home/hooks/limits.ts";
 import { hooksOf } from "../home/hooks/remote-desk.ts";
 import { takeMade } from "../home/made.ts";
 import { database } from "../store/database.ts";
-import { accountOfHook } from "../store/hooks.ts";
+import { accountOfHook, deleteHook } from "../store/hooks.ts";
 
 /** What is read of a message's headers: its signature, and what says what it is. */
 const SIGNATURE_HEADERS = ["webhook-id", "webhook-timestamp", "webhook-signature", "x-hub-signature-256"];
@@ -57,12 +57,18 @@ export function mountHooks(app: OpenAPIHono<AppEnv>): void {
   registerRoute(app, receiveRoute);
   app.post("/hooks/:id", async (c) => {
     const id = c.req.param("id");
-    const accountId = ID.test(id) ? await accountOfHook(database(c.env.DB), id) : undefined;
+    const db = database(c.env.DB);
+    const accountId = ID.test(id) ? await accountOfHook(db, id) : undefined;
     if (accountId === undefined) throw new PorchlightError("not_found");
     const body = await readBytes(c.req.raw, HOOK_LIMITS.bodyBytes);
     const message = { headers: headersOf(c.req.raw.headers), body };
-    const { status, body: answer } = takeMade(await hooksOf(c.env, accountId).receive(id, message));
-    return c.body(answer, status, { "content-type": "application/json" });
+    const answer = takeMade(await hooksOf(c.env, accountId).receive(id, message));
+    if (answer === "gone") {
+      // It ended with its plugin.
+      await deleteHook(db, id);
+      throw new PorchlightError("not_found");
+    }
+    return c.body(answer.body, answer.status, { "content-type": "application/json" });
   });
 }
 

@@ -105,8 +105,9 @@ export class HookDeliveryTable {
     nowMs: number,
   ): void {
     this.#sql.exec(
-      `UPDATE inbound_deliveries SET state = 'done', ended_at = ?, answer = ?, failure = NULL, call_id = ?, session_id = ?, turn = ?
+      `UPDATE inbound_deliveries SET state = 'done', body = substr(body, 1, ?), ended_at = ?, answer = ?, failure = NULL, call_id = ?, session_id = ?, turn = ?
        WHERE id = ?`,
+      HOOK_LIMITS.shownBytes,
       nowMs,
       answer ?? null,
       callId ?? null,
@@ -120,7 +121,8 @@ export class HookDeliveryTable {
   fail(id: string, failure: DeliveryFailure, callId: string | null, nowMs: number): void {
     const { hookId, messageId } = this.find(id) ?? {};
     this.#sql.exec(
-      "UPDATE inbound_deliveries SET state = 'failed', ended_at = ?, failure = ?, call_id = ? WHERE id = ?",
+      "UPDATE inbound_deliveries SET state = 'failed', body = substr(body, 1, ?), ended_at = ?, failure = ?, call_id = ? WHERE id = ?",
+      HOOK_LIMITS.shownBytes,
       nowMs,
       JSON.stringify(failure),
       callId,

@@ -199,10 +199,11 @@ export class HookDesk {
 
   /**
    * Takes a message, and waits a while for what comes of it. Refused as `not_found`, `hook_signature_wrong`, `rate_limited`, `queue_full`,
-   * and as the plugin failed, without its words.
+   * and as the plugin failed, without its words. `gone`: there is no such address any more.
    */
-  async receive(id: string, message: ArrivedMessage): Promise<Made<HookAnswer>> {
+  async receive(id: string, message: ArrivedMessage): Promise<Made<HookAnswer | "gone">> {
     return await madeLater(async () => {
+      if (this.#hooks.find(id) === undefined) return "gone" as const;
       const known = this.#requireOpen(id);
       const nowMs = this.#now();
       const { secret, oldSecret, oldSecretUntilMs, signature } = known;

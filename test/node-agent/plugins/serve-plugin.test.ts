@@ -10,10 +10,13 @@ import { grant, type HostPorts } from "../../../shared/plugin/host/grants.ts";
 import { permissionsSchema } from "../../../shared/plugin/manifest.ts";
 import type { PluginPackage } from "../../../shared/plugin/package.ts";
 import { writePackage } from "../../../shared/plugin/package.ts";
+import { parseOffers } from "../../../shared/plugin/tool-list.ts";
 import { DEFAULT_SESSION_LIMITS } from "../../../shared/protocol/handshake.ts";
 import { createSession } from "../../../shared/protocol/session.ts";
 import type { Session } from "../../../shared/protocol/types.ts";
 import { temporaryFolder } from "../../support/model-temp.ts";
+import { memoryKeyValues } from "../../support/memory-key-values.ts";
+import { EVERY_PART_OFFERS, everyPart, PART_CALLS } from "../../support/plugin-parts.ts";
 import { plugin } from "../../support/plugin.ts";
 
 /** The edge's end of a tunnel whose other end runs plugins with `host`. */
@@ -100,6 +103,24 @@ describe("plugins through the tunnel", () => {
     return { size: back.length, missing: (await context.storage.get("none")) ?? null, secret: await context.secret("TOKEN"),
       model: await context.model({ prompt: "q" }), files: await context.files.list(), file: (await context.files.read("f"))[0],
       tool: await context.hostTool("a.b", { x: 1 }), fetch: typeof context.fetch };`;
+
+  it("runs every part of a plugin as beside the edge", async () => {
+    const { hash, bytes, manifest } = await everyPart();
+    const of = { hash, owner: "p", load: async (): Promise<Uint8Array> => bytes };
+    const signal = new AbortController().signal;
+    const { tools, parts } = parseOffers(await runtime().describe(of, signal));
+    expect({ tools: tools.map(({ name }) => name), parts: parts.map(({ part }) => part) }).toEqual(EVERY_PART_OFFERS);
+    const granted = grant(manifest.permissions, { storage: memoryKeyValues() });
+    for (const { call: tool, input, value, fails } of PART_CALLS) {
+      const caller = { locale: "zh-CN", timeZone: "UTC" } as const;
+      const call = { ...of, tool, input: JSON.stringify(input), caller, granted, net: [], wallTimeMs: 10_000, signal };
+      const calling = runtime()
+        .call(call)
+        .then((text): unknown => JSON.parse(text));
+      if (fails === undefined) expect([tool, await calling]).toEqual([tool, value]);
+      else await expect(calling).rejects.toThrow(fails);
+    }
+  });
 
   it("answers nothing for a secret that nobody set", async () => {
     const of = await plugin({ unset: `return (await context.secret("TOKEN")) === undefined;` });
