@@ -156,7 +156,7 @@ function isSame(
 async function withCheckout(db: Database, provider: PaymentProvider, sale: Sale, origin: string) {
   if (sale.checkoutUrl !== null) return { ...sale, checkoutUrl: sale.checkoutUrl };
   const { id, title, currency, amount, every, plugin } = sale;
-  const doneUrl = `${origin}/market/purchases/${id}`;
+  const doneUrl = `${origin}/market/purchases/${id}?paid=1`;
   const cancelUrl = `${origin}/market/${plugin.slice(1)}`;
   const checkout = await provider.createCheckout({ id, title, currency, amount, every, doneUrl, cancelUrl });
   await changeSale(db, id, { checkoutId: checkout.id, checkoutUrl: checkout.url });

@@ -1,5 +1,7 @@
-import { and, desc, eq, gt, inArray, isNull, lte, or, sql } from "drizzle-orm";
+import { and, desc, eq, gt, inArray, isNotNull, isNull, lte, or, sql } from "drizzle-orm";
 import { type Database, isDuplicate } from "../../store/database.ts";
+import { users } from "../../store/schema.ts";
+import { marketPlugins } from "../store/schema.ts";
 import {
   marketClawbacks,
   marketDisputes,
@@ -145,6 +147,26 @@ export async function goingOn(db: Database, plugin: string): Promise<Sale[]> {
         or(eq(state, "open"), inArray(subscriptionState, ["active", "past_due"])),
       ),
     );
+}
+
+/** Subscriptions that nobody can use any more: their person has left, or their plugin has no version left. */
+export async function orphanedSubscriptions(db: Database, limit: number): Promise<Sale[]> {
+  const { subscriptionState, cancelAtEnd, userId, plugin } = marketPurchases;
+  const name = sql`'@' || ${marketPlugins.namespace} || '/' || ${marketPlugins.name}`;
+  const rows = await db
+    .select({ sale: marketPurchases })
+    .from(marketPurchases)
+    .leftJoin(users, eq(users.id, userId))
+    .leftJoin(marketPlugins, and(eq(name, plugin), isNotNull(marketPlugins.latestId)))
+    .where(
+      and(
+        inArray(subscriptionState, ["active", "past_due"]),
+        eq(cancelAtEnd, false),
+        or(isNull(users.id), isNull(marketPlugins.seq)),
+      ),
+    )
+    .limit(limit);
+  return rows.map(({ sale }) => sale);
 }
 
 export async function knowsEvent(db: Database, id: string): Promise<boolean> {

@@ -80,6 +80,8 @@ async function takePayment(db: Database, news: Extract<News, { type: "payment" }
     holdUntil: paidAtMs + MONEY_LIMITS.holdMs,
   });
   await changeSale(db, sale.id, { state: "paid" });
+  // It may have been paid before the verdict, and be heard of behind it.
+  await reopenClawback(db, plugin);
   await keepWhatIsLeft(db, ledger, id);
 }
 

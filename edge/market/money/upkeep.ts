@@ -15,6 +15,7 @@ import {
   goingOn,
   heldUntil,
   openClawbacks,
+  orphanedSubscriptions,
   paymentsOfPlugin,
 } from "./sales.ts";
 
@@ -38,9 +39,19 @@ export async function keepMoney({ db, provider, nowMs }: Upkeep, isTime: boolean
   if (provider !== undefined) {
     const currenciesOf = async (publisherId: string): Promise<string[]> =>
       (await balancesOf(db, publisherId)).map(({ currency }) => currency);
+    await attempt(async () => await endOrphaned(db, provider), "subscriptions");
     await attempt(async () => await payAutomatically({ db, provider, nowMs }, currenciesOf), "payouts");
   }
   return more;
+}
+
+/** Nobody is charged for what they cannot use. */
+async function endOrphaned(db: Database, provider: PaymentProvider): Promise<void> {
+  for (const { id, subscriptionId, provider: sold } of await orphanedSubscriptions(db, MONEY_LIMITS.atOnce)) {
+    if (subscriptionId === null || sold !== provider.name) continue;
+    const isEnded = await attempt(async () => await provider.cancelSubscription(subscriptionId, "at_end"), id);
+    if (isEnded) await changeSale(db, id, { cancelAtEnd: true });
+  }
 }
 
 /** Not while a dispute is open. */

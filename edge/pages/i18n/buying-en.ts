@@ -33,7 +33,7 @@ export const buyingEn = {
     },
     pay: "Pay {amount}",
     payText: "You pay at the payment provider, which alone sees your card. Then you come back here.",
-    waiting: "Have you just paid? The provider's word takes a moment; this page looks again by itself.",
+    waiting: "If you have paid, the provider's word takes a moment; this page looks again by itself.",
     toPlugin: "To the plugin",
     payments: "Receipts",
     paid: "paid {date}",

@@ -28,7 +28,7 @@ export const buyingZhCn: Pick<Strings, "buying"> = {
     states: { open: "待付款", expired: "未付款", bought: "已购买", lapsed: "已到期", returned: "已退款" },
     pay: "支付 {amount}",
     payText: "付款在支付平台进行，只有它能看到你的银行卡。付款后会回到这里。",
-    waiting: "刚付过款？支付平台的确认需要一点时间，本页会自动刷新。",
+    waiting: "如果已经付款，支付平台的确认需要一点时间，本页会自动刷新。",
     toPlugin: "查看插件",
     payments: "收据",
     paid: "付款于 {date}",

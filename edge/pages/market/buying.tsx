@@ -1,6 +1,7 @@
 import type { CataloguePlugin } from "../../../shared/market/catalogue.ts";
 import { Section } from "../access/parts.tsx";
 import { Button, ButtonLink } from "../components/button.tsx";
+import { Command } from "../components/code-block.tsx";
 import { Notice } from "../components/notice.tsx";
 import { format } from "../i18n/format.ts";
 import type { PageProps } from "../page-props.ts";
@@ -56,6 +57,8 @@ export function BuySection({ page, plugin, buying }: { page: PageProps; plugin: 
             </form>
           )}
           <p class="muted">{isSubscription ? text.termsSubscription : text.terms}</p>
+          <p class="muted">{page.strings.market.installBy}</p>
+          <Command code={`porchlight plugin buy ${plugin.name}`} copyLabel={page.strings.chat.copyCode} />
         </>
       ) : (
         <p class="muted">{buying.closed === "off" ? text.off : format(text.elsewhere, buying.closed)}</p>

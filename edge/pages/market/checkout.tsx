@@ -46,8 +46,8 @@ export function CheckoutPage(props: {
 function Cards({ page, checkout }: { page: PageProps; checkout: TestCheckout }) {
   const { buying: text } = page.strings;
   return (
-    <form class="door-form" method="post" action={`/market/checkout/${checkout.id}`}>
-      <fieldset class="choices">
+    <form class="grants" method="post" action={`/market/checkout/${checkout.id}`}>
+      <fieldset>
         <legend>{text.card}</legend>
         {TEST_CARDS.map((card) => (
           <label class="grant">

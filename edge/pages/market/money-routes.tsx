@@ -6,7 +6,7 @@ import type { CataloguePlugin } from "../../../shared/market/catalogue.ts";
 import type { AppEnv } from "../../env.ts";
 import { followedMarket } from "../../market/followed.ts";
 import { marketOf } from "../../market/market.ts";
-import { listPayments, listSales } from "../../market/money/buy.ts";
+import { listPayments, listSales, saleOf } from "../../market/money/buy.ts";
 import { entitlementOf, isPaid } from "../../market/money/entitlement.ts";
 import { currencySchema } from "../../market/money/event.ts";
 import { MONEY_LIMITS } from "../../market/money/limits.ts";
@@ -52,9 +52,10 @@ moneyPages.get("/market/purchases", async (c) => {
 moneyPages.get("/market/purchases/:id", async (c) => {
   const sale = await ownSale(c);
   const shown = shownSale({ ...sale, payments: await listPayments(database(c.env.DB), sale.id) }, Date.now());
+  const isWaiting = shown.state === "open" && c.req.query("paid") !== undefined;
   // Until the provider's word has arrived; without a script too.
-  if (shown.state === "open") c.header("refresh", String(REFRESH_SECONDS));
-  return await renderPage(c, <PurchasePage page={pageProps(c)} sale={shown} />);
+  if (isWaiting) c.header("refresh", String(REFRESH_SECONDS));
+  return await renderPage(c, <PurchasePage page={pageProps(c)} sale={shown} isWaiting={isWaiting} />);
 });
 
 moneyPages.post("/market/purchases/:id/cancel", async (c) => {
@@ -134,9 +135,9 @@ async function requireTest(c: Context<AppEnv>): Promise<TestProvider> {
 /** The checkout of a purchase of who asks. */
 async function ownCheckout(c: Context<AppEnv>, test: TestProvider) {
   const found = await test.state.find("checkout", c.req.param("id") ?? "");
-  const sales = await listSales(database(c.env.DB), accountOf(c).userId, MONEY_LIMITS.listed);
-  if (found !== undefined && sales.some(({ id }) => id === found.order.id)) return found;
-  throw new PorchlightError("not_found", "There is no such checkout.");
+  if (found === undefined) throw new PorchlightError("not_found", "There is no such checkout.");
+  await saleOf(database(c.env.DB), accountOf(c).userId, found.order.id);
+  return found;
 }
 
 /** The id of the test account that the address names, if it is that of who asks. */

@@ -19,7 +19,7 @@ const MOST_VERSIONS = 20;
 /** One plugin: what it does, what it asks for in words, how it is installed, which versions there are. */
 export function PluginPage(props: { page: PageProps; plugin: CataloguePlugin; buying: Buying; isReviewer: boolean }) {
   const { page, plugin, buying, isReviewer } = props;
-  const { market, chat } = page.strings;
+  const { market } = page.strings;
   const { manifest, name } = plugin;
   const title = inLocale(page, plugin.title);
   return (
@@ -53,20 +53,7 @@ export function PluginPage(props: { page: PageProps; plugin: CataloguePlugin; bu
         </ul>
       </Section>
       <BuySection page={page} plugin={plugin} buying={buying} />
-      <Section heading={market.install}>
-        {page.person === undefined || !isTheirs(buying) ? null : (
-          <>
-            <form data-flow="inspect-from-market">
-              <input type="hidden" name="hash" value={plugin.hash} />
-              <Button type="submit" kind="primary" label={market.installHere} />
-              <FormError />
-            </form>
-            <ConsentPanel page={page} />
-          </>
-        )}
-        <p class="muted">{market.installBy}</p>
-        <Command code={`porchlight plugin install ${name}`} copyLabel={chat.copyCode} />
-      </Section>
+      {isTheirs(buying) ? <InstallSection page={page} plugin={plugin} /> : null}
       {plugin.readme === "" ? null : (
         <Section heading={market.readme}>
           <Readme text={plugin.readme} />
@@ -81,6 +68,27 @@ export function PluginPage(props: { page: PageProps; plugin: CataloguePlugin; bu
       ) : null}
       {page.person === undefined ? null : <ReportSection page={page} name={name} version={plugin.version} />}
     </AccessShell>
+  );
+}
+
+/** Where it is installed, by page and by command. */
+function InstallSection({ page, plugin }: { page: PageProps; plugin: CataloguePlugin }) {
+  const { market, chat } = page.strings;
+  return (
+    <Section heading={market.install}>
+      {page.person === undefined ? null : (
+        <>
+          <form data-flow="inspect-from-market">
+            <input type="hidden" name="hash" value={plugin.hash} />
+            <Button type="submit" kind="primary" label={market.installHere} />
+            <FormError />
+          </form>
+          <ConsentPanel page={page} />
+        </>
+      )}
+      <p class="muted">{market.installBy}</p>
+      <Command code={`porchlight plugin install ${plugin.name}`} copyLabel={chat.copyCode} />
+    </Section>
   );
 }
 

@@ -3,6 +3,7 @@ import type { ShownSale } from "../../market/money/shown-sale.ts";
 import { AccessShell, Moment, Section } from "../access/parts.tsx";
 import { Button, ButtonLink } from "../components/button.tsx";
 import { EmptyState } from "../components/empty-state.tsx";
+import { Notice } from "../components/notice.tsx";
 import { format } from "../i18n/format.ts";
 import type { PageProps } from "../page-props.ts";
 import { priceWords, TestNotice } from "./buying.tsx";
@@ -45,17 +46,23 @@ export function PurchasesPage({ page, purchases }: { page: PageProps; purchases:
 }
 
 /** One purchase: the order while it is not paid, then the receipts, and what can be done about it. */
-export function PurchasePage({ page, sale }: { page: PageProps; sale: ShownSale }) {
+export function PurchasePage(props: { page: PageProps; sale: ShownSale; isWaiting: boolean }) {
+  const { page, sale, isWaiting } = props;
   const { buying: text } = page.strings;
   const isOpen = sale.state === "open";
   return (
     <AccessShell page={page} title={isOpen ? text.order : text.receipt} current="market" layout="settings">
       <header class="settings-head">
         <h1 class="display">{isOpen ? text.order : text.receipt}</h1>
-        <p>
-          {sale.title} <span class="badge">{text.states[sale.state]}</span>
-        </p>
       </header>
+      <p class="lead">
+        {sale.title} <span class="badge">{text.states[sale.state]}</span>
+      </p>
+      {isWaiting ? (
+        <Notice role="status">
+          <p>{text.waiting}</p>
+        </Notice>
+      ) : null}
       {sale.test ? <TestNotice page={page} /> : null}
       <dl class="facts">
         <dt>{text.price}</dt>
@@ -84,12 +91,10 @@ export function PurchasePage({ page, sale }: { page: PageProps; sale: ShownSale 
         <>
           <p class="muted">{sale.price.every === null ? text.terms : text.termsSubscription}</p>
           <p class="muted">{text.payText}</p>
-          <p class="muted">{text.waiting}</p>
         </>
       ) : null}
       <Subscription page={page} sale={sale} />
       <Receipts page={page} sale={sale} />
-      <Refund page={page} sale={sale} />
     </AccessShell>
   );
 }
@@ -117,7 +122,7 @@ function Subscription({ page, sale: { id, subscription } }: { page: PageProps; s
   );
 }
 
-function Receipts({ page, sale: { payments } }: { page: PageProps; sale: ShownSale }) {
+function Receipts({ page, sale: { id: sale, payments, refundableUntil } }: { page: PageProps; sale: ShownSale }) {
   const { buying: text } = page.strings;
   if (payments.length === 0) return null;
   return (
@@ -142,21 +147,14 @@ function Receipts({ page, sale: { payments } }: { page: PageProps; sale: ShownSa
           </li>
         ))}
       </ul>
+      {refundableUntil === null ? null : (
+        <Sure label={text.refund} action={`/market/purchases/${sale}/refund`} yes={text.refundYes}>
+          <p>
+            <Moment page={page} timeMs={Date.parse(refundableUntil)} template={text.refundText} />
+          </p>
+        </Sure>
+      )}
     </Section>
-  );
-}
-
-function Refund({ page, sale: { id, refundableUntil } }: { page: PageProps; sale: ShownSale }) {
-  const { buying: text } = page.strings;
-  if (refundableUntil === null) return null;
-  return (
-    <section class="section">
-      <Sure label={text.refund} action={`/market/purchases/${id}/refund`} yes={text.refundYes}>
-        <p>
-          <Moment page={page} timeMs={Date.parse(refundableUntil)} template={text.refundText} />
-        </p>
-      </Sure>
-    </section>
   );
 }
 

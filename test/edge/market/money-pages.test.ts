@@ -1,8 +1,10 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
+import { keepMoney } from "../../../edge/market/money/upkeep.ts";
+import { database } from "../../../edge/store/database.ts";
 import { fromPage, ORIGIN, type Owner, request, setUp } from "../support/edge.ts";
 import { insertSession } from "../support/people.ts";
-import { arrive, crooked, greet, installFromMarket } from "./money-support.ts";
+import { arrive, crooked, greet, installFromMarket, provider } from "./money-support.ts";
 import { openMarket, person, publish, publisher, type PublisherOf, reviewer } from "./support.ts";
 
 let owner: Owner;
@@ -55,7 +57,8 @@ describe("without a script", () => {
     expect((await page(bob, checkout))[1]).toMatch(/Test checkout[\s\S]*One that the bank refuses/);
     const again = await followed(await submit(bob, checkout, { card: "refused" }));
     expect((await page(bob, again))[1]).toContain("The card was refused. Try another.");
-    expect(await followed(await submit(bob, checkout, { card: "good" }))).toBe(order);
+    expect(await followed(await submit(bob, checkout, { card: "good" }))).toBe(`${order}?paid=1`);
+    expect((await page(bob, `${order}?paid=1`))[1]).toContain("this page looks again by itself");
     await arrive();
     expect((await page(bob, order))[1]).toMatch(
       /Your purchase[\s\S]*Bought[\s\S]*It renews itself after[\s\S]*Receipts/,
@@ -83,6 +86,26 @@ describe("without a script", () => {
       expect.stringContaining("cannot be given back any more"),
     ]);
     expect(await crooked()).toEqual([]);
+  });
+
+  it("is not charged for once the buyer has left the edge", async () => {
+    const { userId } = await person(owner.accountId);
+    const cookie = await cookieOf(userId);
+    const order = await followed(await submit(cookie, "/market/ada/paid/buy"));
+    const id = order.split("/").at(-1) ?? "";
+    await followed(await submit(cookie, `/market/checkout/tco_${id}`, { card: "good" }));
+    await arrive();
+    const upkeep = { db: database(env.DB), provider: await provider(), nowMs: Date.now() };
+    const cancelled = async () =>
+      await env.DB.prepare("SELECT cancel_at_end AS is_so FROM market_purchases WHERE id = ?").bind(id).first();
+    await keepMoney(upkeep, true);
+    expect(await cancelled()).toEqual({ is_so: 0 });
+    await env.DB.prepare("DELETE FROM users WHERE id = ?").bind(userId).run();
+    await keepMoney(upkeep, true);
+    expect(await cancelled()).toEqual({ is_so: 1 });
+    expect((await upkeep.provider.state.find("checkout", `tco_${id}`))?.subscription).toMatchObject({
+      cancelAtEnd: true,
+    });
   });
 
   it("is nobody else's, nor another site's", async () => {
