@@ -11,7 +11,7 @@ import type { OfferedTool, ToolBox, ToolBoxCall, ToolOutcome } from "../plugins/
 import { type Mount, type MountSource, MountTable } from "./mount-table.ts";
 import type { SignInClient } from "./sign-in/kept-sign-in.ts";
 import type { ServerSignIns, SignInAnswer } from "./sign-in/server-sign-ins.ts";
-import type { SignIn } from "./sign-in/sign-in-table.ts";
+import type { SignIn } from "./sign-in/sign-in.ts";
 import { toolName } from "./tool-name.ts";
 
 /** What the Worker may ask of the desk: see `mountsOf`. */

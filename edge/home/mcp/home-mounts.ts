@@ -8,6 +8,7 @@ import { MountDesk } from "./desk.ts";
 import { MachineServers } from "./machine-servers.ts";
 import { useRemote } from "./remote-server.ts";
 import { ServerSignIns } from "./sign-in/server-sign-ins.ts";
+import { SignInTable } from "./sign-in/sign-in-table.ts";
 
 /** Of a plugin's secrets, that of a mounted server: no plugin's name has a colon. */
 const BEARER = "bearer";
@@ -31,7 +32,7 @@ export function homeMounts(
   const bearerOf = async (userId: string, name: string): Promise<string | undefined> =>
     await secrets.get(userId, secretsOf(name), BEARER);
   const signIns = new ServerSignIns({
-    sql,
+    table: new SignInTable(sql),
     allowed,
     sealed: {
       get: async (userId, name, part) => await secrets.get(userId, secretsOf(name), PARTS[part]),

@@ -1,17 +1,18 @@
-import { type AuthProvider, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
+import { InsufficientScopeError, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { PorchlightError } from "../../../shared/errors.ts";
 import { MOUNT_LIMITS } from "../../../shared/mcp/limits.ts";
 import { MountedClient } from "../../../shared/mcp/mounted-client.ts";
 import type { AllowedHost } from "../../../shared/net/outbound-url.ts";
 import { VERSION } from "../../version.ts";
 import { guardedFetch } from "./guarded-fetch.ts";
+import type { ServerTokens } from "./sign-in/server-sign-ins.ts";
 
 /** How a server knows who asks: by a secret that its person entered, or by tokens. */
 export interface RemoteAccess {
   url: string;
   bearer: string | undefined;
   /** Where there is no secret. */
-  tokens?: AuthProvider | undefined;
+  tokens?: ServerTokens | undefined;
   allowed: readonly AllowedHost[];
 }
 
@@ -43,13 +44,17 @@ export async function useRemote<T>(
       await client.close();
     }
   } catch (error) {
-    throw signInNeeded(error) ?? error;
+    throw (await signInNeeded(error, tokens)) ?? error;
   }
 }
 
 /** Why a connection failed, where that is that its person must sign in: it comes wrapped in what the SDK makes of it. */
-function signInNeeded(error: unknown): PorchlightError | undefined {
-  for (let cause = error; cause instanceof Error; cause = cause.cause)
+async function signInNeeded(error: unknown, tokens: ServerTokens | undefined): Promise<PorchlightError | undefined> {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if (cause instanceof PorchlightError && cause.code === "mcp_sign_in_needed") return cause;
+    if (!(cause instanceof InsufficientScopeError) || tokens === undefined) continue;
+    await tokens.needMore(cause.requiredScope);
+    return new PorchlightError("mcp_sign_in_needed", undefined, { cause });
+  }
   return undefined;
 }

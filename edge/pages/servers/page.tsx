@@ -1,6 +1,6 @@
 import type { MountedTool } from "../../../shared/mcp/mounted-tool.ts";
 import type { Mount } from "../../home/mcp/mount-table.ts";
-import type { SignIn } from "../../home/mcp/sign-in/sign-in-table.ts";
+import type { SignIn } from "../../home/mcp/sign-in/sign-in.ts";
 import { AccessShell, ActionButton, FormError, Moment, Section } from "../access/parts.tsx";
 import { Button } from "../components/button.tsx";
 import { EmptyState } from "../components/empty-state.tsx";

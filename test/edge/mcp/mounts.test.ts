@@ -2,6 +2,7 @@ import { env } from "cloudflare:workers";
 import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import { ServerSignIns } from "../../../edge/home/mcp/sign-in/server-sign-ins.ts";
+import { SignInTable } from "../../../edge/home/mcp/sign-in/sign-in-table.ts";
 import { MountDesk, type ServerCall } from "../../../edge/home/mcp/desk.ts";
 import { toolName } from "../../../edge/home/mcp/tool-name.ts";
 import { CallTable } from "../../../edge/home/plugins/call-table.ts";
@@ -48,7 +49,7 @@ async function inHome(name: string, use: (world: World) => Promise<void>): Promi
         remove: () => undefined,
       },
       signIns: new ServerSignIns({
-        sql,
+        table: new SignInTable(sql),
         allowed: [],
         sealed: {
           get: async () => await Promise.resolve(undefined),

@@ -3,6 +3,7 @@ import { runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { useRemote } from "../../../edge/home/mcp/remote-server.ts";
 import { ServerSignIns } from "../../../edge/home/mcp/sign-in/server-sign-ins.ts";
+import { SignInTable } from "../../../edge/home/mcp/sign-in/sign-in-table.ts";
 import { ORIGIN, request, setUp, signIn } from "../support/edge.ts";
 import { letIn } from "../oauth/support.ts";
 
@@ -39,7 +40,7 @@ async function inHome(name: string, use: (world: World) => Promise<void>): Promi
     const key = (...parts: string[]) => JSON.stringify(parts);
     let aheadMs = 0;
     const signIns = new ServerSignIns({
-      sql,
+      table: new SignInTable(sql),
       allowed: [],
       now: () => Date.now() + aheadMs,
       sealed: {

@@ -15,10 +15,10 @@ import { VERSION } from "../../../version.ts";
 import { type GuardedFetch, guardedFetch } from "../guarded-fetch.ts";
 import { type KeptSignIn, keptSignInSchema, providerOf, type SignInClient } from "./kept-sign-in.ts";
 import { SIGN_IN_LIMITS } from "./limits.ts";
-import { type SignIn, SignInTable } from "./sign-in-table.ts";
+import type { SignIn, SignIns } from "./sign-in.ts";
 
 export interface ServerSignInsOptions {
-  sql: SqlStorage;
+  table: SignIns;
   /** Sealed, under a person's name for a server. */
   sealed: {
     get: (userId: string, name: string, part: "signed_in" | "pending") => Promise<string | undefined>;
@@ -37,10 +37,18 @@ export interface SignInAnswer {
   iss?: string | undefined;
 }
 
+/** How one person is known at one server. */
+export interface ServerTokens extends AuthProvider {
+  /** The server lets them do more only once they have agreed to this scope: its person signs in again. */
+  needMore(scope: string | undefined): Promise<void>;
+}
+
+const SERVER_ERROR: string = OAuthErrorCode.ServerError;
+
 /** Signing in at mounted servers by OAuth, for people: the SDK speaks it, and this keeps what it needs. */
 export class ServerSignIns {
   readonly #options: ServerSignInsOptions;
-  readonly #table: SignInTable;
+  readonly #table: ServerSignInsOptions["table"];
   readonly #fetch: GuardedFetch;
   readonly #now: () => number;
   /** A refresh token is good once: two calls at the same moment share one exchange. */
@@ -48,7 +56,7 @@ export class ServerSignIns {
 
   constructor(options: ServerSignInsOptions) {
     this.#options = options;
-    this.#table = new SignInTable(options.sql);
+    this.#table = options.table;
     this.#fetch = guardedFetch(options.allowed, SIGN_IN_LIMITS.documentBytes, SIGN_IN_LIMITS.requestMs);
     this.#now = options.now ?? Date.now;
   }
@@ -132,7 +140,7 @@ export class ServerSignIns {
   }
 
   /** Tokens for requests to the server at `url`, which that name must have been signed in at. A request that has none, or whose token is refused and cannot be exchanged, fails as `mcp_sign_in_needed`. */
-  tokensFor(userId: string, name: string | undefined, url: string): AuthProvider {
+  tokensFor(userId: string, name: string | undefined, url: string): ServerTokens {
     let used: string | undefined;
     return {
       token: async () => {
@@ -152,6 +160,13 @@ export class ServerSignIns {
         if (scope !== undefined) await this.#put(userId, name, "signed_in", { ...kept, scope });
         // Another call has exchanged it in the meantime.
         if (kept.tokens.access_token === used) await this.#refresh(userId, name);
+      },
+      needMore: async (scope) => {
+        const kept = name === undefined ? undefined : await this.#kept(userId, name, "signed_in");
+        if (name === undefined || kept?.url !== url) return;
+        const wider = computeScopeUnion(kept.tokens?.scope, kept.scope, scope);
+        await this.#put(userId, name, "signed_in", { ...kept, ...(wider === undefined ? {} : { scope: wider }) });
+        this.#table.put(userId, { name, url, state: "needed" });
       },
     };
   }
@@ -195,7 +210,7 @@ export class ServerSignIns {
       await this.#keepTokens(userId, name, next);
       return renewed.access_token;
     } catch (error) {
-      const isOver = error instanceof OAuthError && error.code !== String(OAuthErrorCode.ServerError);
+      const isOver = error instanceof OAuthError && error.code !== SERVER_ERROR;
       // A server that is down for a moment has taken nothing back.
       if (!isOver) throw new PorchlightError("mcp_unreachable", undefined, { cause: error });
       return await this.#end(userId, name, kept);

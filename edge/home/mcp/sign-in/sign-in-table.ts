@@ -1,11 +1,7 @@
-import { z } from "zod";
-
-const rowSchema = z.object({ name: z.string(), url: z.string(), state: z.enum(["signed_in", "needed"]) });
-/** Where somebody signed in: `needed` once that has ended and its person must do it again. */
-export type SignIn = z.infer<typeof rowSchema>;
+import { type SignIn, type SignIns, signInSchema } from "./sign-in.ts";
 
 /** Which sign-ins there are, in a Durable Object's SQLite: what they are made of is sealed elsewhere. */
-export class SignInTable {
+export class SignInTable implements SignIns {
   readonly #sql: SqlStorage;
 
   constructor(sql: SqlStorage) {
@@ -18,7 +14,7 @@ export class SignInTable {
 
   of(userId: string): SignIn[] {
     const rows = this.#sql.exec("SELECT name, url, state FROM mcp_sign_ins WHERE user_id = ? ORDER BY name", userId);
-    return rows.toArray().map((row) => rowSchema.parse(row));
+    return rows.toArray().map((row) => signInSchema.parse(row));
   }
 
   put(userId: string, { name, url, state }: SignIn): void {
