@@ -198,7 +198,7 @@ function shownUpdates({ mode, checkedAtMs, problem, kept, entries, offer, ...vie
       message: problem.message,
       at: iso(problem.atMs),
     },
-    kept: kept.map(({ keptAtMs, ...one }) => ({ ...one, keptAt: iso(keptAtMs) })),
+    kept: kept.map(({ keptAtMs, ...earlier }) => ({ ...earlier, keptAt: iso(keptAtMs) })),
     log: entries.map(({ atMs, ...entry }) => ({ ...entry, at: iso(atMs) })),
   } satisfies z.infer<typeof updatesSchema>;
 }

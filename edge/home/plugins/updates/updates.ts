@@ -127,13 +127,19 @@ export class PluginUpdates {
       const { name, mode, origin, isYanked, checkedAtMs, offer, problem } = state;
       return [
         {
-          ...{ name, mode, origin, isYanked, checkedAtMs, offer, problem },
+          name,
+          mode,
+          origin,
+          isYanked,
+          checkedAtMs,
+          offer,
+          problem,
           version: one.version,
           isRevoked: revoked.has(one.hash),
-          kept: kept.map(({ one: { version, hash }, keptAtMs }) => ({
-            ...{ version, hash, keptAtMs },
-            isRevoked: revoked.has(hash),
-          })),
+          kept: kept.map(({ one: { version, hash }, keptAtMs }) => {
+            const isGone = revoked.has(hash);
+            return { version, hash, keptAtMs, isRevoked: isGone };
+          }),
           entries: this.#table.entries(userId, name),
         },
       ];
