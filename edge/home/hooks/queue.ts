@@ -38,6 +38,8 @@ export class HookQueue {
   /** Of each message that is worked on, its hook. */
   readonly #underWay = new Map<string, string>();
   readonly #waiters = new Map<string, (ended: HookDelivery | undefined) => void>();
+  /** Turns that ended in this life of the object. */
+  #turnsEnded = 0;
   /** Whether anything waits for a machine or a conversation, as far as this life of the object knows. */
   #waits = true;
 
@@ -75,6 +77,7 @@ export class HookQueue {
   }
 
   turnEnded(): void {
+    this.#turnsEnded++;
     this.#hurry(["session_busy"]);
   }
 
@@ -97,16 +100,18 @@ export class HookQueue {
     if (own >= most || this.#underWay.size >= HOOK_LIMITS.atOnceOfHousehold) return;
     const begun = deliveries.begin(id, now() + HOOK_LIMITS.leaseMs);
     this.#underWay.set(id, hookId);
+    const ended = this.#turnsEnded;
     workOn(hook, begun, this.#options.ports)
       .catch((error: unknown): WorkEnd => {
         console.error(`hooks: ${id} could not be worked on:`, error);
         return { ok: false, failure: failureOf(error), callId: null };
       })
-      .then((end) => this.#settle(hook, begun, end))
+      .then((end) => this.#settle(hook, begun, end, this.#turnsEnded !== ended))
       .catch((error: unknown) => console.error(`hooks: the end of ${id} could not be written down:`, error));
   }
 
-  #settle(hook: Hook, { id, receivedAtMs }: HookDelivery, end: WorkEnd): void {
+  /** @param isFree whether a turn has ended since its work began */
+  #settle(hook: Hook, { id, receivedAtMs }: HookDelivery, end: WorkEnd, isFree: boolean): void {
     const { deliveries, onEnds, now } = this.#options;
     this.#underWay.delete(id);
     const nowMs = now();
@@ -115,10 +120,11 @@ export class HookQueue {
       deliveries.fail(id, end.failure, end.callId, nowMs);
       onEnds(hook, end.hookEnds);
     } else if (LATER.has(end.failure.code) && nowMs - receivedAtMs < HOOK_LIMITS.giveUpMs) {
-      const dueAtMs = nowMs + this.#pauseMs(id, end.failure.code);
+      const isBusy = end.failure.code === "session_busy";
+      const dueAtMs = nowMs + (isBusy && isFree ? 0 : this.#pauseMs(id, end.failure.code));
       deliveries.postpone(id, end.failure, end.callId, dueAtMs);
       // The others would find it busy as well.
-      if (end.failure.code === "session_busy") deliveries.postponeOthers(hook.id, dueAtMs);
+      if (isBusy) deliveries.postponeOthers(hook.id, dueAtMs);
       this.#waits = true;
     } else deliveries.fail(id, end.failure, end.callId, nowMs);
     this.#waiters.get(id)?.(deliveries.find(id));

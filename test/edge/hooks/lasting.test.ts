@@ -73,6 +73,9 @@ it("becomes a turn that strangers wrote, in a conversation of its own, and is an
   // Nobody asked for it to be remembered.
   expect(await (await send(owner.apiKey, "GET", "/api/memory")).text()).not.toContain("1234");
   expect(await (await send(owner.apiKey, "GET", `/api/sessions/${session}`)).json()).toMatchObject({ title: "Builds" });
+  // Answered again, it is theirs still.
+  await send(owner.apiKey, "POST", `/api/sessions/${session}/regenerate`, {});
+  expect((await turn(session, 0)).trace).toMatchObject({ tainted: true, fromStrangers: true });
   // What is asked there later is answered by a model that has read it.
   await send(owner.apiKey, "POST", `/api/sessions/${session}/turns`, { content: "And now?" });
   expect((await turn(session, 1)).trace?.tainted).toBe(true);
