@@ -33,6 +33,10 @@ export function SettingsDialog({ strings }: Props) {
           <option value="">{strings.pluginsAll}</option>
           <option value="off">{strings.pluginsNone}</option>
         </Select>
+        <Select id="settings-knowledge" name="knowledge" label={strings.settingsKnowledge}>
+          <option value="">{strings.knowledgeOff}</option>
+          <option value="on">{strings.knowledgeOn}</option>
+        </Select>
         <Select id="settings-approval" name="approval" label={strings.settingsApproval}>
           <option value="">{strings.approvalTainted}</option>
           <option value="always">{strings.approvalAlways}</option>

@@ -28,6 +28,7 @@ export class SettingsDialog {
       memory: settings.memory ?? "",
       // What names single plugins stays as it is: see `read`.
       plugins: settings.plugins?.length === 0 ? "off" : "",
+      knowledge: settings.knowledge === "on" ? "on" : "",
       approval: settings.approval === "tainted" ? "" : (settings.approval ?? ""),
       instructions: settings.instructions ?? "",
     };
@@ -42,7 +43,7 @@ export class SettingsDialog {
   }
 
   private read({ settings }: Conversation): Change {
-    const set = ["window", "summary", "retrieval", "memory", "instructions", "approval"];
+    const set = ["window", "summary", "retrieval", "memory", "instructions", "knowledge", "approval"];
     const rest = Object.fromEntries(Object.entries(settings).filter(([name]) => !set.includes(name)));
     if (settings.plugins?.length === 0) delete rest["plugins"];
     const value = (name: string): string => this.field(name).value.trim();
@@ -53,6 +54,7 @@ export class SettingsDialog {
       memory: value("memory") || undefined,
       instructions: value("instructions") || undefined,
       plugins: value("plugins") === "off" ? [] : undefined,
+      knowledge: value("knowledge") || undefined,
       approval: value("approval") || undefined,
     };
     const chosen = Object.fromEntries(Object.entries(given).filter(([, one]) => one !== undefined));

@@ -19,7 +19,8 @@ export class TraceDialog {
     this.dialog.showModal();
   }
 
-  private items({ window, summary, retrieval, instructions, facts, estimatedTokens, contextLength }: Trace) {
+  private items(trace: Trace) {
+    const { window, summary, retrieval, instructions, facts, estimatedTokens, contextLength } = trace;
     const { strings } = this;
     const said = { from: window.from + 1, to: window.to };
     const turns = window.to > window.from ? format(strings.traceTurnsText, said) : strings.traceTurnsNone;
@@ -29,8 +30,23 @@ export class TraceDialog {
     if (summary !== null) items.push([format(strings.traceSummary, { n: summary.upTo }), summary.text]);
     if (instructions !== "") items.push([strings.traceInstructions, instructions]);
     if (facts !== "") items.push([strings.traceFacts, facts]);
+    items.push(...this.asides(trace));
     items.push([strings.traceSize, format(strings.traceSizeText, { tokens: estimatedTokens, context: contextLength })]);
     return items;
+  }
+
+  /** What plugins added: passages by their numbers, or how much of a text. */
+  private asides({ asides = [] }: Trace): (readonly [string, string])[] {
+    const { strings } = this;
+    return asides.flatMap(({ plugin, sources = [], characters, error }): (readonly [string, string])[] => {
+      const name = format(strings.traceAside, { plugin });
+      if (error !== undefined) return [[name, format(strings.traceAsideFailed, { why: error.message })]];
+      if (sources.length === 0) return [[name, format(strings.traceAsideText, { n: characters })]];
+      return sources.map(({ number, title, url = "" }) => [
+        format(strings.traceSource, { n: number, plugin }),
+        [title, url].filter((part) => part !== "").join("\n"),
+      ]);
+    });
   }
 }
 
