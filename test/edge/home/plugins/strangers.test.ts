@@ -1,5 +1,7 @@
 import { expect, it } from "vitest";
 import { LOOP_LIMITS } from "../../../../edge/home/plugins/loop/limits.ts";
+import { sends, taints } from "../../../../edge/home/plugins/part-calls.ts";
+import { manifestDraftSchema } from "../../../../shared/plugin/manifest.ts";
 import type { GenerateRequest } from "../../../../shared/inference/request.ts";
 import { chat, QUESTION } from "../../support/chat.ts";
 import { bearer, postJson } from "../../support/edge.ts";
@@ -139,3 +141,29 @@ it("holds imported answers for a stranger's, wherever they are in a conversation
   expect((await answer).status).toBe(200);
   expect(read()).toEqual([]);
 });
+
+it.each([
+  [{}, false, "nowhere"],
+  [{ model: true, secrets: ["TOKEN"] }, false, "nowhere"],
+  [{ storageBytes: 1 }, true, "nowhere"],
+  [{ files: true }, true, "nowhere"],
+  [{ net: ["api.example.com"] }, true, "granted"],
+  [{ net: ["*"] }, true, "anywhere"],
+  [{ tools: ["vision.ocr"] }, true, "granted"],
+])(
+  "knows by what a plugin may do whether it hears strangers, and whom it may tell: %j",
+  (permissions, hears, tells) => {
+    const words = { en: "Test", zh: "测试" };
+    const draft = {
+      name: "@test/tried",
+      version: "1.0.0",
+      title: words,
+      description: words,
+      kind: "tool",
+      entry: "main.js",
+    };
+    const manifest = manifestDraftSchema.parse({ ...draft, permissions });
+    expect(taints({ manifest, parts: [] })).toBe(hears);
+    expect(sends({ permissions: manifest.permissions })).toBe(tells);
+  },
+);
