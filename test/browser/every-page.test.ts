@@ -33,6 +33,7 @@ const PAGES = [
   "/schedules",
   "/memory",
   "/plugins",
+  "/plugins/servers",
   "/hooks",
   "/market",
   "/market/mine",

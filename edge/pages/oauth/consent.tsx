@@ -4,9 +4,9 @@ import { AccessShell, FormError } from "../access/parts.tsx";
 import { Button } from "../components/button.tsx";
 import { EmptyState } from "../components/empty-state.tsx";
 import { format } from "../i18n/format.ts";
-import { inLocale } from "../market/parts.tsx";
 import type { PageProps } from "../page-props.ts";
 import { placeWords } from "./place-words.ts";
+import { ToolList } from "./tool-list.tsx";
 
 /** Tools that are shown before the rest is folded away. */
 const SHOWN_TOOLS = 8;
@@ -58,19 +58,6 @@ function DecisionForm(props: { query: string; decision: "allow" | "deny"; label:
       <Button type="submit" kind={props.kind} label={props.label} />
       <FormError />
     </form>
-  );
-}
-
-function ToolList({ page, tools }: { page: PageProps; tools: OfferedTool[] }) {
-  const { oauth: text } = page.strings;
-  return (
-    <ul class="permissions">
-      {tools.map(({ name, title, effect }) => (
-        <li data-risk={effect === "write" ? "high" : "low"}>
-          {inLocale(page, title)} <code>{name}</code> {effect === "write" ? text.changes : text.reads}
-        </li>
-      ))}
-    </ul>
   );
 }
 

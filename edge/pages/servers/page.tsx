@@ -1,4 +1,3 @@
-import type { MountedTool } from "../../../shared/mcp/mounted-tool.ts";
 import type { Mount } from "../../home/mcp/mount-table.ts";
 import type { SignIn } from "../../home/mcp/sign-in/sign-in.ts";
 import { AccessShell, ActionButton, FormError, Moment, Section } from "../access/parts.tsx";
@@ -7,6 +6,7 @@ import { EmptyState } from "../components/empty-state.tsx";
 import { Field } from "../components/field.tsx";
 import { Notice } from "../components/notice.tsx";
 import { format } from "../i18n/format.ts";
+import { ToolList } from "../oauth/tool-list.tsx";
 import type { PageProps } from "../page-props.ts";
 import { LookForm, LookPanel, SignInForm } from "./forms.tsx";
 
@@ -108,7 +108,7 @@ function ServerSection({ page, mount, signIn }: { page: PageProps; mount: Mount;
       ) : null}
       <details class="more">
         <summary>{format(text.tools, { n: tools.length })}</summary>
-        <ToolRows page={page} tools={tools} />
+        <ToolList page={page} tools={tools} />
       </details>
       <ul class="permissions">
         <li data-risk="high">{text.grantSends}</li>
@@ -156,18 +156,5 @@ function WaitingSection({ page, signIn: { name, url, state } }: { page: PageProp
         />
       </div>
     </section>
-  );
-}
-
-function ToolRows({ page, tools }: { page: PageProps; tools: readonly MountedTool[] }) {
-  const { oauth: text } = page.strings;
-  return (
-    <ul class="permissions">
-      {tools.map(({ name, title, effect }) => (
-        <li data-risk={effect === "write" ? "high" : "low"}>
-          {title} <code>{name}</code> {effect === "write" ? text.changes : text.reads}
-        </li>
-      ))}
-    </ul>
   );
 }

@@ -3,7 +3,7 @@ import { RefusedError, send } from "../access/request.ts";
 import { part, partOf } from "../ui/dom.ts";
 
 /** The edge's own answer to `POST /api/mcp-servers/look`, as far as this page shows it. */
-type Looked = { tools: { name: string; title: string; effect: "read" | "write" }[]; digest: string };
+type Looked = { tools: { name: string; description: string; effect: "read" | "write" }[]; digest: string };
 
 /** Looks at a server and shows what it offers; where it wants its person to sign in, goes to its page. */
 export const lookAtServer: Flow = async (fields) => {
@@ -41,7 +41,13 @@ function show(name: string, { tools }: Looked, mount: object): void {
     item.dataset["risk"] = isWrite ? "high" : "low";
     const code = document.createElement("code");
     code.textContent = tool.name;
-    item.append(`${tool.title} `, code, ` ${(isWrite ? panel.dataset["changes"] : panel.dataset["reads"]) ?? ""}`);
+    const description = document.createElement("span");
+    description.className = "muted";
+    description.textContent = tool.description.split("\n")[0]?.slice(0, 160) ?? "";
+    const words = document.createElement("span");
+    const effect = (isWrite ? panel.dataset["changes"] : panel.dataset["reads"]) ?? "";
+    words.append(code, ` ${effect}`, document.createElement("br"), description);
+    item.append(words);
     return item;
   });
   part("server-look-list", panel).replaceChildren(...items);
