@@ -33,7 +33,7 @@ const offerSchema = z
     }),
     runsOn: z.enum(["edge", "home", "both"]),
     price: z
-      .object({ currency: z.string(), minorUnits: z.number(), every: z.enum(["month", "year"]).optional() })
+      .object({ currency: z.string(), minorUnits: z.number(), every: z.enum(["month", "year"]).exactOptional() })
       .optional(),
   })
   .openapi("PluginUpdateOffer");

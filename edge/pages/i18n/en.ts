@@ -5,6 +5,7 @@ import { machinesEn } from "./machines-en.ts";
 import { hooksEn } from "./hooks-en.ts";
 import { importEn } from "./import-en.ts";
 import { buyingEn } from "./buying-en.ts";
+import { updatesEn } from "./updates-en.ts";
 import { marketEn } from "./market-en.ts";
 import { memoryEn } from "./memory-en.ts";
 import { oauthEn } from "./oauth-en.ts";
@@ -178,6 +179,7 @@ export const en = {
   ...schedulesEn,
   ...keysEn,
   ...buyingEn,
+  ...updatesEn,
   ...marketEn,
   ...publishingEn,
   ...pluginsEn,

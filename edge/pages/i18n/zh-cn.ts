@@ -5,6 +5,7 @@ import { machinesZhCn } from "./machines-zh-cn.ts";
 import { hooksZhCn } from "./hooks-zh-cn.ts";
 import { importZhCn } from "./import-zh-cn.ts";
 import { buyingZhCn } from "./buying-zh-cn.ts";
+import { updatesZhCn } from "./updates-zh-cn.ts";
 import { marketZhCn } from "./market-zh-cn.ts";
 import { memoryZhCn } from "./memory-zh-cn.ts";
 import { oauthZhCn } from "./oauth-zh-cn.ts";
@@ -228,6 +229,7 @@ export const zhCn: Strings = {
   ...schedulesZhCn,
   ...keysZhCn,
   ...buyingZhCn,
+  ...updatesZhCn,
   ...marketZhCn,
   ...publishingZhCn,
   ...pluginsZhCn,

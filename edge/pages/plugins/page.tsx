@@ -2,6 +2,7 @@ import { permissionWords, sizeWords } from "../../../shared/plugin/permission-wo
 import type { Permissions } from "../../../shared/plugin/manifest.ts";
 import type { CallRecord } from "../../home/plugins/call-table.ts";
 import type { InstalledView } from "../../home/plugins/desk.ts";
+import type { UpdateView } from "../../home/plugins/updates/updates.ts";
 import { AccessShell, ActionButton, FormError, Moment, Section } from "../access/parts.tsx";
 import { Button, ButtonLink } from "../components/button.tsx";
 import { EmptyState } from "../components/empty-state.tsx";
@@ -15,16 +16,18 @@ import type { OauthGrant } from "../../store/oauth.ts";
 import { grantsOf } from "./grants.ts";
 import { PluginParts } from "./parts.tsx";
 import { ConsentPanel } from "./consent.tsx";
+import { Updates } from "./updates.tsx";
 
 interface PluginsPageProps {
   page: PageProps;
   plugins: InstalledView[];
+  updates: UpdateView[];
   calls: CallRecord[];
   clients: OauthGrant[];
 }
 
 /** What one has installed: what each may do, to be granted or withdrawn, and what they were called for. */
-export function PluginsPage({ page, plugins, calls, clients }: PluginsPageProps) {
+export function PluginsPage({ page, plugins, updates, calls, clients }: PluginsPageProps) {
   const { plugins: text } = page.strings;
   return (
     <AccessShell page={page} title={text.title} current="plugins" layout="settings">
@@ -38,8 +41,11 @@ export function PluginsPage({ page, plugins, calls, clients }: PluginsPageProps)
         </p>
       </header>
       {plugins.length === 0 ? <EmptyState heading={text.empty} text={text.emptyText} /> : null}
+      {updates.some(({ origin }) => origin !== "file") ? (
+        <ActionButton request="POST /api/plugins/updates" label={page.strings.updates.look} kind="quiet" />
+      ) : null}
       {plugins.map((plugin) => (
-        <PluginSection page={page} plugin={plugin} />
+        <PluginSection page={page} plugin={plugin} updates={updates.find(({ name }) => name === plugin.name)} />
       ))}
       <Section heading={text.install} text={text.installText}>
         <form class="inline-form" data-flow="inspect-plugin">
@@ -58,8 +64,16 @@ export function PluginsPage({ page, plugins, calls, clients }: PluginsPageProps)
   );
 }
 
-function PluginSection({ page, plugin }: { page: PageProps; plugin: InstalledView }) {
-  const { plugins: text } = page.strings;
+function PluginSection({
+  page,
+  plugin,
+  updates,
+}: {
+  page: PageProps;
+  plugin: InstalledView;
+  updates: UpdateView | undefined;
+}) {
+  const { plugins: text, updates: updateText } = page.strings;
   const { manifest, name, version, enabled, permissions, tools, secretsSet, storedBytes } = plugin;
   const path = `/api/plugins/${name.slice(1)}`;
   const title = inLocale(page, manifest.title);
@@ -70,7 +84,8 @@ function PluginSection({ page, plugin }: { page: PageProps; plugin: InstalledVie
         <div>
           <h2>{title}</h2>
           <p class="plugin-name muted">
-            <code>{name}</code> {version} {enabled ? null : <span class="badge">{text.off}</span>}
+            <code>{name}</code> {version} {enabled ? null : <span class="badge">{text.off}</span>}{" "}
+            {updates?.offer ? <span class="badge">{updateText.badge}</span> : null}
           </p>
         </div>
       </div>
@@ -80,6 +95,7 @@ function PluginSection({ page, plugin }: { page: PageProps; plugin: InstalledVie
         {storedBytes === 0 ? "" : ` · ${format(text.stored, { size: sizeWords(storedBytes) })}`}
       </p>
       <PluginParts page={page} plugin={plugin} />
+      {updates === undefined ? null : <Updates page={page} plugin={plugin} updates={updates} />}
       <Grants page={page} path={path} asks={manifest.permissions} granted={permissions} />
       {manifest.permissions.secrets.map((secret) => (
         <form class="inline-form" data-request={`PUT ${path}/secrets/${secret}`}>

@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import { PorchlightError } from "../../../shared/errors.ts";
 import type { AppEnv } from "../../env.ts";
 import { pluginsOf } from "../../home/plugins/remote-desk.ts";
+import { pluginUpdatesOf } from "../../home/plugins/updates/remote.ts";
 import { accountOf } from "../../middleware/authenticate.ts";
 import { database } from "../../store/database.ts";
 import { listGrants } from "../../store/oauth.ts";
@@ -18,12 +19,16 @@ export const pluginPages = new Hono<AppEnv>();
 pluginPages.get("/plugins", async (c) => {
   const { id, userId } = accountOf(c);
   const desk = pluginsOf(c.env, id);
-  const [plugins, calls, clients] = await Promise.all([
+  const [plugins, updates, calls, clients] = await Promise.all([
     desk.list(userId),
+    pluginUpdatesOf(c.env, id).list(userId),
     desk.calls(userId, { limit: MOST_CALLS }),
     listGrants(database(c.env.DB), userId, Date.now()),
   ]);
-  return await renderPage(c, <PluginsPage page={pageProps(c)} plugins={plugins} calls={calls} clients={clients} />);
+  return await renderPage(
+    c,
+    <PluginsPage page={pageProps(c)} plugins={plugins} updates={updates} calls={calls} clients={clients} />,
+  );
 });
 
 pluginPages.get("/plugins/calls/:id", async (c) => {

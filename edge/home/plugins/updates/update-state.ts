@@ -30,7 +30,7 @@ export const offerSchema = z.object({
   permissions: permissionsSchema,
   runsOn: z.enum(["edge", "home", "both"]),
   price: z
-    .object({ currency: z.string(), minorUnits: z.number(), every: z.enum(["month", "year"]).optional() })
+    .object({ currency: z.string(), minorUnits: z.number(), every: z.enum(["month", "year"]).exactOptional() })
     .optional(),
 });
 export type UpdateOffer = z.infer<typeof offerSchema>;
