@@ -167,6 +167,7 @@ export const COMMANDS = {
     summary: "install and call plugins; write, try, pack, sign and publish your own",
     usage:
       "porchlight plugin install FILE | @WHO/NAME [--yes] | buy @WHO/NAME | list | call @WHO/NAME TOOL [JSON]\n" +
+      "porchlight plugin update [@WHO/NAME] [--yes] | pin @WHO/NAME | unpin @WHO/NAME | rollback @WHO/NAME [VERSION]\n" +
       "porchlight plugin secret @WHO/NAME SECRET | remove @WHO/NAME [--yes]\n" +
       "porchlight plugin new @ME/NAME [--out FOLDER] | dev [FOLDER] | test [FOLDER]\n" +
       "porchlight plugin pack [FOLDER] [--out FILE] | keys [NAME] | sign FILE [--key NAME]\n" +

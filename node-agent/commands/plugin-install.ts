@@ -189,7 +189,7 @@ export async function agreed(question: string): Promise<boolean> {
   }
 }
 
-function pathOf(name: string | undefined): string {
+export function pathOf(name: string | undefined): string {
   const [publisher, own, ...more] = name?.startsWith("@") === true ? name.slice(1).split("/") : [];
   if (publisher === undefined || own === undefined || more.length > 0) {
     throw new CommandError(

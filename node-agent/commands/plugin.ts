@@ -80,6 +80,26 @@ const using = {
     most: 2,
     run: async (...of) => await (await import("./plugin-install.ts")).setSecret(...of),
   },
+  update: {
+    takes: "a plugin, or nothing for all",
+    most: 1,
+    run: async (...of) => await (await import("./plugin-update.ts")).updatePlugins(...of),
+  },
+  pin: {
+    takes: "a plugin",
+    most: 1,
+    run: async (...of) => await (await import("./plugin-update.ts")).pinPlugin(...of),
+  },
+  unpin: {
+    takes: "a plugin",
+    most: 1,
+    run: async (...of) => await (await import("./plugin-update.ts")).unpinPlugin(...of),
+  },
+  rollback: {
+    takes: "a plugin and a version",
+    most: 2,
+    run: async (...of) => await (await import("./plugin-update.ts")).rollbackPlugin(...of),
+  },
   remove: {
     takes: "a plugin",
     most: 1,

@@ -11,7 +11,7 @@ export interface MarketAccess {
 }
 
 interface Asked<T> {
-  method?: "GET" | "POST" | "PUT" | "DELETE";
+  method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** JSON, or the bytes of a package. */
   body?: object | Uint8Array<ArrayBuffer>;
   schema: z.ZodType<T>;
