@@ -37,6 +37,7 @@ const PAGES = [
   "/hooks",
   "/market",
   "/market/mine",
+  "/market/purchases",
   "/reviews",
   "/import",
   "/device",
