@@ -4,6 +4,7 @@ import { addFiles, readLibrary, removeDocument, searchLibrary } from "./library.
 import { loadCatalogue } from "./store.ts";
 
 const MOST_LISTED = 100;
+const MOST_QUERY = 500;
 const DOCUMENT = { type: "string", description: "A document's name, or a part of it", maxLength: 300 } as const;
 
 function kept(storage: PluginStorage | undefined): PluginStorage {
@@ -18,7 +19,7 @@ const search = tool({
   input: {
     type: "object",
     properties: {
-      query: { type: "string", description: "What is looked for, in a few words", minLength: 1, maxLength: 500 },
+      query: { type: "string", description: "What is looked for, in a few words", minLength: 1, maxLength: MOST_QUERY },
       document: { ...DOCUMENT, description: "Only in this document" },
       limit: { type: "integer", description: "How many passages", minimum: 1, maximum: 10, default: 5 },
     },
@@ -92,4 +93,14 @@ const remove = tool({
   },
 });
 
-export default definePlugin({ tools: { search, add, list, read, remove } });
+export default definePlugin({
+  tools: { search, add, list, read, remove },
+  knowledge: {
+    description: "The user's own library of documents.",
+    async search({ input: { query, most }, storage }) {
+      if (storage === undefined || (await loadCatalogue(storage)).documents.length === 0) return [];
+      const { found } = await searchLibrary(storage, query.slice(0, MOST_QUERY), undefined, most);
+      return found.map(({ document, place, text }) => ({ title: [document, place].filter(Boolean).join(", "), text }));
+    },
+  },
+});

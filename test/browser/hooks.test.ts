@@ -5,11 +5,16 @@ import { expect, it } from "vitest";
 import { permissionsSchema } from "../../shared/plugin/manifest.ts";
 import { makePackage } from "../support/market.ts";
 import { violations } from "./accessibility.ts";
+import { chatOn } from "./chat-page.ts";
 import { useVisitors } from "./visitor.ts";
 
 const { visit } = useVisitors();
 /** Where to leave a picture of what is looked at. */
 const SHOTS = process.env["SCREENSHOTS"];
+const KNOWING = `export default { knowledge: {
+  description: "Knows cats.",
+  search: () => [{ title: "Cats", text: "Cats sleep a lot.", url: "https://cats.example/1" }],
+} };`;
 const LISTENER = `export default {
   webhook({ input }) { return { heard: input.body.length }; },
   hooks: { beforeTurn() { return "x"; } },
@@ -34,6 +39,11 @@ async function look(page: Page, name: string): Promise<void> {
     for (const colorScheme of ["light", "dark"] as const) {
       await page.setViewportSize({ width, height: 844 });
       await page.emulateMedia({ colorScheme });
+      // Colours go over slowly.
+      await page.evaluate(async () => {
+        await new Promise((done) => requestAnimationFrame(done));
+        await Promise.all(document.getAnimations().map(async ({ finished }) => await finished));
+      });
       if (SHOTS !== undefined)
         await page.screenshot({ path: join(SHOTS, `${name}-${width}-${colorScheme}.png`), fullPage: true });
       expect([name, width, colorScheme, await violations(page)]).toEqual([name, width, colorScheme, []]);
@@ -42,18 +52,44 @@ async function look(page: Page, name: string): Promise<void> {
   await page.setViewportSize({ width: 1280, height: 844 });
 }
 
-it("makes an address for a plugin, shows what came, pauses, rotates and ends it", { timeout: 120_000 }, async () => {
-  const { page, problems } = await visit({ path: "/plugins" });
-  const permissions = permissionsSchema.parse({ turns: "read", schedule: true });
-  const { bytes } = await makePackage({
-    name: "@ada/listener",
-    version: "1.0.0",
-    code: LISTENER,
-    draft: { permissions },
-  });
+async function install(page: Page, code: string, name: string, permissions: object): Promise<void> {
+  const draft = { permissions: permissionsSchema.parse(permissions) };
+  const { bytes } = await makePackage({ name, version: "1.0.0", code, draft });
   await page.getByLabel("Package").setInputFiles({ name: "l.plugin", mimeType: "", buffer: Buffer.from(bytes) });
   await page.getByRole("button", { name: "Look at it" }).click();
-  await page.getByRole("heading", { name: "@ada/listener 1.0.0" }).waitFor();
+  await page.getByRole("heading", { name: `${name} 1.0.0` }).waitFor();
+}
+
+it("searches knowledge before an answer where a conversation is set to it, and shows what it found", {
+  timeout: 120_000,
+}, async () => {
+  const { page, problems } = await visit({ path: "/plugins" });
+  await install(page, KNOWING, "@ada/cats", {});
+  await page.getByRole("button", { name: "Install with these permissions" }).click();
+  await page.getByText("is searched before answers, where that is set").waitFor();
+  await page.goto("/");
+  const chat = chatOn(page);
+  await chat.status.getByText("Online").waitFor();
+  await chat.askAndWait("Do cats sleep?");
+  const sent = page.getByRole("dialog");
+  const traceText = async (): Promise<string> => {
+    await chat.answer.getByRole("button", { name: "What was sent" }).last().click();
+    const text = await sent.innerText();
+    await sent.getByRole("button", { name: "Close" }).click();
+    return text;
+  };
+  expect(await traceText()).not.toContain("Source");
+  await page.getByRole("button", { name: "This conversation" }).click();
+  await page.getByLabel("Plugins with knowledge").selectOption("on");
+  await page.getByRole("button", { name: "Save" }).click();
+  await chat.askAndWait("And dogs?");
+  expect(await traceText()).toMatch(/Source \[1\], from @ada\/cats\s+Cats\s+https:\/\/cats\.example\/1/);
+  expect(problems).toEqual([]);
+});
+
+it("makes an address for a plugin, shows what came, pauses, rotates and ends it", { timeout: 120_000 }, async () => {
+  const { page, problems } = await visit({ path: "/plugins" });
+  await install(page, LISTENER, "@ada/listener", { turns: "read", schedule: true });
   expect(await page.locator('[data-part="consent-list"] li').allInnerTexts()).toEqual([
     "Read what you ask in conversations and what is answered, and add to it",
     "Run by itself at set times",

@@ -5,6 +5,7 @@ import { addFiles } from "../../plugins/library/library.ts";
 import { loadCatalogue } from "../../plugins/library/store.ts";
 import { wordsOf } from "../../plugins/shared/words.ts";
 import type { PluginStorage } from "../../shared/plugin/index.ts";
+import { partCall } from "../../shared/plugin/parts.ts";
 import { firstParty } from "../support/first-party.ts";
 import { memoryKeyValues } from "../support/memory-key-values.ts";
 import { picked } from "../support/picked-files.ts";
@@ -42,7 +43,7 @@ const CHINESE =
 
 describe("search", () => {
   test("finds passages with their document and place", async () => {
-    const { add, search } = shelf();
+    const { add, search, call } = shelf();
     expect(await add([{ name: "lamp.md", content: WARRANTY }])).toEqual({ files: [{ name: "lamp.md", passages: 3 }] });
     const { passages } = await search("How long is the warranty?");
     expect(passages[0]).toEqual({
@@ -50,6 +51,10 @@ describe("search", () => {
       place: "line 5, Lamp › Warranty",
       passage: 2,
       text: "## Warranty\n\nThe lamp is repaired free of charge for two years. Wicks are not covered.",
+    });
+    const asked = { query: "How long is the warranty?", most: 1 };
+    expect(await call(partCall("knowledge"), asked)).toMatchObject({
+      passages: [{ title: "lamp.md, line 5, Lamp › Warranty" }],
     });
     expect((await search("waranty")).passages[0]?.passage).toBe(2); // misspelt
     expect((await search("wick")).passages[0]?.passage).toBe(2);
@@ -197,6 +202,7 @@ describe("a library", () => {
     await expect(library.call("add", {}, { storage: memoryKeyValues(), files: picked([]) })).rejects.toThrow(
       /Ask the user to attach/,
     );
+    expect(await library.call(partCall("knowledge"), { query: "x", most: 5 }, {})).toEqual({ passages: [] });
     await expect(library.call("search", { query: "x" }, {})).rejects.toThrow(/The user can allow it/);
     await expect(library.call("search", { query: "x" }, { storage: memoryKeyValues() })).rejects.toThrow(
       /The library is empty/,
