@@ -182,7 +182,7 @@ export const COMMANDS = {
   mcp: {
     summary: "let your models use servers of MCP: commands on this machine, or addresses",
     usage:
-      "porchlight mcp add NAME -- COMMAND ARGUMENTS\n" +
+      "porchlight mcp add NAME -- COMMAND ARGUMENTS | add NAME https://SERVER/mcp [--yes]\n" +
       "porchlight mcp mount NAME [https://SERVER/mcp] [--yes] | list | remove NAME",
     flags: ["data", "origin", "yes", "json"],
     run: async (flags, rest) => {

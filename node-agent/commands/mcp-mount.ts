@@ -4,6 +4,7 @@ import { CommandError } from "./command-error.ts";
 import { type EdgeAccess, edgeAccess } from "./edge-access.ts";
 import { householdOf } from "./household.ts";
 import type { McpFlags } from "./mcp.ts";
+import { afterSignIn } from "./mcp-sign-in.ts";
 import { agreed } from "./plugin-install.ts";
 import { printable, say, styled } from "./terminal.ts";
 
@@ -27,11 +28,12 @@ export async function mountServer(flags: McpFlags, name: string, url: string | u
   const bearer = url === undefined || token === "" ? {} : { bearer: token };
   const looking = {
     method: "POST",
-    body: { from, ...bearer },
+    body: { from, name, ...bearer },
     schema: lookedSchema,
     what: "look at this server",
   } as const;
-  const { tools, digest } = await ask(access, "/api/mcp-servers/look", looking);
+  const look = async (): Promise<z.infer<typeof lookedSchema>> => await ask(access, "/api/mcp-servers/look", looking);
+  const { tools, digest } = url === undefined ? await look() : await afterSignIn(access, { name, url }, look);
   say(`${name} offers:`);
   for (const { name: tool, description, effect } of tools) {
     const [line = ""] = description.split("\n");

@@ -21,6 +21,9 @@ export async function mcp(flags: McpFlags, [action = "list", ...rest]: string[])
   const [name, ...words] = rest;
   if (name === undefined || !SERVER_NAME.test(name))
     throw new CommandError("bad_usage", "Name the server: small letters, digits and '-', such as 'files'.");
+  // An address starts nothing on this machine: it is mounted.
+  if (action === "add" && words.length === 1 && /^https?:\/\//.test(words[0] ?? ""))
+    return await mountServer(flags, name, words[0]);
   if (action === "add") return await add(file, name, words);
   if (action === "remove" && words.length === 0) return await remove(flags, file, name);
   if (action === "mount" && words.length <= 1) return await mountServer(flags, name, words[0]);

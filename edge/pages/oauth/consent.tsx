@@ -40,7 +40,7 @@ export function ConsentPage(props: {
           <ToolList page={page} tools={tools.slice(SHOWN_TOOLS)} />
         </details>
       ) : null}
-      <p class="muted">{text.later}</p>
+      <p>{text.later}</p>
       <p>{place.kind === "site" ? format(text.checkSite, { host: place.host }) : text.check}</p>
       <div class="actions">
         <DecisionForm query={query} decision="allow" label={text.allow} kind="primary" />

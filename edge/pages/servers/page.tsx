@@ -27,10 +27,10 @@ export function ServersPage({ page, mounts, signIns, found }: ServersPageProps) 
   return (
     <AccessShell page={page} title={text.title} current="plugins" layout="settings">
       <header class="settings-head">
+        <h1 class="display">{text.title}</h1>
         <p>
           <a href="/plugins">{page.strings.plugins.title}</a>
         </p>
-        <h1 class="display">{text.title}</h1>
         <p class="muted">{text.text}</p>
       </header>
       {mounts.length + waiting.length === 0 ? <EmptyState heading={text.empty} text={text.emptyText} /> : null}

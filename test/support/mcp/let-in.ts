@@ -26,7 +26,7 @@ export async function letIn(stack: TestStack, note: (ok: boolean, what: string, 
     (error: unknown) => error,
   );
   note(refused instanceof UnauthorizedError, "oauth: whoever is not let in is sent to the page of consent");
-  const back = await agree(stack, provider.at ?? new URL("about:blank"));
+  const back = await agree(await ownerCookie(stack), provider.at ?? new URL("about:blank"));
   await first.finishAuth(back.searchParams);
   await client.connect(transport());
   const { tools } = await client.listTools();
@@ -43,10 +43,14 @@ export async function letIn(stack: TestStack, note: (ok: boolean, what: string, 
   else note(said.includes("mcp-everything__echo"), "oauth: the inspector lists tools", said.slice(0, 80));
 }
 
-/** The owner's yes. */
-async function agree(stack: TestStack, at: URL): Promise<URL> {
+/** Of a browser in which the owner is signed in. */
+export async function ownerCookie(stack: TestStack): Promise<string> {
   const entered = await fetch(await stack.stack.owner.signInUrl(), { redirect: "manual" });
-  const [cookie = ""] = (entered.headers.get("set-cookie") ?? "").split(";");
+  return (entered.headers.get("set-cookie") ?? "").split(";")[0] ?? "";
+}
+
+/** That browser's yes to the page of consent at `at`. Returns where it is sent. */
+export async function agree(cookie: string, at: URL): Promise<URL> {
   const answer = await fetch(`${at.origin}/api/oauth/decision`, {
     method: "POST",
     headers: { cookie, origin: at.origin, "sec-fetch-site": "same-origin", "content-type": "application/json" },
