@@ -2,9 +2,11 @@ import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { errorResponses, jsonBody, jsonContent, registerRoute } from "../../shared/api/document.ts";
 import { readJsonBody } from "../../shared/api/json-body.ts";
+import { PorchlightError } from "../../shared/errors.ts";
 import { pluginNameSchema } from "../../shared/plugin/manifest.ts";
 import { audit } from "../credentials/audit.ts";
 import type { AppEnv } from "../env.ts";
+import { followedMarket } from "../market/followed.ts";
 import { buy, cancel, listPayments, listSales, refund, saleOf, type Selling } from "../market/money/buy.ts";
 import { MONEY_LIMITS } from "../market/money/limits.ts";
 import { paymentProvider } from "../market/money/provider/choose.ts";
@@ -106,6 +108,12 @@ export async function sellingOf(c: Context<AppEnv>): Promise<Selling> {
 
 /** For who asks, by API or page. */
 export async function beginToBuy(c: Context<AppEnv>, plugin: string): Promise<Sale> {
+  const followed = followedMarket(c.env);
+  if (followed !== undefined)
+    throw new PorchlightError(
+      "payments_off",
+      `This edge takes its plugins from ${followed}, which sells to people of that edge only.`,
+    );
   const sale = await buy(await sellingOf(c), { userId: accountOf(c).userId, plugin, origin: originOf(c) });
   await audit(c, "purchase_begun", { target: plugin });
   await wakeForTest(c, sale);

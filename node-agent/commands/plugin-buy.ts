@@ -14,7 +14,7 @@ const purchaseSchema = z.object({
   id: z.string(),
   title: z.string(),
   price: priceSchema,
-  checkoutUrl: z.url().nullable(),
+  checkoutUrl: z.url({ protocol: /^https?$/ }).nullable(),
 });
 
 /** `porchlight plugin buy @publisher/name`: begins a purchase, and says where to pay. No money moves but there. */

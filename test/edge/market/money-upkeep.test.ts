@@ -3,6 +3,8 @@ import { runDurableObjectAlarm } from "cloudflare:test";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { marketOf } from "../../../edge/market/market.ts";
 import { MONEY_LIMITS } from "../../../edge/market/money/limits.ts";
+import { requireEntitled } from "../../../edge/market/money/entitlement.ts";
+import { paymentProvider } from "../../../edge/market/money/provider/choose.ts";
 import type { PaymentProvider } from "../../../edge/market/money/provider/provider.ts";
 import { takeEvent } from "../../../edge/market/money/take-news.ts";
 import { keepMoney } from "../../../edge/market/money/upkeep.ts";
@@ -277,6 +279,22 @@ describe("webhooks", () => {
     expect(await takeEvent(db, { ...event, news })).toBe("known");
     vi.restoreAllMocks();
     expect(await env.DB.prepare("SELECT count(*) AS n FROM ledger_entries").first()).toEqual(before);
+  });
+});
+
+describe("an edge that follows another market", () => {
+  it("has what costs nothing, and says where the rest is sold", async () => {
+    const follower = { ...env, MARKET_ORIGIN: "https://market.test" };
+    const price = { currency: "EUR", minorUnits: 100 };
+    await requireEntitled(follower, "u", { name: "@x/free" });
+    await requireEntitled(follower, "u", { name: "@x/free", price: { ...price, minorUnits: 0 } });
+    await expect(requireEntitled(follower, "u", { name: "@x/paid", price })).rejects.toMatchObject({
+      code: "plugin_not_bought",
+      message: expect.stringContaining("https://market.test"),
+    });
+    expect(await paymentProvider(follower)).toBeUndefined();
+    // Here nobody sells it: it is somebody's own file.
+    await requireEntitled(env, "u", { name: "@nobody/paid", price });
   });
 });
 
