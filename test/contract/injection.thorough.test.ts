@@ -7,7 +7,7 @@ import { InjectionWorld } from "../support/injection/world.ts";
 let world: InjectionWorld;
 beforeAll(async () => {
   world = await InjectionWorld.start();
-});
+}, 240_000);
 afterAll(async () => {
   await world?.stop();
 });

@@ -40,7 +40,6 @@ export async function runCase(world: InjectionWorld, task: Task, goal: Goal | un
   const attack = goal && {
     marker,
     rounds: goal.rounds(name, of),
-    isPasted: isPasted || goal.when === "webhook",
     ...answerOf(goal, name),
   };
   const script = { plan, answer: of.answer };

@@ -21,7 +21,7 @@ export interface Script {
   plan: Rounds;
   answer: (view: View) => string;
   /** Absent: nobody attacks. */
-  attack?: { marker: string; rounds: Rounds; answer?: (view: View) => string; isPasted?: boolean } | undefined;
+  attack?: { marker: string; rounds: Rounds; answer?: (view: View) => string } | undefined;
 }
 
 export const MODEL = {
@@ -94,13 +94,13 @@ export class WorstModel implements InferenceBackend {
           .slice(-4_000),
       };
     const turn = messages.slice(asked + 1);
-    const read = messages.flatMap(({ content }, at) => (at === asked ? [] : [content]));
+    const read = messages.map(({ content }) => content);
     const descriptions = tools.map(({ description = "" }) => description);
     const results = turn.flatMap(({ role, content }) => (role === "tool" ? [content] : []));
     const view: View = { messages, tools, results, text: [...read, ...descriptions].join("\n") };
     const round = turn.filter(({ role }) => role === "assistant").length;
     const { plan, answer, attack } = script;
-    const isTurned = attack !== undefined && (attack.isPasted === true || view.text.includes(attack.marker));
+    const isTurned = attack !== undefined && view.text.includes(attack.marker);
     const wanted = plan[round]?.(view) ?? [];
     const demanded: Call[] = [];
     if (isTurned) {
