@@ -36,7 +36,8 @@ const receiveRoute = createRoute({
   description:
     "The address is secret, and the message is signed: by Standard Webhooks (`webhook-id`, `webhook-timestamp` within five minutes, " +
     "`webhook-signature`) or as GitHub does (`x-hub-signature-256`), whichever the webhook was made for. 256 KiB at most. The same message " +
-    "again is answered 200 and not worked on again; one that failed is. What a plugin has to say within 10 s is the answer, else 202.",
+    "again is answered 200 and not worked on again, for seven days; one that failed is. Messages signed as GitHub does have no time: there the " +
+    "same body is the same message. What a plugin has to say within 10 s is the answer, else 202.",
   security: [],
   request: {
     params: z.object({ id: z.string() }),

@@ -84,9 +84,11 @@ async function isSignedByAny(
   for (const raw of keys) {
     if (raw === undefined) continue;
     const hmac = { name: "HMAC", hash: "SHA-256" };
-    const key = await crypto.subtle.importKey("raw", new Uint8Array(raw), hmac, false, ["verify"]);
+    const key = await crypto.subtle.importKey("raw", new Uint8Array(raw), hmac, false, ["sign"]);
+    // Once for all of them: an unsigned message may be large.
+    const own = new Uint8Array(await crypto.subtle.sign("HMAC", key, data));
     for (const signature of signatures) {
-      const isThis = await crypto.subtle.verify("HMAC", key, new Uint8Array(signature), data);
+      const isThis = signature.length === own.length && crypto.subtle.timingSafeEqual(own, signature);
       isOne = isThis || isOne;
     }
   }

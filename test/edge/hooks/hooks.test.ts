@@ -188,11 +188,11 @@ describe("what is not", () => {
 describe("floods", () => {
   it("are cut to what an address takes in a minute, and the edge goes on", async () => {
     const all = await Promise.all(
-      Array.from({ length: 200 }, async (_, n) => await sendMessage(hook, `msg_${n}`, "silent")),
+      Array.from({ length: 150 }, async (_, n) => await sendMessage(hook, `msg_${n}`, "silent")),
     );
     const refused = all.filter(({ status }) => status === 429);
-    expect(all.filter(({ status }) => status === 202)).toHaveLength(200 - refused.length);
-    expect(200 - refused.length).toBeGreaterThanOrEqual(HOOK_LIMITS.perMinute);
+    expect(all.filter(({ status }) => status === 202)).toHaveLength(150 - refused.length);
+    expect(150 - refused.length).toBeGreaterThanOrEqual(HOOK_LIMITS.perMinute);
     expect(refused.length).toBeGreaterThan(0);
     expect(refused.every(({ headers }) => Number(headers.get("retry-after")) > 0)).toBe(true);
     expect((await deliveriesOf(owner.apiKey, hook.id)).length).toBeLessThanOrEqual(
@@ -204,10 +204,10 @@ describe("floods", () => {
   });
 
   it("of wrong signatures do not keep the sender out", async () => {
-    const flood = Array.from({ length: 200 }, async () => (await post(hook, { "webhook-id": "x" }, "{}")).status);
+    const flood = Array.from({ length: 100 }, async () => (await post(hook, { "webhook-id": "x" }, "{}")).status);
     expect(new Set(await Promise.all(flood))).toEqual(new Set([401]));
     expect((await sendMessage(hook, "msg_1", 1)).status).toBe(200);
-    expect(await refusedOf()).toBe(200);
+    expect(await refusedOf()).toBe(100);
   });
 });
 
