@@ -143,11 +143,12 @@ export class HookDeliveryTable {
     );
   }
 
-  /** None of an address is worked on before then. */
-  postponeOthers(hookId: string, dueAtMs: number): void {
+  /** None of an address is worked on before then, for the same reason. */
+  postponeOthers(hookId: string, failure: DeliveryFailure, dueAtMs: number): void {
     this.#sql.exec(
-      "UPDATE inbound_deliveries SET due_at = ? WHERE hook_id = ? AND state = 'waiting' AND due_at < ?",
+      "UPDATE inbound_deliveries SET due_at = ?, failure = ? WHERE hook_id = ? AND state = 'waiting' AND due_at < ?",
       dueAtMs,
+      JSON.stringify(failure),
       hookId,
       dueAtMs,
     );

@@ -124,7 +124,7 @@ export class HookQueue {
       const dueAtMs = nowMs + (isBusy && isFree ? 0 : this.#pauseMs(id, end.failure.code));
       deliveries.postpone(id, end.failure, end.callId, dueAtMs);
       // The others would find it busy as well.
-      if (isBusy) deliveries.postponeOthers(hook.id, dueAtMs);
+      if (isBusy) deliveries.postponeOthers(hook.id, end.failure, dueAtMs);
       this.#waits = true;
     } else deliveries.fail(id, end.failure, end.callId, nowMs);
     this.#waiters.get(id)?.(deliveries.find(id));
