@@ -129,6 +129,7 @@ export class Home extends DurableObject<EdgeBindings> {
           storage: ctx.storage,
           env,
           files,
+          home: ctx.id.name ?? ctx.id.toString(),
           machines: this.#machines,
           tunnels: () => this.#tunnels,
           runs: () => this.#runs,

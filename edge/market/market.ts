@@ -11,6 +11,7 @@ import { MARKET_LIMITS } from "./limits.ts";
 import type { Payout } from "./money/payout-desk.ts";
 import { Till } from "./money/till.ts";
 import { submissionName } from "./packages.ts";
+import { collectPackages } from "./store/package-holds.ts";
 import { newestRoot } from "./store/metadata.ts";
 import { countInstall } from "./store/listing.ts";
 import { listedVersions } from "./store/version-list.ts";
@@ -39,8 +40,15 @@ export class Market extends DurableObject<EdgeBindings> {
     await this.#wakeIn(0);
   }
 
+  /** Somebody sent a package here: if nobody installs it, it is collected one day. */
+  async packageSent(): Promise<void> {
+    await this.#wakeIn(LIVES.upkeepMs);
+  }
+
   override async alarm(): Promise<void> {
     const followed = followedMarket(this.env);
+    // Before anything is signed, and never beside it.
+    await this.#collect();
     await this.#wakeIn(followed === undefined ? await this.#work() : await this.#follow(followed));
   }
 
@@ -54,13 +62,13 @@ export class Market extends DurableObject<EdgeBindings> {
   ): Promise<Made<string>> {
     return await madeLater(async () => {
       const followed = followedMarket(this.env);
+      const db = database(this.env.DB);
       if (followed !== undefined) {
         // Whoever has something of a market has to hear what it takes back.
         await this.#wakeIn(0);
         const { PACKAGES } = this.env;
-        return await this.#inTurn(async () => await obtainPlugin(PACKAGES, this.ctx.storage, followed, wanted));
+        return await this.#inTurn(async () => await obtainPlugin(db, PACKAGES, this.ctx.storage, followed, wanted));
       }
-      const db = database(this.env.DB);
       const version = await findOffered(db, wanted);
       if (version === undefined) throw new PorchlightError("not_found", "The market has no such version.");
       if (wanted.unlessYanked === true && version.signedState !== "published") throw yankedError();
@@ -98,6 +106,15 @@ export class Market extends DurableObject<EdgeBindings> {
     const more = isOpen && (await signCatalogue({ ...options, keys, nowMs }));
     const money = await this.#inTurn(async () => await this.#till.ring(nowMs));
     return Math.max(BETWEEN_MS, more ? 0 : Math.min(again ?? LIVES.upkeepMs, money));
+  }
+
+  /** What nobody has is forgotten; if that fails, the next ring does it. */
+  async #collect(): Promise<void> {
+    try {
+      await collectPackages(database(this.env.DB), this.env.PACKAGES, Date.now());
+    } catch (error) {
+      console.error("Packages that nobody has could not be collected:", error);
+    }
   }
 
   /** Takes packages that were rejected long ago out of the bucket; the same ones for some days, in case one day nothing ran. */

@@ -10,7 +10,10 @@ import type { AppEnv } from "../env.ts";
 import { takeMade } from "../home/made.ts";
 import { PackageStore } from "../home/plugins/package-store.ts";
 import { pluginsOf } from "../home/plugins/remote-desk.ts";
+import { marketOf } from "../market/market.ts";
+import { touchPackage } from "../market/store/package-holds.ts";
 import { accountOf } from "../middleware/authenticate.ts";
+import { database } from "../store/database.ts";
 import { inspectedSchema, installedSchema, installSchema, shownInstalled, shownTool } from "./plugins-schema.ts";
 
 const described = { tags: ["Plugins"] };
@@ -85,6 +88,8 @@ export function mountPlugins(app: OpenAPIHono<AppEnv>): void {
     const bytes = await readBytes(c.req.raw, MOST_PACKAGE_BYTES);
     const sent = await readPackage(bytes);
     const store = new PackageStore(c.env.PACKAGES);
+    await touchPackage(database(c.env.DB), sent.hash, Date.now());
+    c.executionCtx.waitUntil(marketOf(c.env).packageSent());
     await store.put(sent, bytes);
     // As it is kept: another may have sent it with a signature before.
     const { manifest, hash, signature } = await store.read(sent.hash);

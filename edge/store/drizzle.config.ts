@@ -6,6 +6,7 @@ export default defineConfig({
     "./edge/store/schema.ts",
     "./edge/store/oauth-schema.ts",
     "./edge/market/store/schema.ts",
+    "./edge/market/store/packages-schema.ts",
     "./edge/market/money/schema.ts",
     "./edge/market/money/sales-schema.ts",
   ],

@@ -12,6 +12,7 @@ import { PluginCallMaker, type PluginCallerOptions } from "./caller.ts";
 import { InstallTable } from "./install-table.ts";
 import type { Installed } from "./installed.ts";
 import { PLUGIN_LIMITS } from "./limits.ts";
+import type { PackageHolds } from "./package-holds.ts";
 import type { PackageStore } from "./package-store.ts";
 import { isPartGranted, sends, taints } from "./part-calls.ts";
 import { requireWithin } from "./permissions.ts";
@@ -48,6 +49,7 @@ export interface PluginDeskOptions
   packages: PackageStore;
   runtimes: readonly PluginRuntime[];
   market: MarketPort;
+  holds: Pick<PackageHolds, "hold" | "sync">;
   /** The edge's key that secrets are sealed with. */
   secretsKey: () => Promise<string>;
   now?: () => number;
@@ -112,6 +114,7 @@ export class PluginDesk implements ToolBox {
     this.#now = now;
     this.#installs = new InstallTable(sql, (userId) => {
       this.updates.sync(userId);
+      this.#syncHolds();
       this.follower?.changed(userId);
     });
     this.#values = new ValueTable(sql, transaction);
@@ -130,6 +133,8 @@ export class PluginDesk implements ToolBox {
       installs: this.#installs,
       read: async (hash) => await this.#package(hash),
       describe: async (userId, plugin) => await this.#describe(userId, plugin),
+      hold: async (hash) => await this.#hold(hash),
+      syncHolds: () => this.#syncHolds(),
       now,
     });
   }
@@ -166,6 +171,7 @@ export class PluginDesk implements ToolBox {
       requireWithin(permissions, plugin.manifest.permissions);
       await this.#options.requireEntitled(userId, plugin.manifest);
       const offers = await this.#describe(userId, plugin);
+      await this.#hold(hash);
       const { name, version } = plugin.manifest;
       const { files: _files, ...draft } = plugin.manifest;
       const known = this.#installs.find(userId, name);
@@ -343,6 +349,16 @@ export class PluginDesk implements ToolBox {
   async #package(hash: string): Promise<PluginPackage> {
     await this.#options.requireNotRevoked(hash);
     return await this.#options.packages.read(hash);
+  }
+
+  /** From now on nobody deletes it. Throws PorchlightError `not_found` where it is too late for that. */
+  async #hold(hash: string): Promise<void> {
+    await this.#options.holds.hold(hash);
+    await this.#options.packages.require(hash);
+  }
+
+  #syncHolds(): void {
+    this.#options.holds.sync(() => this.updates.heldHashes());
   }
 
   async #describe(owner: string, { hash, manifest }: PluginPackage): Promise<PluginOffers> {

@@ -8,6 +8,7 @@ import type { Runs } from "../runs/runs.ts";
 import type { Tunnel, Tunnels } from "../tunnels.ts";
 import { PluginDesk } from "./desk.ts";
 import { homeModels } from "./model-port.ts";
+import { PackageHolds } from "./package-holds.ts";
 import { PackageStore } from "./package-store.ts";
 import type { KeptFiles } from "./picked-files.ts";
 import { EdgeRuntime } from "./runtime/edge-runtime.ts";
@@ -22,8 +23,10 @@ export function homePlugins(of: {
   machines: Machines;
   runs: () => Runs;
   files: KeptFiles;
+  /** The object's own name. */
+  home: string;
 }): PluginDesk {
-  const { storage, env, tunnels, machines, runs, files } = of;
+  const { home: name, storage, env, tunnels, machines, runs, files } = of;
   const home = new HomeRuntime<Tunnel>({
     tunnels: () => tunnels().all,
     openStream: (tunnel, header) => tunnels().openStream(tunnel, header),
@@ -34,6 +37,7 @@ export function homePlugins(of: {
     packages: new PackageStore(env.PACKAGES),
     runtimes: [new EdgeRuntime(env.LOADER), home],
     market: marketPort(env),
+    holds: new PackageHolds({ db: () => database(env.DB), home: name }),
     askModel: async (question, payer, signal) => await homeModels(machines, runs())(question, payer, signal),
     files,
     requireNotRevoked: async (hash) => await requireNotRevoked(database(env.DB), hash),

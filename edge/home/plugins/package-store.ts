@@ -28,11 +28,15 @@ export class PackageStore {
       await this.#bucket.put(name, bytes);
   }
 
+  /** Throws PorchlightError `not_found` where it is not there. */
+  async require(hash: string): Promise<void> {
+    if ((await this.#bucket.head(packageName(hash))) === null) throw notThere();
+  }
+
   /** Throws PorchlightError `not_found`. */
   async bytes(hash: string): Promise<Uint8Array<ArrayBuffer>> {
     const found = await this.#bucket.get(packageName(hash));
-    if (found === null)
-      throw new PorchlightError("not_found", "This edge does not have the plugin's package. Send it once more.");
+    if (found === null) throw notThere();
     return new Uint8Array(await found.arrayBuffer());
   }
 
@@ -43,4 +47,8 @@ export class PackageStore {
       throw new PorchlightError("plugin_invalid", "The stored package is damaged. Send it once more.");
     return plugin;
   }
+}
+
+function notThere(): PorchlightError {
+  return new PorchlightError("not_found", "This edge does not have the plugin's package. Send it once more.");
 }

@@ -4,6 +4,7 @@ import type { TrustClient, TrustStore } from "../../../shared/market/tuf/client.
 import { fetchVersions, type ListedVersion, type PluginName } from "../../../shared/market/version-list.ts";
 import { readBytesOf } from "../followed-bytes.ts";
 import type { Database } from "../../store/database.ts";
+import { touchPackage } from "../store/package-holds.ts";
 import { packageName } from "../packages.ts";
 import { replaceRevocations } from "../store/revocations.ts";
 
@@ -30,6 +31,7 @@ export async function followedVersions(
  * an update, which a yanked version never is.
  */
 export async function obtainPlugin(
+  db: Database,
   packages: R2Bucket,
   storage: DurableObjectStorage,
   origin: string,
@@ -39,6 +41,7 @@ export async function obtainPlugin(
   const target = await client.target(targetPath(wanted.publisher, wanted.name, wanted.version));
   if (wanted.unlessYanked === true && target?.custom?.["yanked"] === true) throw yankedError();
   const { bytes, hash } = await fetchPlugin(client, wanted);
+  await touchPackage(db, hash, Date.now());
   await packages.put(packageName(hash), bytes);
   return hash;
 }

@@ -65,7 +65,7 @@ it("an edge takes packages of another market when its signatures say so", async 
     await runInDurableObject(
       env.MARKET.getByName("follower"),
       async (_, { storage }) =>
-        await obtainPlugin(env.PACKAGES, storage, MARKET, wanted).catch((error: unknown) => error),
+        await obtainPlugin(database(env.DB), env.PACKAGES, storage, MARKET, wanted).catch((error: unknown) => error),
     );
   expect(await obtain()).toBe(weather.hash);
   const kept = await env.PACKAGES.get(`packages/${weather.hash}`);

@@ -38,6 +38,10 @@ export interface PluginUpdatesOptions {
   /** What it offers, by its own code in the sandbox. Throws PorchlightError. */
   describe: (userId: string, plugin: PluginPackage) => Promise<PluginOffers>;
   requireEntitled: (userId: string, manifest: Installed["manifest"]) => Promise<void>;
+  /** From now on its package stays. Throws PorchlightError. */
+  hold: (hash: string) => Promise<void>;
+  /** Brings what is held to what is installed and kept, if an earlier try came to nothing. */
+  syncHolds: () => void;
   now: () => number;
   random?: () => number;
 }
@@ -107,6 +111,7 @@ export class PluginUpdates {
   tick(): void {
     const due = this.#sweep === undefined ? this.#table.due(this.#options.now(), AT_ONCE) : [];
     if (due.length === 0) return this.onChange();
+    this.#options.syncHolds();
     this.#sweep = this.#lookAfter(due)
       .catch((error: unknown) => console.error("plugins: updates could not be looked up:", error))
       .finally(() => {
@@ -305,14 +310,15 @@ export class PluginUpdates {
   }
 
   async #apply(userId: string, { before, plugin, how, permissions, isRevoked = false }: Change): Promise<void> {
-    const { installs, transaction, describe, requireEntitled } = this.#options;
+    const { installs, transaction, read, describe, hold, requireEntitled } = this.#options;
     const { name } = before;
     const { files: _files, ...draft } = plugin.manifest;
     const manifest = manifestDraftSchema.parse(draft);
     await requireEntitled(userId, manifest);
     const offers = await describe(userId, plugin);
+    await hold(plugin.hash);
     // Once more, after all that took its time.
-    await this.#options.read(plugin.hash);
+    await read(plugin.hash);
     transaction(() => {
       const now = installs.find(userId, name);
       const state = this.#table.find(userId, name);
