@@ -25,7 +25,8 @@ export async function accountOfToken(c: Context<AppEnv>, token: string): Promise
   if (found === undefined || found.token.kind !== "access" || found.token.expiresAt <= now) return null;
   const { token: row, grant, userName, role, accountId } = found;
   if (grant.resource !== audienceOf(c)) return null;
-  const key = { id: grant.id, version: 0, limits: NO_LIMITS, models: null, priority: "normal" as const };
+  // What it uses counts as its person's own: it has no limits of its own to count by.
+  const key = { id: grant.userId, version: 0, limits: NO_LIMITS, models: null, priority: "normal" as const };
   const account: Account = {
     id: accountId,
     userId: grant.userId,
