@@ -268,6 +268,7 @@ describe("Stripe's webhooks", () => {
     });
     const { news } = await read(stripeEvent("evt_1", "invoice.paid", { id: "in_1" }));
     expect(news).toMatchObject([
+      { type: "checkout_done", purchaseId: "pur_2", subscriptionId: "sub_1" },
       {
         type: "payment",
         purchaseId: "pur_2",

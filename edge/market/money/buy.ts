@@ -74,7 +74,7 @@ export async function buy(
 /** Ends a subscription with what is paid for. Throws `purchase_state`. */
 export async function cancel({ db, provider }: Selling, sale: Sale): Promise<void> {
   const { subscriptionId, subscriptionState } = sale;
-  if (subscriptionId === null || (subscriptionState !== "active" && subscriptionState !== "past_due"))
+  if (subscriptionId === null || subscriptionState === "ended")
     throw new PorchlightError("purchase_state", "This is no subscription, or it has ended already.");
   if (provider?.name !== sale.provider) throw new PorchlightError("payments_off");
   await provider.cancelSubscription(subscriptionId, "at_end");
@@ -96,6 +96,12 @@ export async function refund(selling: Selling, sale: Sale): Promise<void> {
   const payment = (await listPayments(db, sale.id)).find((one) => refundableUntil(one, nowMs) !== undefined);
   if (payment === undefined) throw new PorchlightError("refund_over");
   if (provider?.name !== sale.provider) throw new PorchlightError("payments_off");
+  // It would go on.
+  if (sale.every !== null && sale.subscriptionId === null)
+    throw new PorchlightError(
+      "purchase_state",
+      "The provider is still setting the subscription up. Try again in a minute.",
+    );
   if (sale.subscriptionId !== null && sale.subscriptionState !== "ended")
     await provider.cancelSubscription(sale.subscriptionId, "now");
   await giveBack(db, provider, payment.id, "asked", nowMs);

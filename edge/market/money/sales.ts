@@ -1,4 +1,4 @@
-import { and, desc, eq, gt, inArray, isNotNull, isNull, lte, or, sql } from "drizzle-orm";
+import { and, desc, eq, gt, inArray, isNotNull, isNull, lte, ne, or, sql } from "drizzle-orm";
 import { type Database, isDuplicate } from "../../store/database.ts";
 import { users } from "../../store/schema.ts";
 import { marketPlugins } from "../store/schema.ts";
@@ -137,34 +137,29 @@ export async function paymentsOfPlugin(
 
 /** What goes on of a plugin: checkouts that are open, subscriptions. */
 export async function goingOn(db: Database, plugin: string): Promise<Sale[]> {
-  const { state, subscriptionState } = marketPurchases;
+  const { state } = marketPurchases;
   return await db
     .select()
     .from(marketPurchases)
-    .where(
-      and(
-        eq(marketPurchases.plugin, plugin),
-        or(eq(state, "open"), inArray(subscriptionState, ["active", "past_due"])),
-      ),
-    );
+    .where(and(eq(marketPurchases.plugin, plugin), or(eq(state, "open"), isSubscribed)));
 }
+
+/** Its state may not have been heard of yet. */
+const isSubscribed = and(
+  isNotNull(marketPurchases.subscriptionId),
+  or(isNull(marketPurchases.subscriptionState), ne(marketPurchases.subscriptionState, "ended")),
+);
 
 /** Subscriptions that nobody can use any more: their person has left, or their plugin has no version left. */
 export async function orphanedSubscriptions(db: Database, limit: number): Promise<Sale[]> {
-  const { subscriptionState, cancelAtEnd, userId, plugin } = marketPurchases;
+  const { cancelAtEnd, userId, plugin } = marketPurchases;
   const name = sql`'@' || ${marketPlugins.namespace} || '/' || ${marketPlugins.name}`;
   const rows = await db
     .select({ sale: marketPurchases })
     .from(marketPurchases)
     .leftJoin(users, eq(users.id, userId))
     .leftJoin(marketPlugins, and(eq(name, plugin), isNotNull(marketPlugins.latestId)))
-    .where(
-      and(
-        inArray(subscriptionState, ["active", "past_due"]),
-        eq(cancelAtEnd, false),
-        or(isNull(users.id), isNull(marketPlugins.seq)),
-      ),
-    )
+    .where(and(isSubscribed, eq(cancelAtEnd, false), or(isNull(users.id), isNull(marketPlugins.seq))))
     .limit(limit);
   return rows.map(({ sale }) => sale);
 }

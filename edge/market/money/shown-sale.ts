@@ -59,10 +59,10 @@ export function shownSale(sale: Sale & { payments: readonly Payment[] }, nowMs: 
     checkoutUrl: sale.state === "open" ? sale.checkoutUrl : null,
     createdAt: iso(sale.createdAt),
     subscription:
-      sale.subscriptionState === null
+      sale.subscriptionId === null
         ? null
         : {
-            state: sale.subscriptionState,
+            state: sale.subscriptionState ?? "active",
             endsItself: sale.cancelAtEnd,
             coversUntil: coversUntil === 0 ? null : iso(coversUntil),
           },

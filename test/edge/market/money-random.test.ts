@@ -20,7 +20,7 @@ import { openMarket, person, publish, publisher, type PublisherOf, reviewer } fr
 const DAY = 24 * 3600_000;
 /** More of them, with other seeds, found nothing; each takes a second. */
 const STORIES = 1;
-const STEPS = 60;
+const STEPS = 40;
 const PLUGINS = { "@ada/once": "EUR", "@ada/monthly": "JPY" } as const;
 const CARDS: readonly TestCard[] = ["good", "good", "good", "refused", "disputed"];
 const TURNS: readonly TestTurn[] = [

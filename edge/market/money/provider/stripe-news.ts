@@ -60,14 +60,16 @@ async function checkoutNews(stripe: Stripe, session: Stripe.Checkout.Session): P
 /** A period of a subscription was paid for. */
 async function invoiceNews(stripe: Stripe, id: string): Promise<News[]> {
   const { parent, payments, lines, hosted_invoice_url } = await stripe.invoices.retrieve(id, { expand: ["payments"] });
-  const purchaseId = parent?.subscription_details?.metadata?.["purchase"];
-  if (purchaseId === undefined) return [];
+  const of = parent?.subscription_details;
+  const purchaseId = of?.metadata?.["purchase"];
+  if (of === undefined || of === null || purchaseId === undefined) return [];
   const coversUntilMs = Math.max(...lines.data.map(({ period }) => period.end)) * 1000;
-  const news: News[] = [];
+  // With the first money, so that whoever gives it back can end the subscription.
+  const news: News[] = [{ type: "checkout_done", purchaseId, subscriptionId: idOf(of.subscription) }];
   for (const { status, payment } of payments?.data ?? []) {
     if (status !== "paid" || payment.payment_intent === undefined) continue;
-    const of = { purchaseId, coversUntilMs, receiptUrl: hosted_invoice_url ?? null };
-    news.push(...(await paymentNews(stripe, idOf(payment.payment_intent), of)));
+    const covers = { purchaseId, coversUntilMs, receiptUrl: hosted_invoice_url ?? null };
+    news.push(...(await paymentNews(stripe, idOf(payment.payment_intent), covers)));
   }
   return news;
 }

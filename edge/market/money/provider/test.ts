@@ -194,7 +194,8 @@ export class TestProvider implements PaymentProvider {
     const { currency, amount: gross, id: purchaseId } = order;
     await this.state.put({ kind: "payment", id: payment, amount: gross, refunded: 0, dispute: "none" });
     const paid = { type: "payment", purchaseId, payment, currency, gross, paidAtMs: nowMs, coversUntilMs } as const;
-    await this.#tell("paid", [{ ...paid, receiptUrl: null }]);
+    const begun: News[] = subscription === null ? [] : [{ type: "checkout_done", purchaseId, subscriptionId: id }];
+    await this.#tell("paid", [...begun, { ...paid, receiptUrl: null }]);
     const fee = Math.floor((gross * FEE_PERCENT) / 100);
     if (fee > 0) await this.#tell("fee", [{ type: "fee", payment, id: `tfee_${payment}`, amount: fee }]);
     const goesOn = subscription === null || coversUntilMs === null ? null : { ...subscription, coversUntilMs };
