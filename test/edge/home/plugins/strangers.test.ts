@@ -78,7 +78,7 @@ it("takes a mounted server's descriptions for what they are: a stranger's words"
   expect(read()).toEqual([]);
 });
 
-it("asks no more once it was denied often enough, and never more often than a person reads", async () => {
+it("asks no more once it was denied often enough", async () => {
   world.tools.set("web__read", () => "Words of strangers.", PAGE);
   world.tools.set("mail__send", () => "sent", { effect: "write" });
   const asked: GenerateRequest[] = [];
@@ -96,6 +96,25 @@ it("asks no more once it was denied often enough, and never more often than a pe
   expect((await answer).status).toBe(200);
   expect(asked.at(-1)?.messages.at(-1)?.content).toContain("asked too often already");
   expect(read()).toEqual([{}]);
+});
+
+it("asks no more often for an answer than a person reads", async () => {
+  world.tools.set("web__read", () => "Words of strangers.", PAGE);
+  world.tools.set("mail__send", () => "sent", { effect: "write" });
+  const asked: GenerateRequest[] = [];
+  const many = Array.from({ length: LOOP_LIMITS.approvalsPerAnswer }, (_, n): [string, object] => [
+    "mail__send",
+    { text: String(n) },
+  ]);
+  const rounds = [calling(["web__read", {}]), calling(...many), calling(["mail__send", { text: "more" }])];
+  await world.connect(inRounds(asked, ...rounds, telling("Done.")));
+  const answer = world.say(await world.begin(), "Go on.");
+  const all = async (): Promise<boolean> => (await world.waiting()).length === LOOP_LIMITS.approvalsPerAnswer;
+  await expect.poll(all, { timeout: 10_000 }).toBe(true);
+  for (const one of await world.waiting()) await world.decide(one, "allow");
+  expect((await answer).status).toBe(200);
+  expect(asked.at(-1)?.messages.at(-1)?.content).toContain("asked too often already");
+  expect(read()).toHaveLength(1 + LOOP_LIMITS.approvalsPerAnswer);
 });
 
 it("holds an answer of before for a stranger's where a client tells of it", async () => {
