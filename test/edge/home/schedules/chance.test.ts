@@ -68,7 +68,8 @@ it("runs each time once or counts it as passed, and lands each answer once, what
         const all = nextTimesMs({ cron: at, timeZone: "Europe/Berlin" }, START_MS, 200);
         expect(stoodFor.reduce((sum, count) => sum + count, 0)).toBe(all.filter((time) => time <= bench.nowMs).length);
         const landed = runs.filter(({ state }) => state === "completed").map((run) => run.landed?.index);
-        expect(landed).toEqual(landed.map((_, index) => landed.length - 1 - index));
+        // One whose conversation was out of reach lands later than those after it.
+        expect(new Set(landed)).toEqual(new Set(landed.map((_, index) => index)));
         expect(new Set(bench.sessions.answers).size).toBe(landed.length);
         expect(bench.sessions.answers).toHaveLength(landed.length);
         expect(bench.desk.nextAtMs()).toBeGreaterThan(bench.nowMs - 1);
