@@ -1,3 +1,4 @@
+import { hasRole } from "../../access/roles.ts";
 import type { InstalledView } from "../../home/plugins/desk.ts";
 import { HOOK_SIGNATURES } from "../../home/hooks/hook.ts";
 import { HOOK_LIMITS } from "../../home/hooks/limits.ts";
@@ -39,24 +40,32 @@ export function HooksPage(props: { page: PageProps; hooks: HookWithLog[]; plugin
           ))}
         </ul>
       )}
-      <Section heading={text.make}>
-        <NewHook page={page} plugins={plugins} />
-        <div class="stack" data-part="hook-secret" role="status" hidden>
-          <p>{text.ready}</p>
-          <p class="muted">{text.url}</p>
-          <div data-part="hook-url">
-            <Command code="" copyLabel={page.strings.chat.copy} />
-          </div>
-          <p class="muted">{text.ownSecret}</p>
-          <div data-part="hook-own-secret">
-            <Command code="" copyLabel={page.strings.chat.copy} />
-          </div>
-          <p class="actions">
-            <ButtonLink href="/hooks" label={text.done} />
-          </p>
-        </div>
-      </Section>
+      {hasRole(page.person?.role ?? "viewer", "member") ? <Making page={page} plugins={plugins} /> : null}
     </AccessShell>
+  );
+}
+
+/** A form for another address, and room for what it has to show once. */
+function Making({ page, plugins }: { page: PageProps; plugins: InstalledView[] }) {
+  const { hooks: text } = page.strings;
+  return (
+    <Section heading={text.make}>
+      <NewHook page={page} plugins={plugins} />
+      <div class="stack" data-part="hook-secret" role="status" hidden>
+        <p>{text.ready}</p>
+        <p class="muted">{text.url}</p>
+        <div data-part="hook-url">
+          <Command code="" copyLabel={page.strings.chat.copy} />
+        </div>
+        <p class="muted">{text.ownSecret}</p>
+        <div data-part="hook-own-secret">
+          <Command code="" copyLabel={page.strings.chat.copy} />
+        </div>
+        <p class="actions">
+          <ButtonLink href="/hooks" label={text.done} />
+        </p>
+      </div>
+    </Section>
   );
 }
 

@@ -130,6 +130,14 @@ describe("what is signed", () => {
   });
 });
 
+it("agrees with GitHub's own example of a signature", async () => {
+  const secret = "It's a Secret to Everybody";
+  const github = await makeHook(owner.apiKey, { plugin: PLUGIN, signature: "github", secret });
+  const hex = "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
+  const answer = await post(github, { "x-hub-signature-256": `sha256=${hex}` }, "Hello, World!");
+  expect(await answer.json()).toMatchObject({ input: { body: "Hello, World!" } });
+});
+
 describe("what is not", () => {
   it("is turned away, and nothing of it is kept but a count", async () => {
     const body = '{"a":1}';
