@@ -169,6 +169,7 @@ export const COMMANDS = {
       "porchlight plugin install FILE | @WHO/NAME [--yes] | buy @WHO/NAME | list | call @WHO/NAME TOOL [JSON]\n" +
       "porchlight plugin update [@WHO/NAME] [--yes] | pin @WHO/NAME | unpin @WHO/NAME | rollback @WHO/NAME [VERSION]\n" +
       "porchlight plugin secret @WHO/NAME SECRET | remove @WHO/NAME [--yes]\n" +
+      "porchlight plugin import-skill FOLDER [@ME/NAME] [--out FOLDER]\n" +
       "porchlight plugin new @ME/NAME [--out FOLDER] | dev [FOLDER] | test [FOLDER]\n" +
       "porchlight plugin pack [FOLDER] [--out FILE] | keys [NAME] | sign FILE [--key NAME]\n" +
       "porchlight plugin publish FILE [--origin https://EDGE] [--official]",

@@ -13,16 +13,21 @@ export async function newPlugin({ out }: PluginFlags, [given]: string[]): Promis
   const parsed = pluginNameSchema.safeParse(name);
   if (!parsed.success) throw new CommandError("bad_usage", parsed.error.issues[0]?.message ?? "That is no name.");
   const folder = resolve(out ?? name.slice(name.indexOf("/") + 1));
-  const there = await readdir(folder).catch(() => []);
-  if (there.length > 0)
-    throw new CommandError("bad_usage", `There is something in ${folder} already. Name another: --out FOLDER`);
-  for (const [path, text] of newPluginFiles(name)) {
-    await mkdir(dirname(join(folder, path)), { recursive: true });
-    await writeFile(join(folder, path), text);
-    say(`${styled("green", "✓")} ${path}`);
-  }
+  await writePluginFolder(folder, newPluginFiles(name));
   say();
   say(`${name} is in ${folder}. Try it, and change it while it runs:`);
   say(`  porchlight plugin dev ${folder}`);
   return 0;
+}
+
+/** Writes a new plugin's files where nothing is yet. Throws CommandError. */
+export async function writePluginFolder(folder: string, files: ReadonlyMap<string, string>): Promise<void> {
+  const there = await readdir(folder).catch(() => []);
+  if (there.length > 0)
+    throw new CommandError("bad_usage", `There is something in ${folder} already. Name another: --out FOLDER`);
+  for (const [path, text] of files) {
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await writeFile(join(folder, path), text);
+    say(`${styled("green", "✓")} ${path}`);
+  }
 }

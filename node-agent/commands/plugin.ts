@@ -26,6 +26,11 @@ const writing = {
     most: 1,
     run: async (...of) => await (await import("./plugin-new.ts")).newPlugin(...of),
   },
+  "import-skill": {
+    takes: "a folder and a name",
+    most: 2,
+    run: async (...of) => await (await import("./plugin-import-skill.ts")).importSkill(...of),
+  },
   dev: { takes: "a folder", most: 1, run: async (_, rest) => await (await import("./plugin-dev.ts")).devPlugin(rest) },
   test: {
     takes: "a folder",
