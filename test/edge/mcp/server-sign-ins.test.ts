@@ -111,6 +111,12 @@ describe("signing in at a server", () => {
       const late = await back();
       later(16 * 60_000);
       await expect(signIns.finish("ada", late)).rejects.toMatchObject(refused);
+      // One is under way at a time: whoever begins anew leaves the one before.
+      const first = await begin();
+      const second = answerOf(await letIn(cookie, (await begin()).search.slice(1)));
+      const stale = answerOf(await letIn(cookie, first.search.slice(1)));
+      await expect(signIns.finish("ada", stale)).rejects.toMatchObject(refused);
+      await signIns.finish("ada", second);
       // A try that fails leaves the sign-in of before.
       expect(signIns.of("ada")).toMatchObject([{ state: "signed_in" }]);
     });

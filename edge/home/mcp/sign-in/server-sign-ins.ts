@@ -43,6 +43,8 @@ export interface ServerTokens extends AuthProvider {
   needMore(scope: string | undefined): Promise<void>;
 }
 
+/** Of the sign-in that a person has under way: one, so that what is begun and left does not pile up. */
+const UNDER_WAY = "";
 const SERVER_ERROR: string = OAuthErrorCode.ServerError;
 
 /** Signing in at mounted servers by OAuth, for people: the SDK speaks it, and this keeps what it needs. */
@@ -66,7 +68,8 @@ export class ServerSignIns {
   }
 
   /**
-   * Finds out who gives tokens for a server and makes this edge known there. Returns the page to send its person to. Throws
+   * Finds out who gives tokens for a server and makes this edge known there. Returns the page to send its person to; one that was sent to
+   * another before is no longer waited for. Throws
    * PorchlightError `mcp_unreachable`, `mcp_sign_in_failed` or `plugins_full`.
    */
   async begin(userId: string, { name, url }: { name: string; url: string }, client: SignInClient): Promise<string> {
@@ -103,19 +106,19 @@ export class ServerSignIns {
       page.length > SIGN_IN_LIMITS.pageCharacters
     )
       throw new PorchlightError("mcp_sign_in_failed");
-    await this.#put(userId, name, "pending", kept);
+    await this.#put(userId, UNDER_WAY, "pending", kept);
     return page;
   }
 
   /** Takes the answer of the server's page. Returns the name of the server. Throws PorchlightError `mcp_sign_in_failed`, `mcp_unreachable`. */
   async finish(userId: string, { state, code, error, iss }: SignInAnswer): Promise<SignIn> {
     const name = state.slice(0, Math.max(0, state.indexOf(".")));
-    const kept = await this.#kept(userId, name, "pending");
+    const kept = await this.#kept(userId, UNDER_WAY, "pending");
     const pending = kept?.pending;
     if (kept === undefined || pending === undefined || !(await secretsEqual(pending.state, state)))
       throw new PorchlightError("mcp_sign_in_failed");
     // Whatever comes of it: an answer counts once.
-    this.#options.sealed.remove(userId, name, "pending");
+    this.#options.sealed.remove(userId, UNDER_WAY, "pending");
     if (pending.untilMs < this.#now()) throw new PorchlightError("mcp_sign_in_failed");
     const metadata = kept.discovery?.authorizationServerMetadata;
     await this.#speak(async () => {
@@ -173,11 +176,12 @@ export class ServerSignIns {
 
   remove(userId: string, name: string): void {
     this.#table.remove(userId, name);
-    for (const part of ["signed_in", "pending"] as const) this.#options.sealed.remove(userId, name, part);
+    this.#options.sealed.remove(userId, name, "signed_in");
   }
 
   personGone(userId: string): void {
     for (const { name } of this.#table.of(userId)) this.remove(userId, name);
+    this.#options.sealed.remove(userId, UNDER_WAY, "pending");
     this.#table.removeOf(userId);
   }
 
