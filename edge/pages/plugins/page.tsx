@@ -42,7 +42,7 @@ export function PluginsPage({ page, plugins, updates, calls, clients }: PluginsP
       </header>
       {plugins.length === 0 ? <EmptyState heading={text.empty} text={text.emptyText} /> : null}
       {updates.some(({ origin }) => origin !== "file") ? (
-        <ActionButton request="POST /api/plugins/updates" label={page.strings.updates.look} kind="quiet" />
+        <ActionButton request="POST /api/plugins/updates" label={page.strings.updates.look} />
       ) : null}
       {plugins.map((plugin) => (
         <PluginSection page={page} plugin={plugin} updates={updates.find(({ name }) => name === plugin.name)} />

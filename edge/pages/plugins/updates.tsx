@@ -1,7 +1,7 @@
 import { permissionWords } from "../../../shared/plugin/permission-words.ts";
 import type { InstalledView } from "../../home/plugins/desk.ts";
-import { type OfferReason, UPDATE_MODES, type UpdateOffer } from "../../home/plugins/updates/update-state.ts";
-import type { UpdateView } from "../../home/plugins/updates/updates.ts";
+import { type OfferReason, UPDATE_MODES } from "../../home/plugins/updates/update-state.ts";
+import type { ShownOffer, UpdateView } from "../../home/plugins/updates/updates.ts";
 import { ActionButton, FormError, Moment } from "../access/parts.tsx";
 import { Button, ButtonLink } from "../components/button.tsx";
 import { Select } from "../components/field.tsx";
@@ -69,7 +69,7 @@ function Notes({ page, updates }: Pick<UpdatesProps, "page" | "updates">) {
   );
 }
 
-function Offer({ page, plugin, offer }: Omit<UpdatesProps, "updates"> & { offer: UpdateOffer }) {
+function Offer({ page, plugin, offer }: Omit<UpdatesProps, "updates"> & { offer: ShownOffer }) {
   const { updates: text } = page.strings;
   const { version, hash, reasons, more, permissions } = offer;
   const wantsMore = reasons.includes("wants_more");
@@ -103,7 +103,7 @@ function Offer({ page, plugin, offer }: Omit<UpdatesProps, "updates"> & { offer:
 function reasonWords(
   page: PageProps,
   plugin: InstalledView,
-  { price, runsOn }: UpdateOffer,
+  { price, runsOn }: ShownOffer,
   reason: OfferReason,
 ): string {
   const { updates: text } = page.strings;
@@ -115,7 +115,7 @@ function Earlier({ page, plugin, updates }: UpdatesProps) {
   const { updates: text } = page.strings;
   const title = inLocale(page, plugin.manifest.title);
   return (
-    <details class="earlier">
+    <details class="kept-versions">
       <summary>{text.history}</summary>
       <ul class="rows">
         {updates.kept.map(({ version, hash, keptAtMs, isRevoked }) => (

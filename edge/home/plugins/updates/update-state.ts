@@ -26,8 +26,6 @@ export const offerSchema = z.object({
   asks: permissionsSchema,
   /** What it asks for that the installed one's manifest does not. */
   more: permissionsSchema,
-  /** What it would have by a yes: what is granted now, and what it asks more. */
-  permissions: permissionsSchema,
   runsOn: z.enum(["edge", "home", "both"]),
   price: z
     .object({ currency: z.string(), minorUnits: z.number(), every: z.enum(["month", "year"]).exactOptional() })

@@ -48,13 +48,19 @@ export interface PluginUpdatesOptions {
 
 /** How a plugin stands to its market, as its person sees it. */
 export interface UpdateView
-  extends Pick<UpdateState, "name" | "mode" | "origin" | "isYanked" | "checkedAtMs" | "offer" | "problem"> {
+  extends Pick<UpdateState, "name" | "mode" | "origin" | "isYanked" | "checkedAtMs" | "problem"> {
   version: string;
+  offer: ShownOffer | null;
   isRevoked: boolean;
   /** What one can go back to, the latest first. */
   kept: { version: string; hash: string; keptAtMs: number; isRevoked: boolean }[];
   /** The latest first. */
   entries: UpdateEntry[];
+}
+
+/** With what it would have by a yes: what is granted at this moment, and what it asks more. */
+export interface ShownOffer extends UpdateOffer {
+  permissions: Permissions;
 }
 
 /** A person's word for the update that they saw. `permissions`: absent, what is granted now, as far as it asks for it. */
@@ -137,7 +143,7 @@ export class PluginUpdates {
           origin,
           isYanked,
           checkedAtMs,
-          offer,
+          offer: offer && { ...offer, permissions: together(carriedOver(one.permissions, offer.asks), offer.more) },
           problem,
           version: one.version,
           isRevoked: revoked.has(one.hash),
@@ -290,8 +296,7 @@ export class PluginUpdates {
     if (mode === "pinned" && !isRevoked) reasons.push("pinned");
     const more = beyond(manifest.permissions, installed.manifest.permissions);
     const { version, permissions: asks, runsOn, price } = manifest;
-    const permissions = together(carriedOver(now.permissions, asks), more);
-    const offer = { version, hash, signer, reasons, asks, more, permissions, runsOn, ...(price ? { price } : {}) };
+    const offer = { version, hash, signer, reasons, asks, more, runsOn, ...(price ? { price } : {}) };
     return { isFree: reasons.length === 0, offer };
   }
 
