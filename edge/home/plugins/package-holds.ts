@@ -4,7 +4,7 @@ import type { Database } from "../../store/database.ts";
 /** A household's hold of the packages that its people have: they are shared with other households, and nobody else knows. */
 export class PackageHolds {
   readonly #options: { db: () => Database; home: string; now: () => number };
-  #running: Promise<void> | undefined;
+  #isRunning = false;
   #again = false;
 
   constructor(options: { db: () => Database; home: string; now?: () => number }) {
@@ -20,13 +20,12 @@ export class PackageHolds {
   /** After something was installed or removed, behind whoever calls; what goes wrong is done by the next one. */
   sync(hashesNow: () => readonly string[]): void {
     this.#again = true;
-    this.#running ??= this.#syncAll(hashesNow).finally(() => {
-      this.#running = undefined;
-    });
+    if (!this.#isRunning) void this.#syncAll(hashesNow);
   }
 
   async #syncAll(hashesNow: () => readonly string[]): Promise<void> {
     const { db, home } = this.#options;
+    this.#isRunning = true;
     while (this.#again) {
       this.#again = false;
       try {
@@ -35,5 +34,6 @@ export class PackageHolds {
         console.error("plugins: what this household holds could not be written down:", error);
       }
     }
+    this.#isRunning = false;
   }
 }
