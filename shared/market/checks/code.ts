@@ -3,8 +3,10 @@ import { full, simple } from "acorn-walk";
 import { type Finding, finding } from "../findings.ts";
 import { instructionsIn } from "./text.ts";
 
-/** The largest file that is read as code: its tree takes fifty times as much memory. */
-const MOST_CODE_BYTES = 1024 * 1024;
+/** The largest file that is read as code, with room for PDF.js in a bundle. */
+const MOST_CODE_BYTES = 4 * 1024 * 1024;
+/** What bounds the tree's memory, to some 80 MB, however densely a file is written; the library plugin with PDF.js has 750,000. */
+const MOST_TOKENS = 1_000_000;
 /** A string of the code this long, without a space, stands for something else. */
 const PAYLOAD_CHARACTERS = 4_096;
 const PAYLOAD = /^(?:[A-Za-z0-9+/_-]+={0,2}|(?:\\x[0-9a-f]{2})+)$/;
@@ -32,13 +34,24 @@ export function readCode(path: string, source: string): CodeReading {
     return reading;
   }
   let program: Program;
+  let tokens = 0;
   try {
-    program = parse(source, { ecmaVersion: "latest", sourceType: "module", locations: true });
+    // Without locations, which would double the tree: a line is counted where one is asked for.
+    program = parse(source, {
+      ecmaVersion: "latest",
+      sourceType: "module",
+      onToken: () => {
+        tokens += 1;
+        if (tokens > MOST_TOKENS) throw new RangeError("too many tokens");
+      },
+    });
   } catch (error) {
-    reading.findings.push(finding("code_unreadable", path, 0, error instanceof Error ? error.message : ""));
+    const large = finding("code_large", path, 0, `more than ${MOST_TOKENS} tokens`);
+    const unreadable = finding("code_unreadable", path, 0, error instanceof Error ? error.message : "");
+    reading.findings.push(tokens > MOST_TOKENS ? large : unreadable);
     return reading;
   }
-  walk(path, program, reading);
+  walk(path, program, linesOf(source), reading);
   reading.findings.push(...obfuscation(path, source, program), ...payloads(path, reading));
   for (const { value, line } of reading.strings) {
     const words = instructionsIn(value);
@@ -52,7 +65,12 @@ export function hostsIn(text: string): string[] {
   return [...text.matchAll(HOST)].map(([, host = ""]) => host.toLowerCase());
 }
 
-function walk(path: string, program: Program, { findings, imports, strings }: CodeReading): void {
+function walk(
+  path: string,
+  program: Program,
+  lineOf: (node: Node) => number,
+  { findings, imports, strings }: CodeReading,
+): void {
   const take = (source: Node | null | undefined): void => {
     if (source === null || source === undefined) return;
     const { value } = source as { value?: unknown }; // a Literal, or any expression of an import()
@@ -112,6 +130,17 @@ function payloads(path: string, { strings }: CodeReading): Finding[] {
     .map(({ value, line }) => finding("encoded_payload", path, line, value.slice(0, 60)));
 }
 
-function lineOf(node: Node): number {
-  return node.loc?.start.line ?? 0;
+/** The line, from 1, that a node of this source begins on. */
+function linesOf(source: string): (node: Node) => number {
+  const ends = Array.from(source.matchAll(/\r\n?|[\n\u2028\u2029]/g), ({ index }) => index);
+  return ({ start }) => {
+    let low = 0;
+    let high = ends.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((ends[middle] ?? start) < start) low = middle + 1;
+      else high = middle;
+    }
+    return low + 1;
+  };
 }

@@ -82,7 +82,8 @@ describe("code", () => {
   });
 
   test("that is too large to read waits for a person", async () => {
-    expect(await found({ code: `${MODULE}//${"x".repeat(1024 * 1024)}` })).toEqual(["danger code_large main.js:0"]);
+    expect(await found({ code: `${MODULE}//${"x".repeat(4 * 1024 * 1024)}` })).toEqual(["danger code_large main.js:0"]);
+    expect(await found({ code: `${MODULE};${"a;".repeat(500_000)}` })).toEqual(["danger code_large main.js:0"]);
   });
 
   test("may import its own files, and the SDK", async () => {
