@@ -44,7 +44,7 @@ export class TraceDialog {
       if (sources.length === 0) return [[name, format(strings.traceAsideText, { n: characters })]];
       return sources.map(({ number, title, url = "" }) => [
         format(strings.traceSource, { n: number, plugin }),
-        [title, url].filter((part) => part !== "").join("\n"),
+        [title, url].filter((one) => one !== "").join("\n"),
       ]);
     });
   }
