@@ -125,8 +125,14 @@ export async function findInCatalogue(
 async function entriesOf(db: Database, seqs: readonly number[]): Promise<Entry[]> {
   if (seqs.length === 0) return [];
   const rows = await db
-    .select({ plugin: marketPlugins, publisher: marketPublishers.name })
+    .select({
+      plugin: marketPlugins,
+      publisher: marketPublishers.name,
+      icon: ofManifest("icon"),
+      price: ofManifest("price"),
+    })
     .from(marketPlugins)
+    .leftJoin(marketVersions, eq(marketVersions.id, marketPlugins.latestId))
     .innerJoin(marketNamespaces, eq(marketNamespaces.namespace, namespace))
     .innerJoin(marketPublishers, eq(marketPublishers.id, marketNamespaces.publisherId))
     .where(inArray(seq, [...seqs]));
@@ -134,7 +140,7 @@ async function entriesOf(db: Database, seqs: readonly number[]): Promise<Entry[]
   return seqs.flatMap((one): Entry[] => {
     const row = bySeq.get(one);
     if (row === undefined) return [];
-    const { plugin, publisher } = row;
+    const { plugin, publisher, icon, price } = row;
     return [
       entrySchema.parse({
         name: `@${plugin.namespace}/${plugin.name}`,
@@ -145,11 +151,18 @@ async function entriesOf(db: Database, seqs: readonly number[]): Promise<Entry[]
         publisher,
         official: plugin.official,
         installs: plugin.installs,
+        icon: icon === null ? null : JSON.parse(icon),
+        price: price === null ? null : JSON.parse(price),
         createdAt: iso(plugin.createdAt),
         updatedAt: iso(plugin.updatedAt),
       }),
     ];
   });
+}
+
+/** A member of the newest version's manifest, as JSON; null where there is none. */
+function ofManifest(member: "icon" | "price") {
+  return sql<string | null>`json_extract(${marketVersions.manifest}, ${`$.${member}`})`;
 }
 
 function iso(ms: number): string {

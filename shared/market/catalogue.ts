@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { manifestDraftSchema, manifestSchema } from "../plugin/manifest.ts";
+import { iconSchema, manifestDraftSchema, manifestSchema, priceSchema } from "../plugin/manifest.ts";
 
 /** The catalogue as a market tells it to anybody: what an edge serves, and what one that follows it reads. */
 export const PLUGIN_KINDS = manifestDraftSchema.shape.kind.options;
@@ -29,6 +29,9 @@ export const entrySchema = z.object({
   /** The market itself stands for it. */
   official: z.boolean(),
   installs: z.int().nonnegative(),
+  /** Null where it has none, or the market is an older one: as `price`. */
+  icon: iconSchema.nullable().default(null),
+  price: priceSchema.nullable().default(null),
   createdAt: z.iso.datetime(),
   updatedAt: z.iso.datetime(),
 });

@@ -33,7 +33,7 @@ const PATCHED_BYTES = 256 * 1024;
 const MOST_PATCH_CHARACTERS = 512 * 1024;
 /** Past so many edits a reader reads the file itself. */
 const MOST_EDITS = 4_000;
-const FIELDS = ["title", "description", "kind", "entry", "runsOn", "price", "data"] as const;
+const FIELDS = ["title", "description", "kind", "entry", "runsOn", "icon", "price", "data"] as const;
 
 /** What a reviewer has to look at, what it may do first. Against nothing, all of it is new. */
 export function differenceOf(before: Compared | undefined, after: Compared): Difference {

@@ -65,6 +65,28 @@ export const permissionsSchema = z.strictObject({
   schedule: z.literal(true).exactOptional(),
 });
 
+/**
+ * A plugin's picture: lines on a colour, as data. No file of a stranger's is shown on pages, and nothing in it can run or load.
+ */
+export const iconSchema = z.strictObject({
+  /** Path data of SVG in a square of 24, drawn as white lines. */
+  path: z
+    .string()
+    .max(2_000)
+    .regex(/^[Mm][MmZzLlHhVvCcSsQqTtAaEe0-9 ,.+-]+$/, "An icon's path is the path data of SVG: 'M4 4h16v16H4z'."),
+  colour: z.string().regex(/^#[0-9a-f]{6}$/, "A colour is six digits: '#2f5d8a'."),
+});
+export type Icon = z.infer<typeof iconSchema>;
+
+/** What the user of the market pays: once, or `every` month or year. */
+export const priceSchema = z
+  .strictObject({
+    currency: z.string().regex(/^[A-Z]{3}$/),
+    minorUnits: z.int().min(0).max(1_000_000),
+    every: z.enum(["month", "year"]).exactOptional(),
+  })
+  .refine(({ minorUnits, every }) => every === undefined || minorUnits > 0, "What is free has no period.");
+
 const fileSchema = z.strictObject({
   path: packagePathSchema,
   bytes: z.int().min(0).max(MOST_PACKAGE_BYTES),
@@ -91,15 +113,8 @@ export const manifestDraftSchema = z.strictObject({
   data: z.array(dataSchema).max(32).default([]),
   permissions: permissionsSchema.prefault({}),
   runsOn: z.enum(["edge", "home", "both"]).default("both"),
-  /** What the user of the market pays: once, or `every` month or year. */
-  price: z
-    .strictObject({
-      currency: z.string().regex(/^[A-Z]{3}$/),
-      minorUnits: z.int().min(0).max(1_000_000),
-      every: z.enum(["month", "year"]).exactOptional(),
-    })
-    .refine(({ minorUnits, every }) => every === undefined || minorUnits > 0, "What is free has no period.")
-    .optional(),
+  icon: iconSchema.optional(),
+  price: priceSchema.optional(),
 });
 
 /** manifest.json of a package: all that a signature speaks for. */

@@ -11,6 +11,7 @@ import { Select } from "../components/field.tsx";
 import { ReadingShell } from "../components/shell.tsx";
 import { format } from "../i18n/format.ts";
 import type { PageProps } from "../page-props.ts";
+import { priceWords } from "./buying.tsx";
 import { inLocale, installsOf, Maker, pluginPath } from "./parts.tsx";
 import { Tile } from "./tile.tsx";
 
@@ -102,7 +103,7 @@ function Card({ page, entry }: { page: PageProps; entry: CatalogueEntry }) {
   const title = inLocale(page, entry.title);
   return (
     <li class="card">
-      <Tile name={entry.name} title={title} />
+      <Tile name={entry.name} title={title} icon={entry.icon} />
       <div class="card-main">
         <h2 class="card-title">
           <a href={pluginPath(entry.name)}>{title}</a>
@@ -111,6 +112,7 @@ function Card({ page, entry }: { page: PageProps; entry: CatalogueEntry }) {
         <p class="card-text">{inLocale(page, entry.description)}</p>
         <p class="card-notes">
           <span>{market.kinds[entry.kind]}</span>
+          <span>{entry.price === null ? market.free : priceWords(page, entry.price)}</span>
           <span>{format(market.installs, { n: installsOf(page, entry.installs) })}</span>
         </p>
       </div>

@@ -25,7 +25,7 @@ export function PluginPage(props: { page: PageProps; plugin: CataloguePlugin; bu
   return (
     <AccessShell page={page} title={title} current="market" layout="settings">
       <header class="plugin-head">
-        <Tile name={name} title={title} />
+        <Tile name={name} title={title} icon={manifest.icon} />
         <div>
           <h1 class="display">{title}</h1>
           <p class="plugin-name">

@@ -80,7 +80,7 @@ function PluginSection({
   return (
     <section class="section" data-plugin={name}>
       <div class="plugin-head">
-        <Tile name={name} title={title} />
+        <Tile name={name} title={title} icon={manifest.icon} />
         <div>
           <h2>{title}</h2>
           <p class="plugin-name muted">

@@ -30,7 +30,16 @@ describe("the catalogue", () => {
       files: { "README.md": "# Weather" },
       draft: { ...weather, kind: "data" },
     });
-    await publish(ada, rita, { name: "@ada/chess", draft: { title: { en: "Chess", zh: "国际象棋" } } });
+    const chess = {
+      title: { en: "Chess", zh: "国际象棋" },
+      icon: { path: "M4 4h16v16H4z", colour: "#2f5d8a" },
+      price: { currency: "EUR", minorUnits: 299, every: "month" as const },
+    };
+    await publish(ada, rita, { name: "@ada/chess", draft: chess });
+    expect((await list("?sort=name")).plugins).toMatchObject([chess, { icon: null, price: null }]);
+    const page = await (await request("/market?sort=name")).text();
+    expect(page).toContain('d="M4 4h16v16H4z"');
+    expect(page).toContain("€2.99 per month");
     expect(await list("?kind=data")).toMatchObject({
       total: 1,
       pages: 1,
