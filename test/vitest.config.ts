@@ -12,6 +12,9 @@ const marketKey = (): string =>
 /** A busy machine is slow, not wrong. */
 const patience = { testTimeout: 30_000, hookTimeout: 60_000, expect: { poll: { timeout: 10_000 } } };
 
+/** What takes too long for every run. */
+const THOROUGH = "**/*.thorough.test.ts";
+
 const onNode = {
   /** Modules are loaded once per worker: no test here leaves anything in them. */
   isolate: false,
@@ -20,10 +23,38 @@ const onNode = {
   ...patience,
 };
 
+/** Tests inside workerd with the real bindings. */
+function inWorkerd(files: { name: string; include: string[]; exclude: string[] }) {
+  const worker = async () => ({
+    wrangler: { configPath: "./wrangler.toml" },
+    miniflare: {
+      bindings: {
+        TEST_MIGRATIONS: await readD1Migrations(`${root}migrations`),
+        SETUP_TOKEN: "set-up token of the tests",
+        TEST_PAYMENTS: "on",
+        MARKET_KEYS: JSON.stringify({ targets: marketKey(), snapshot: marketKey(), timestamp: marketKey() }),
+      },
+    },
+  });
+  return {
+    root,
+    plugins: [cloudflareTest(worker)],
+    test: {
+      ...files,
+      // See setup.ts: starting a worker for each file takes longer than most files.
+      isolate: false,
+      setupFiles: ["test/edge/setup.ts"],
+      // One file in place of its 180.
+      deps: { optimizer: { ssr: { enabled: true, include: ["stripe"] } } },
+      ...patience,
+    },
+  };
+}
+
 /**
  * `edge` runs inside workerd with the real bindings, `node` on Node. `plugins` tries those of this repository in their sandbox.
- * `thorough` holds the engine to other implementations and to its memory by whole models, and kills whole processes: too long for
- * every run.
+ * `thorough` and `thorough-edge` hold the engine to other implementations and to its memory by whole models, kill whole processes, and
+ * go through long random stories: too long for every run.
  */
 export default defineConfig({
   root,
@@ -38,39 +69,14 @@ export default defineConfig({
       reportsDirectory: "coverage",
     },
     projects: [
-      {
-        root,
-        plugins: [
-          cloudflareTest(async () => ({
-            wrangler: { configPath: "./wrangler.toml" },
-            miniflare: {
-              bindings: {
-                TEST_MIGRATIONS: await readD1Migrations(`${root}migrations`),
-                SETUP_TOKEN: "set-up token of the tests",
-                TEST_PAYMENTS: "on",
-                MARKET_KEYS: JSON.stringify({ targets: marketKey(), snapshot: marketKey(), timestamp: marketKey() }),
-              },
-            },
-          })),
-        ],
-        test: {
-          name: "edge",
-          // See setup.ts: starting a worker for each file takes longer than most files.
-          isolate: false,
-          include: ["test/edge/**/*.test.{ts,tsx}"],
-          setupFiles: ["test/edge/setup.ts"],
-          // One file in place of its 180.
-          deps: { optimizer: { ssr: { enabled: true, include: ["stripe"] } } },
-          ...patience,
-        },
-      },
+      inWorkerd({ name: "edge", include: ["test/edge/**/*.test.{ts,tsx}"], exclude: [THOROUGH] }),
       {
         root,
         test: {
           ...onNode,
           name: "node",
           include: ["test/{shared,node-agent,contract,sim}/**/*.test.ts"],
-          exclude: ["**/*.thorough.test.ts"],
+          exclude: [THOROUGH],
         },
       },
       {
@@ -79,10 +85,11 @@ export default defineConfig({
           ...onNode,
           name: "plugins",
           include: ["test/plugins/**/*.test.ts"],
-          exclude: ["**/*.thorough.test.ts"],
+          exclude: [THOROUGH],
         },
       },
-      { root, test: { ...onNode, name: "thorough", include: ["test/**/*.thorough.test.ts"] } },
+      { root, test: { ...onNode, name: "thorough", include: [THOROUGH], exclude: ["test/edge/**"] } },
+      inWorkerd({ name: "thorough-edge", include: ["test/edge/**/*.thorough.test.ts"], exclude: [] }),
     ],
   },
 });
