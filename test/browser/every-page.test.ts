@@ -188,14 +188,14 @@ describe("every page", () => {
     for (const path of ["/", "/agents", "/keys", "/usage", "/members"]) {
       await look(path, `empty${path.replace("/", "-")}`, true);
     }
-  }, 300_000);
+  }, 600_000);
 
   it("of a household with long names", async () => {
     await furnish();
     for (const path of PAGES) await look(path, `full${path.replace("/", "-")}`, true);
     await look(`/device/${device}`, "device-decision", true);
     await look("/device/gone", "device-gone", true);
-  }, 300_000);
+  }, 600_000);
 
   it("of visitors", async () => {
     await look("/sign-in", "sign-in", false);
@@ -203,7 +203,7 @@ describe("every page", () => {
     await look("/join/gone", "join-gone", false);
     await look(pairing, "pairing-link", false);
     await look("/nowhere", "nowhere", false);
-  }, 300_000);
+  }, 600_000);
 
   /** Everything that lists can show, with the longest names. */
   async function furnish(): Promise<void> {

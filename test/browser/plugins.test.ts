@@ -121,7 +121,7 @@ it("installs from a file what one agreed to, lets grants be withdrawn, asks agai
   await pick("1.1.0", { permissions });
   expect(await consent.allInnerTexts()).toContain("Send to and read from the Internet: api.example.com");
   await page.getByRole("button", { name: "Install with these permissions" }).click();
-  await own.getByText("1.1.0").waitFor();
+  await own.getByText("1.1.0").first().waitFor();
   await page.evaluate(async () => {
     const headers = { "content-type": "application/json" };
     const body = JSON.stringify({ tool: "get_weather", input: { city: "Oslo" } });

@@ -63,7 +63,7 @@ it("takes the tutorial's plugin from a file, has a model use it, asks again for 
   // Until somebody says so, the former one is what there is.
   expect(await own.innerText()).toContain("0.1.0");
   await page.getByRole("button", { name: "Install with these permissions" }).click();
-  await own.getByText("0.2.0").waitFor();
+  await own.getByText("0.2.0").first().waitFor();
   await own.getByLabel("Send to and read from the Internet: api.example.com").waitFor();
 
   await own.getByRole("button", { name: "Remove" }).click();
