@@ -69,6 +69,8 @@ export class PrefixTree {
         if (isReleased) return;
         isReleased = true;
         node.refs--;
+        // The tree may have been given less memory meanwhile.
+        this.#makeRoom(this.#maxBytes);
       },
     };
   }

@@ -99,6 +99,16 @@ describe("PrefixTree", () => {
     );
   });
 
+  it("gives up what was leased while its memory shrank, once it is released", () => {
+    const tree = new PrefixTree(160);
+    insert(tree, [1, 0]);
+    const lease = tree.acquire([1, 0]);
+    tree.resize(0);
+    expect(tree.bytes).toBeGreaterThan(0);
+    lease.release();
+    expect(tree.bytes).toBe(0);
+  });
+
   it("lets what was used least recently go first", () => {
     const tree = new PrefixTree(4 * 9);
     insert(tree, [1, 1, 1]);
