@@ -195,7 +195,7 @@ describe("a market", { timeout: 90_000 }, () => {
       expect.arrayContaining(["@porchlight/calculator", "@porchlight/csv", "@porchlight/library"]),
     );
     expect(own.length).toBeGreaterThanOrEqual(12);
-    expect(new Set(own.map(({ state }) => state))).toEqual(new Set(["in_review", "quarantined"]));
+    expect(new Set(own.map(({ state }) => state))).toEqual(new Set(["in_review"]));
     expect((await runHere(seed)).stderr).toContain("@porchlight/calculator");
     vi.stubEnv("PORCHLIGHT_API_KEY", publisherKey);
   });
