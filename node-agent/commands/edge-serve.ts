@@ -86,7 +86,7 @@ async function run(
   );
   const { host, httpPort } = address;
   const redirect = httpPort === undefined ? undefined : new Redirect({ host, port: httpPort, origin: address.origin });
-  const unwatch = address.files && watchCertificate(address.files, hostname, certificateNews(front, file));
+  const unwatch = address.files && (await watchCertificate(address.files, hostname, certificateNews(front, file)));
   let kept = false;
   try {
     await front.listen().catch((error: unknown) => Promise.reject(listenError(error, address)));

@@ -11,21 +11,39 @@ export interface CertificateNews {
 }
 
 /** Loads the two files again whenever they have changed. Returns a function that ends it. */
-export function watchCertificate(
+export async function watchCertificate(
   files: CertificateFiles,
   hostname: string,
   news: CertificateNews,
-  everyMs = EVERY_MS,
-): () => void {
-  let seen: Promise<string> = mark(files);
+): Promise<() => void> {
+  const look = await certificateLook(files, hostname, news);
+  let looking = false;
+  const timer = setInterval(() => {
+    if (looking) return;
+    looking = true;
+    void look().finally(() => {
+      looking = false;
+    });
+  }, EVERY_MS);
+  timer.unref();
+  return () => clearInterval(timer);
+}
+
+/** One look at the two files, to be had again and again: it tells `news` what has changed since this was called. */
+export async function certificateLook(
+  files: CertificateFiles,
+  hostname: string,
+  news: CertificateNews,
+): Promise<() => Promise<void>> {
+  let seen = await mark(files);
   let doubted = "";
-  const look = async (): Promise<void> => {
+  return async () => {
     const now = await mark(files);
-    if (now === (await seen)) return;
+    if (now === seen) return;
     try {
       const certificate = await loadCertificate(files, hostname);
       if (now !== (await mark(files))) return; // it changed while it was read
-      seen = Promise.resolve(now);
+      seen = now;
       news.onRenewed(certificate);
     } catch (error) {
       // The two are written one after the other: only what is still wrong at the next look is.
@@ -33,13 +51,10 @@ export function watchCertificate(
         doubted = now;
         return;
       }
-      seen = Promise.resolve(now);
+      seen = now;
       news.onUnusable(error instanceof Error ? error.message : String(error));
     }
   };
-  const timer = setInterval(() => void look(), everyMs);
-  timer.unref();
-  return () => clearInterval(timer);
 }
 
 /** What changes when one of the files does; links are followed. */

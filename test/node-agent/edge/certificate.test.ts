@@ -1,14 +1,14 @@
 import { execFileSync } from "node:child_process";
-import { mkdtemp, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import {
   type Certificate,
   type CertificateFiles,
   loadCertificate,
 } from "../../../node-agent/edge/front/certificate.ts";
-import { watchCertificate } from "../../../node-agent/edge/front/watch-certificate.ts";
+import { certificateLook, watchCertificate } from "../../../node-agent/edge/front/watch-certificate.ts";
 import { makeCertificate } from "../../support/certificates.ts";
 
 let folder: string;
@@ -66,31 +66,59 @@ describe("a certificate", () => {
       onRenewed: (next: Certificate) => renewed.push(next),
       onUnusable: (why: string) => problems.push(why),
     };
-    const stop = watchCertificate(live, "home.example", news, 20);
+    const look = await certificateLook(live, "home.example", news);
+    // In one step each, as whoever renews does it: what looks in between sees the one or the other, whole.
+    const relink = async (from: string, to: string) => {
+      await symlink(from, `${to}.next`);
+      await rename(`${to}.next`, to);
+    };
+    const replace = async (text: string | Buffer) => {
+      await writeFile(`${live.certFile}.next`, text);
+      await rename(`${live.certFile}.next`, live.certFile);
+    };
+    await look();
+    await relink(two.certFile, live.certFile);
+    await look(); // between the two: not yet wrong
+    await relink(two.keyFile, live.keyFile);
+    await look();
+    expect(problems).toEqual([]);
+    expect(renewed.map(({ cert }) => cert)).toEqual([await readFile(two.certFile, "utf8")]);
+    await replace(await readFile(one.certFile)); // and its key not
+    await look();
+    expect(problems).toEqual([]);
+    await look();
+    await look();
+    expect(problems).toEqual([expect.stringMatching(/does not belong/)]);
+    await replace("-----BEGIN");
+    await look();
+    await look();
+    expect(problems).toHaveLength(2);
+    await replace(await readFile(two.certFile));
+    await look();
+    await look();
+    expect(renewed).toHaveLength(2);
+    expect(problems).toHaveLength(2);
+  });
+
+  it("is looked at every five seconds, until nobody wants to know", async () => {
+    const live = { certFile: join(folder, "timed.crt"), keyFile: join(folder, "timed.key") };
+    await symlink(two.certFile, live.certFile);
+    await symlink(two.keyFile, live.keyFile);
+    const renewed: Certificate[] = [];
+    const touch = async () => await utimes(two.keyFile, new Date(), new Date(Date.now() + renewed.length * 1_000));
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
     try {
-      // In one step each, as whoever renews does it: what looks in between sees the one or the other, whole.
-      const relink = async (from: string, to: string) => {
-        await symlink(from, `${to}.next`);
-        await rename(`${to}.next`, to);
-      };
-      const replace = async (text: string | Buffer) => {
-        await writeFile(`${live.certFile}.next`, text);
-        await rename(`${live.certFile}.next`, live.certFile);
-      };
-      await relink(two.certFile, live.certFile);
-      await relink(two.keyFile, live.keyFile);
-      await expect.poll(() => renewed.length).toBe(1);
-      expect(renewed[0]?.cert).toBe(await readFile(two.certFile, "utf8"));
-      await replace(await readFile(one.certFile)); // and its key not
-      await expect.poll(() => problems.length).toBe(1);
-      expect(problems[0]).toMatch(/does not belong/);
-      await replace("-----BEGIN");
-      await expect.poll(() => problems.length).toBe(2);
-      await replace(await readFile(two.certFile));
-      await expect.poll(() => renewed.length).toBe(2);
-      expect(problems).toHaveLength(2);
-    } finally {
+      const news = { onRenewed: (next: Certificate) => renewed.push(next), onUnusable: () => {} };
+      const stop = await watchCertificate(live, "home.example", news);
+      for (const times of [1, 2]) {
+        await touch();
+        vi.advanceTimersByTime(5_000);
+        await expect.poll(() => renewed.length).toBe(times);
+      }
       stop();
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
     }
   });
 });
