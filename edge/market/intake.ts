@@ -1,6 +1,7 @@
 import { PorchlightError } from "../../shared/errors.ts";
 import { canonicalJson } from "../../shared/plugin/canonical.ts";
 import { toHex } from "../../shared/plugin/hex.ts";
+import { pluginNameOf } from "../../shared/plugin/name.ts";
 import { type PluginPackage, readPackage } from "../../shared/plugin/package.ts";
 import { type PublisherSignature, verifyManifest } from "../../shared/plugin/signature.ts";
 import type { Database } from "../store/database.ts";
@@ -26,7 +27,7 @@ export async function takeDraft(
 ): Promise<VersionOf> {
   const plugin = await readSigned(bytes);
   const { manifest, signature, hash } = plugin;
-  const [namespace = "", name = ""] = manifest.name.slice(1).split("/");
+  const { publisher: namespace, name } = pluginNameOf(manifest.name);
   const publisher = await findNamespace(db, namespace);
   if (publisher === undefined)
     throw new PorchlightError("forbidden", `Nobody has claimed @${namespace} here. Claim it first, then publish.`);

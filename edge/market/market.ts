@@ -1,7 +1,8 @@
 import { DurableObject } from "cloudflare:workers";
 import { PorchlightError } from "../../shared/errors.ts";
 import { REVOCATION_POLL_MS } from "../../shared/market/revocations.ts";
-import type { ListedVersion, PluginName } from "../../shared/market/version-list.ts";
+import type { ListedVersion } from "../../shared/market/version-list.ts";
+import type { PluginName } from "../../shared/plugin/name.ts";
 import type { EdgeBindings } from "../env.ts";
 import { type Made, madeLater } from "../home/made.ts";
 import { database } from "../store/database.ts";

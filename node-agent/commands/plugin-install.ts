@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline/promises";
 import { text as readAll } from "node:stream/consumers";
 import { z } from "zod";
+import { readPluginName } from "../../shared/plugin/name.ts";
 import { permissionsSchema } from "../../shared/plugin/manifest.ts";
 import { permissionWords } from "../../shared/plugin/permission-words.ts";
 import { fetchPackage } from "../market/fetch-package.ts";
@@ -190,14 +191,14 @@ export async function agreed(question: string): Promise<boolean> {
 }
 
 export function pathOf(name: string | undefined): string {
-  const [publisher, own, ...more] = name?.startsWith("@") === true ? name.slice(1).split("/") : [];
-  if (publisher === undefined || own === undefined || more.length > 0) {
+  const named = readPluginName(name ?? "");
+  if (named === undefined) {
     throw new CommandError(
       "bad_usage",
       "Name a plugin by its whole name, such as @ada/weather. 'porchlight plugin list' has yours.",
     );
   }
-  return `/api/plugins/${encodeURIComponent(publisher)}/${encodeURIComponent(own)}`;
+  return `/api/plugins/${named.publisher}/${named.name}`;
 }
 
 function parseInput(text: string): Record<string, unknown> {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { PorchlightError } from "../../shared/errors.ts";
+import { pluginNameOf } from "../../shared/plugin/name.ts";
 import { readPackage } from "../../shared/plugin/package.ts";
 import { type PublisherSignature, verifyManifest } from "../../shared/plugin/signature.ts";
 import type { SigningKey } from "../../shared/protocol/signatures.ts";
@@ -29,7 +30,7 @@ export async function readSignedPackage(bytes: Uint8Array) {
       "publisher_key_invalid",
       "The package is not signed. Sign it: porchlight plugin sign FILE",
     );
-  const [namespace = "", name = ""] = manifest.name.slice(1).split("/");
+  const { publisher: namespace, name } = pluginNameOf(manifest.name);
   return { ...plugin, signature, namespace, name };
 }
 

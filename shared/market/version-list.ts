@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { PorchlightError } from "../errors.ts";
+import type { PluginName } from "../plugin/name.ts";
 import type { TrustClient } from "./tuf/client.ts";
 
 /** Of one plugin: the newest. */
@@ -22,12 +23,6 @@ export const versionListSchema = z.strictObject({
   name: z.string().max(90),
   versions: z.array(listedVersionSchema).max(MOST_LISTED_VERSIONS),
 });
-
-/** A plugin of a market by the two parts of its name. */
-export interface PluginName {
-  publisher: string;
-  name: string;
-}
 
 /** The path of a plugin's versions in the market's metadata. */
 export function versionsPath({ publisher, name }: PluginName): string {

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { MOST_FILES, MOST_PACKAGE_BYTES, MOST_STORAGE_BYTES } from "./limits.ts";
+import { readPluginName } from "./name.ts";
 import { packagePathSchema } from "./path.ts";
 
-const NAME = /^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/;
 const SEMVER =
   /^(?:0|[1-9]\d{0,8})\.(?:0|[1-9]\d{0,8})\.(?:0|[1-9]\d{0,8})(?:-[0-9a-z-]{1,32}(?:\.[0-9a-z-]{1,32}){0,4})?$/i;
 /** A public name: two labels at least, no wildcard, no port, no address. */
@@ -12,10 +12,12 @@ export const HOST = /^(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a
 export const ANY_PUBLIC_HOST = "*";
 
 /** `@publisher/name`. */
-export const pluginNameSchema = z.string().refine((name) => {
-  const [publisher, own, ...rest] = name.startsWith("@") ? name.slice(1).split("/") : [];
-  return publisher !== undefined && own !== undefined && rest.length === 0 && NAME.test(publisher) && NAME.test(own);
-}, "A plugin's name is '@publisher/name' of small letters, digits and hyphens.");
+export const pluginNameSchema = z
+  .string()
+  .refine(
+    (name) => readPluginName(name) !== undefined,
+    "A plugin's name is '@publisher/name' of small letters, digits and hyphens.",
+  );
 
 /** The same words in both languages of the pages. */
 function inBoth(mostCharacters: number) {

@@ -20,7 +20,8 @@ const utf8 = new TextEncoder();
  * platform's own constant-time comparison, so that the time it takes tells nothing of either.
  *
  * `standard` is Standard Webhooks 1.0: HMAC-SHA256 over `id.timestamp.body`, within five minutes of its time. `github` signs the body
- * alone: there the id is the body's digest, since no header can be believed.
+ * alone: there the id is the body's digest, since no header can be believed. The library that signs what we send is not asked here: it hashes
+ * in JavaScript, and whoever signs nothing may send as much as who does.
  */
 export async function verifiedId(
   signature: HookSignature,

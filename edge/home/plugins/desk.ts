@@ -1,7 +1,7 @@
 import { PorchlightError } from "../../../shared/errors.ts";
 import type { PluginCaller } from "../../../shared/plugin/context.ts";
 import { CALL_LIMITS } from "../../../shared/plugin/limits.ts";
-import { manifestDraftSchema, type Permissions } from "../../../shared/plugin/manifest.ts";
+import type { Permissions } from "../../../shared/plugin/manifest.ts";
 import { type CalledPart, calledPart, partCall } from "../../../shared/plugin/parts.ts";
 import type { PluginPackage } from "../../../shared/plugin/package.ts";
 import { parseOffers, type PluginOffers } from "../../../shared/plugin/tool-list.ts";
@@ -173,7 +173,7 @@ export class PluginDesk implements ToolBox {
       const offers = await this.#describe(userId, plugin);
       await this.#hold(hash);
       const { name, version } = plugin.manifest;
-      const { files: _files, ...draft } = plugin.manifest;
+      const { files: _files, ...manifest } = plugin.manifest;
       const known = this.#installs.find(userId, name);
       const signer = plugin.signature?.publicKey ?? null;
       if (known !== undefined && known.signer !== signer && !newSigner)
@@ -181,7 +181,6 @@ export class PluginDesk implements ToolBox {
       if (known === undefined && this.#installs.of(userId).length >= PLUGIN_LIMITS.installed)
         throw new PorchlightError("plugins_full");
       const nowMs = this.#now();
-      const manifest = manifestDraftSchema.parse(draft);
       const installedAtMs = known?.installedAtMs ?? nowMs;
       const one = {
         name,

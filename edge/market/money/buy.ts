@@ -1,5 +1,6 @@
 import { PorchlightError } from "../../../shared/errors.ts";
 import { SOLD_CURRENCIES } from "../../../shared/market/currencies.ts";
+import { readPluginName } from "../../../shared/plugin/name.ts";
 import type { Database } from "../../store/database.ts";
 import { findInCatalogue } from "../catalogue.ts";
 import { findNamespace } from "../store/publishers.ts";
@@ -40,9 +41,9 @@ export async function buy(
 ): Promise<Sale & { checkoutUrl: string }> {
   const { db, nowMs } = selling;
   const { userId, plugin } = of;
-  const [publisher = "", name = ""] = plugin.slice(1).split("/");
-  const found = await findInCatalogue(db, { publisher, name });
-  const seller = await findNamespace(db, publisher);
+  const named = readPluginName(plugin);
+  const found = named && (await findInCatalogue(db, named));
+  const seller = named && (await findNamespace(db, named.publisher));
   if (found === undefined || seller === undefined)
     throw new PorchlightError("not_found", "The market has no such plugin.");
   const { price } = found.manifest;

@@ -1,6 +1,7 @@
 import { and, eq, gt } from "drizzle-orm";
 import { PorchlightError } from "../../../shared/errors.ts";
 import type { ManifestDraft } from "../../../shared/plugin/manifest.ts";
+import { pluginNameOf } from "../../../shared/plugin/name.ts";
 import type { EdgeBindings } from "../../env.ts";
 import { type Database, database } from "../../store/database.ts";
 import { followedMarket } from "../followed.ts";
@@ -46,7 +47,7 @@ export async function requireEntitled(
       `${name} costs money. ${followed} sells it to people of that edge only: it can be bought and used there.`,
     );
   const db = database(env.DB);
-  const seller = await findNamespace(db, name.slice(1).split("/")[0] ?? "");
+  const seller = await findNamespace(db, pluginNameOf(name).publisher);
   if (seller === undefined || seller.userId === userId) return;
   const entitlement = await entitlementOf(db, userId, name, Date.now());
   if (entitlement === "bought") return;

@@ -3,9 +3,9 @@ import type { z } from "zod";
 import {
   type ListedVersion,
   MOST_LISTED_VERSIONS,
-  type PluginName,
   type versionListSchema,
 } from "../../../shared/market/version-list.ts";
+import type { PluginName } from "../../../shared/plugin/name.ts";
 import { compareVersions } from "../../../shared/plugin/version-order.ts";
 import type { Database } from "../../store/database.ts";
 import { marketPlugins, marketVersions } from "./schema.ts";

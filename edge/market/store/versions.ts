@@ -1,5 +1,6 @@
 import { and, asc, count, desc, eq, gte, inArray, lt, ne, or, sql } from "drizzle-orm";
 import { stateAfter, statesBefore, type VersionEvent, type VersionState } from "../../../shared/market/states.ts";
+import { readPluginName } from "../../../shared/plugin/name.ts";
 import type { Database } from "../../store/database.ts";
 import { marketFindings, marketNamespaces, marketPlugins, marketVersions } from "./schema.ts";
 
@@ -114,9 +115,11 @@ export async function listPublisherVersions(db: Database, publisherId: string, l
 
 /** All versions of a plugin that was handed in at some time, by its name (`@namespace/name`), the newest first. */
 export async function listVersionsOf(db: Database, plugin: string, limit: number): Promise<VersionOf[]> {
-  const [namespace = "", name = ""] = plugin.replace(/^@/, "").split("/");
+  const named = readPluginName(plugin);
+  if (named === undefined) return [];
+  const { publisher, name } = named;
   return await versionsWithPlugins(db)
-    .where(and(eq(marketPlugins.namespace, namespace), eq(marketPlugins.name, name), ne(marketVersions.state, "draft")))
+    .where(and(eq(marketPlugins.namespace, publisher), eq(marketPlugins.name, name), ne(marketVersions.state, "draft")))
     .orderBy(desc(marketVersions.createdAt), desc(marketVersions.id))
     .limit(limit);
 }

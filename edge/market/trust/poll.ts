@@ -1,7 +1,8 @@
 import { PorchlightError } from "../../../shared/errors.ts";
 import { fetchPlugin, fetchRevocations, openMarketClient, targetPath } from "../../../shared/market/follow.ts";
 import type { TrustClient, TrustStore } from "../../../shared/market/tuf/client.ts";
-import { fetchVersions, type ListedVersion, type PluginName } from "../../../shared/market/version-list.ts";
+import { fetchVersions, type ListedVersion } from "../../../shared/market/version-list.ts";
+import type { PluginName } from "../../../shared/plugin/name.ts";
 import { readBytesOf } from "../followed-bytes.ts";
 import type { Database } from "../../store/database.ts";
 import { touchPackage } from "../store/package-holds.ts";

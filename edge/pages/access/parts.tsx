@@ -58,6 +58,18 @@ export function Section(props: { heading: string; text?: string; children?: Chil
   );
 }
 
+/** A text of a record, as it was; nothing where there is none. */
+export function RecordPart({ heading, text }: { heading: string; text: string }) {
+  if (text === "") return null;
+  return (
+    <Section heading={heading}>
+      <pre class="record" tabindex={0}>
+        {text}
+      </pre>
+    </Section>
+  );
+}
+
 /** Where a form says what went wrong. */
 export function FormError() {
   return <p class="form-error" data-part="form-error" role="alert" hidden />;

@@ -1,5 +1,5 @@
 import type { ShownWholeDelivery } from "../../routes/inbound-webhooks-schema.ts";
-import { AccessShell, Moment, Section } from "../access/parts.tsx";
+import { AccessShell, Moment, RecordPart } from "../access/parts.tsx";
 import { format } from "../i18n/format.ts";
 import type { PageProps } from "../page-props.ts";
 
@@ -30,21 +30,10 @@ export function DeliveryPage({
           {call === null ? null : <a href={`/plugins/calls/${call}`}>{text.call}</a>}
         </p>
       </header>
-      <Part heading={text.problem} text={error?.message ?? ""} />
-      <Part heading={text.body} text={body ?? text.noText} />
-      <Part heading={text.headers} text={said.join("\n")} />
-      <Part heading={text.answer} text={answer ?? ""} />
+      <RecordPart heading={text.problem} text={error?.message ?? ""} />
+      <RecordPart heading={text.body} text={body ?? text.noText} />
+      <RecordPart heading={text.headers} text={said.join("\n")} />
+      <RecordPart heading={text.answer} text={answer ?? ""} />
     </AccessShell>
-  );
-}
-
-function Part({ heading, text }: { heading: string; text: string }) {
-  if (text === "") return null;
-  return (
-    <Section heading={heading}>
-      <pre class="record" tabindex={0}>
-        {text}
-      </pre>
-    </Section>
   );
 }

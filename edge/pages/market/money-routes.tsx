@@ -2,6 +2,7 @@ import { type Context, Hono } from "hono";
 import { z } from "zod";
 import { readBytes } from "../../../shared/api/json-body.ts";
 import { PorchlightError } from "../../../shared/errors.ts";
+import { pluginNameOf } from "../../../shared/plugin/name.ts";
 import type { CataloguePlugin } from "../../../shared/market/catalogue.ts";
 import type { AppEnv } from "../../env.ts";
 import { followedMarket } from "../../market/followed.ts";
@@ -121,7 +122,7 @@ export async function buyingOf(c: Context<AppEnv>, plugin: CataloguePlugin): Pro
   const shown = { isTest: provider?.isTest ?? false, ...(provider === undefined ? { closed: "off" as const } : {}) };
   const { account } = c.var;
   if (account === undefined) return { state: "none", ...shown };
-  const seller = await findNamespace(db, plugin.name.slice(1).split("/")[0] ?? "");
+  const seller = await findNamespace(db, pluginNameOf(plugin.name).publisher);
   if (seller?.userId === account.userId) return { state: "own", ...shown };
   return { state: await entitlementOf(db, account.userId, plugin.name, Date.now()), ...shown };
 }

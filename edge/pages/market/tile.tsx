@@ -1,7 +1,7 @@
 import type { Icon } from "../../../shared/plugin/manifest.ts";
 
 /** A plugin's picture: its icon, or its letter on a colour of its own, the same wherever it is shown. */
-export function Tile({ name, title, icon }: { name: string; title: string; icon: Icon | null | undefined }) {
+export function Tile({ name, title, icon }: { name: string; title: string; icon?: Icon | null | undefined }) {
   const hue = hueOf(name);
   const ground = icon?.colour ?? `hsl(${hue} 42% 36%)`;
   const light = icon ? "#fff" : `hsl(${(hue + 35) % 360} 62% 52%)`;

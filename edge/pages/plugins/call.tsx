@@ -1,5 +1,5 @@
 import type { WholeCallRecord } from "../../home/plugins/call-table.ts";
-import { AccessShell, Moment, Section } from "../access/parts.tsx";
+import { AccessShell, Moment, RecordPart } from "../access/parts.tsx";
 import { format } from "../i18n/format.ts";
 import type { PageProps } from "../page-props.ts";
 
@@ -23,20 +23,9 @@ export function CallPage({ page, call }: { page: PageProps; call: WholeCallRecor
           <Moment page={page} timeMs={startedAtMs} template="{date}" />
         </p>
       </header>
-      <Part heading={text.input} text={input} />
-      <Part heading={text.result} text={result ?? error?.message ?? ""} />
-      <Part heading={text.logs} text={logs} />
+      <RecordPart heading={text.input} text={input} />
+      <RecordPart heading={text.result} text={result ?? error?.message ?? ""} />
+      <RecordPart heading={text.logs} text={logs} />
     </AccessShell>
-  );
-}
-
-function Part({ heading, text }: { heading: string; text: string }) {
-  if (text === "") return null;
-  return (
-    <Section heading={heading}>
-      <pre class="record" tabindex={0}>
-        {text}
-      </pre>
-    </Section>
   );
 }

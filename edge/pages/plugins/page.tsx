@@ -113,12 +113,11 @@ function PluginSection({
         </form>
       ))}
       <div class="actions">
-        <form data-flow="switch-plugin">
-          <input type="hidden" name="path" value={path} />
-          <input type="hidden" name="enabled" value={enabled ? "no" : "yes"} />
-          <Button type="submit" label={enabled ? text.switchOff : text.switchOn} />
-          <FormError />
-        </form>
+        <ActionButton
+          request={`PATCH ${path}`}
+          body={{ enabled: !enabled }}
+          label={enabled ? text.switchOff : text.switchOn}
+        />
         <ActionButton
           request={`DELETE ${path}`}
           label={text.remove}

@@ -119,12 +119,12 @@ function ScheduleRow({ page, schedule, strings: text, models, webhooks }: RowPro
         </form>
       </details>
       <ActionButton request={`POST /api/schedules/${id}/run`} kind="quiet" label={text.runNow} />
-      <form data-flow="pause-schedule">
-        <input type="hidden" name="id" value={id} />
-        <input type="hidden" name="paused" value={String(paused === null)} />
-        <Button type="submit" kind="quiet" label={paused === null ? text.pause : text.resume} />
-        <FormError />
-      </form>
+      <ActionButton
+        request={`PATCH /api/schedules/${id}`}
+        body={{ paused: paused === null }}
+        kind="quiet"
+        label={paused === null ? text.pause : text.resume}
+      />
       <ActionButton
         request={`DELETE /api/schedules/${id}`}
         kind="quiet"

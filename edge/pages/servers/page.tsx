@@ -116,12 +116,11 @@ function ServerSection({ page, mount, signIn }: { page: PageProps; mount: Mount;
         <li data-risk="low">{source.kind === "remote" ? text.grantRemote : text.grantMachine}</li>
       </ul>
       <div class="actions">
-        <form data-flow="switch-plugin">
-          <input type="hidden" name="path" value={path} />
-          <input type="hidden" name="enabled" value={enabled ? "no" : "yes"} />
-          <Button type="submit" label={enabled ? plugins.switchOff : plugins.switchOn} />
-          <FormError />
-        </form>
+        <ActionButton
+          request={`PATCH ${path}`}
+          body={{ enabled: !enabled }}
+          label={enabled ? plugins.switchOff : plugins.switchOn}
+        />
         <ActionButton
           request={`DELETE ${path}`}
           label={plugins.remove}

@@ -1,5 +1,5 @@
 import type { ListedVersion } from "../../../../shared/market/version-list.ts";
-import { PorchlightError } from "../../../../shared/errors.ts";
+import { pluginNameOf } from "../../../../shared/plugin/name.ts";
 import type { EdgeBindings } from "../../../env.ts";
 import { marketOf } from "../../../market/market.ts";
 import { revokedAmong } from "../../../market/store/revocations.ts";
@@ -19,9 +19,9 @@ export interface MarketPort {
 /** The market of this edge, or the one that it follows. */
 export function marketPort(env: EdgeBindings): MarketPort {
   return {
-    versionsOf: async (names) => takeMade(await marketOf(env).versionsOf(names.map((name) => partsOf(name)))),
+    versionsOf: async (names) => takeMade(await marketOf(env).versionsOf(names.map(pluginNameOf))),
     obtain: async (name, version) =>
-      takeMade(await marketOf(env).obtain({ ...partsOf(name), version, unlessYanked: true })),
+      takeMade(await marketOf(env).obtain({ ...pluginNameOf(name), version, unlessYanked: true })),
     revokedAmong: async (hashes) => {
       const chunks: string[][] = [];
       // As many parameters as a statement of D1 takes.
@@ -30,10 +30,4 @@ export function marketPort(env: EdgeBindings): MarketPort {
       return new Set(found.flat().map(({ hash }) => hash));
     },
   };
-}
-
-function partsOf(plugin: string): { publisher: string; name: string } {
-  const [publisher, name] = plugin.slice(1).split("/");
-  if (publisher === undefined || name === undefined) throw new PorchlightError("not_found");
-  return { publisher, name };
 }

@@ -1,6 +1,6 @@
 import { PorchlightError } from "../../../../shared/errors.ts";
 import type { ListedVersion } from "../../../../shared/market/version-list.ts";
-import { manifestDraftSchema, type Permissions } from "../../../../shared/plugin/manifest.ts";
+import type { Permissions } from "../../../../shared/plugin/manifest.ts";
 import type { PluginPackage } from "../../../../shared/plugin/package.ts";
 import { verifyManifest } from "../../../../shared/plugin/signature.ts";
 import type { PluginOffers } from "../../../../shared/plugin/tool-list.ts";
@@ -317,8 +317,7 @@ export class PluginUpdates {
   async #apply(userId: string, { before, plugin, how, permissions, isRevoked = false }: Change): Promise<void> {
     const { installs, transaction, read, describe, hold, requireEntitled } = this.#options;
     const { name } = before;
-    const { files: _files, ...draft } = plugin.manifest;
-    const manifest = manifestDraftSchema.parse(draft);
+    const { files: _files, ...manifest } = plugin.manifest;
     await requireEntitled(userId, manifest);
     const offers = await describe(userId, plugin);
     await hold(plugin.hash);

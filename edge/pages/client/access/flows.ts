@@ -2,9 +2,9 @@ import { startAuthentication, startRegistration } from "@simplewebauthn/browser"
 import { makeJob, makeWebhook, rotateWebhook } from "../jobs/flows.ts";
 import { makeHook, rotateHook } from "../hooks/flows.ts";
 import { saveInstructions } from "../memory/flows.ts";
-import { changeSchedule, makeSchedule, pauseSchedule } from "../schedules/flows.ts";
+import { changeSchedule, makeSchedule } from "../schedules/flows.ts";
 import { uploadPackage } from "../market/flows.ts";
-import { grantPlugin, inspectFromMarket, inspectPlugin, installPlugin, switchPlugin } from "../plugins/flows.ts";
+import { grantPlugin, inspectFromMarket, inspectPlugin, installPlugin } from "../plugins/flows.ts";
 import { lookAtServer, mountServer, signInAtServer } from "../servers/flows.ts";
 import { part } from "../ui/dom.ts";
 import { showCodes } from "./codes.ts";
@@ -62,12 +62,10 @@ export const FLOWS: Record<string, Flow> = {
   "save-instructions": saveInstructions,
   "make-schedule": makeSchedule,
   "change-schedule": changeSchedule,
-  "pause-schedule": pauseSchedule,
   "upload-package": uploadPackage,
   "inspect-plugin": inspectPlugin,
   "inspect-from-market": inspectFromMarket,
   "install-plugin": installPlugin,
-  "switch-plugin": switchPlugin,
   "look-at-server": lookAtServer,
   "mount-server": mountServer,
   "sign-in-at-server": signInAtServer,

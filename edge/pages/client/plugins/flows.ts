@@ -37,11 +37,6 @@ export const installPlugin: Flow = async ({ consent = "" }) => {
   return "/plugins";
 };
 
-export const switchPlugin: Flow = async ({ path = "", enabled = "" }) => {
-  await send(`PATCH ${path}`, { enabled: enabled === "yes" });
-  return location.href;
-};
-
 /** What is marked is granted, and nothing else. */
 export const grantPlugin: Flow = async ({ path = "", ...marked }) => {
   await send(`PATCH ${path}`, { permissions: permissionsOf(Object.keys(marked)), ...whereabouts() });

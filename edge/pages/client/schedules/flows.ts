@@ -12,8 +12,3 @@ export const changeSchedule: Flow = async (fields) => {
   await send(`PATCH /api/schedules/${fields["id"] ?? ""}`, planOf(fields, scheduleStrings()));
   return "/schedules";
 };
-
-export const pauseSchedule: Flow = async ({ id = "", paused = "" }) => {
-  await send(`PATCH /api/schedules/${id}`, { paused: paused === "true" });
-  return "/schedules";
-};
