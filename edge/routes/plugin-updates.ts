@@ -8,7 +8,7 @@ import type { AppEnv } from "../env.ts";
 import { takeMade } from "../home/made.ts";
 import { pluginUpdatesOf } from "../home/plugins/updates/remote.ts";
 import { OFFER_REASONS, UPDATE_MODES } from "../home/plugins/updates/update-state.ts";
-import type { UpdateView } from "../home/plugins/updates/updates.ts";
+import type { UpdateView } from "../home/plugins/updates/update-view.ts";
 import { accountOf } from "../middleware/authenticate.ts";
 import { hashSchema, shownPermissionsSchema } from "./plugins-schema.ts";
 

@@ -19,7 +19,7 @@ import { allowsScope } from "../access/scopes.ts";
 import type { AppEnv } from "../env.ts";
 import { accountBackend, callerOf } from "../home/account-backend.ts";
 import { takeMade } from "../home/made.ts";
-import type { TurnRequest } from "../home/sessions/turns/desk.ts";
+import type { TurnRequest } from "../home/sessions/turns/turn-request.ts";
 import { turnsOf } from "../home/sessions/turns/remote-desk.ts";
 import { accountOf } from "../middleware/authenticate.ts";
 import {

@@ -2,7 +2,7 @@ import { permissionWords, sizeWords } from "../../../shared/plugin/permission-wo
 import type { Permissions } from "../../../shared/plugin/manifest.ts";
 import type { CallRecord } from "../../home/plugins/call-table.ts";
 import type { InstalledView } from "../../home/plugins/desk.ts";
-import type { UpdateView } from "../../home/plugins/updates/updates.ts";
+import type { UpdateView } from "../../home/plugins/updates/update-view.ts";
 import { AccessShell, ActionButton, FormError, Moment, Section } from "../access/parts.tsx";
 import { Button, ButtonLink } from "../components/button.tsx";
 import { EmptyState } from "../components/empty-state.tsx";

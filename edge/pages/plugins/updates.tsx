@@ -1,7 +1,7 @@
 import { permissionWords } from "../../../shared/plugin/permission-words.ts";
 import type { InstalledView } from "../../home/plugins/desk.ts";
 import { type OfferReason, UPDATE_MODES } from "../../home/plugins/updates/update-state.ts";
-import type { ShownOffer, UpdateView } from "../../home/plugins/updates/updates.ts";
+import type { ShownOffer, UpdateView } from "../../home/plugins/updates/update-view.ts";
 import { ActionButton, FormError, Moment } from "../access/parts.tsx";
 import { Button, ButtonLink } from "../components/button.tsx";
 import { Select } from "../components/field.tsx";

@@ -2,16 +2,17 @@ import { PorchlightError } from "../../../../shared/errors.ts";
 import type { ListedVersion } from "../../../../shared/market/version-list.ts";
 import type { Permissions } from "../../../../shared/plugin/manifest.ts";
 import type { PluginPackage } from "../../../../shared/plugin/package.ts";
-import { verifyManifest } from "../../../../shared/plugin/signature.ts";
 import type { PluginOffers } from "../../../../shared/plugin/tool-list.ts";
 import { type Made, madeLater } from "../../made.ts";
 import type { InstallTable } from "../install-table.ts";
 import type { Installed } from "../installed.ts";
-import { beyond, carriedOver, requireWithin, together } from "../permissions.ts";
+import { beyond, carriedOver, requireWithin } from "../permissions.ts";
 import { newestAbove, reasonsAgainst } from "./judge.ts";
 import type { MarketPort } from "./market-port.ts";
+import { obtainVersion, type SignedPackage } from "./obtain.ts";
 import type { UpdateEntry, UpdateMode, UpdateOffer, UpdateState } from "./update-state.ts";
 import { UpdateTable } from "./update-table.ts";
+import { type UpdateView, updateView } from "./update-view.ts";
 
 /** What the Worker may ask of it: see `pluginUpdatesOf`. */
 export const UPDATE_METHODS = ["list", "look", "update", "rollback", "setMode"] as const;
@@ -46,23 +47,6 @@ export interface PluginUpdatesOptions {
   random?: () => number;
 }
 
-/** How a plugin stands to its market, as its person sees it. */
-export interface UpdateView
-  extends Pick<UpdateState, "name" | "mode" | "origin" | "isYanked" | "checkedAtMs" | "problem"> {
-  version: string;
-  offer: ShownOffer | null;
-  isRevoked: boolean;
-  /** What one can go back to, the latest first. */
-  kept: { version: string; hash: string; keptAtMs: number; isRevoked: boolean }[];
-  /** The latest first. */
-  entries: UpdateEntry[];
-}
-
-/** With what it would have by a yes: what is granted at this moment, and what it asks more. */
-export interface ShownOffer extends UpdateOffer {
-  permissions: Permissions;
-}
-
 /** A person's word for the update that they saw. `permissions`: absent, what is granted now, as far as it asks for it. */
 export interface UpdateConsent {
   hash: string;
@@ -72,7 +56,7 @@ export interface UpdateConsent {
 
 interface Change {
   before: Installed;
-  plugin: PluginPackage & { signer: string };
+  plugin: SignedPackage;
   how: "automatic" | "agreed";
   permissions?: Permissions;
   /** The installed one was taken back: a pin does not hold it. */
@@ -135,25 +119,7 @@ export class PluginUpdates {
     return all.flatMap(({ one, kept }): UpdateView[] => {
       const state = this.#table.find(userId, one.name);
       if (state === undefined) return []; // removed meanwhile
-      const { name, mode, origin, isYanked, checkedAtMs, offer, problem } = state;
-      return [
-        {
-          name,
-          mode,
-          origin,
-          isYanked,
-          checkedAtMs,
-          offer: offer && { ...offer, permissions: together(carriedOver(one.permissions, offer.asks), offer.more) },
-          problem,
-          version: one.version,
-          isRevoked: revoked.has(one.hash),
-          kept: kept.map(({ one: { version, hash }, keptAtMs }) => {
-            const isGone = revoked.has(hash);
-            return { version, hash, keptAtMs, isRevoked: isGone };
-          }),
-          entries: this.#table.entries(userId, name),
-        },
-      ];
+      return [updateView(state, { one, kept, revoked, entries: this.#table.entries(userId, one.name) })];
     });
   }
 
@@ -174,7 +140,7 @@ export class PluginUpdates {
       const before = this.#required(userId, name);
       const offer = this.#table.find(userId, name)?.offer;
       if (offer?.hash !== consent.hash) throw new PorchlightError("plugin_update_over");
-      const plugin = await this.#obtain(name, { version: offer.version, package: offer.hash });
+      const plugin = await obtainVersion(this.#options, name, { version: offer.version, package: offer.hash });
       if (before.signer !== plugin.signer && !consent.newSigner) throw new PorchlightError("plugin_signer_changed");
       const { permissions } = consent;
       if (permissions !== undefined) requireWithin(permissions, plugin.manifest.permissions);
@@ -269,7 +235,7 @@ export class PluginUpdates {
     if (next === undefined) return this.#seen(installed, userId, { ...seen, offer: null, problem: null, failures: 0 });
     this.#seen(installed, userId, seen);
     try {
-      const plugin = await this.#obtain(name, next);
+      const plugin = await obtainVersion(this.#options, name, next);
       const found = this.#judged(userId, installed, plugin, isRevoked);
       if (found === undefined) return;
       if (found.isFree) await this.#apply(userId, { before: installed, plugin, how: "automatic", isRevoked });
@@ -283,7 +249,7 @@ export class PluginUpdates {
   #judged(
     userId: string,
     installed: Installed,
-    plugin: PluginPackage & { signer: string },
+    plugin: SignedPackage,
     isRevoked: boolean,
   ): { isFree: boolean; offer: UpdateOffer } | undefined {
     const now = this.#options.installs.find(userId, installed.name);
@@ -298,20 +264,6 @@ export class PluginUpdates {
     const { version, permissions: asks, runsOn, price } = manifest;
     const offer = { version, hash, signer, reasons, asks, more, runsOn, ...(price ? { price } : {}) };
     return { isFree: reasons.length === 0, offer };
-  }
-
-  /** A version's package, from the market, and what it should be. Throws PorchlightError. */
-  async #obtain(name: string, { version, package: hash }: ListedVersion): Promise<PluginPackage & { signer: string }> {
-    const { market, read } = this.#options;
-    const obtained = await market.obtain(name, version);
-    if (obtained !== hash) throw new PorchlightError("market_mix_and_match");
-    const plugin = await read(hash);
-    const { manifest, signature } = plugin;
-    if (manifest.name !== name || manifest.version !== version)
-      throw new PorchlightError("market_arbitrary_package", `What arrived is ${manifest.name} ${manifest.version}.`);
-    if (signature === undefined || !(await verifyManifest(manifest, signature)))
-      throw new PorchlightError("market_arbitrary_package", `${name} ${version} is not signed by its publisher.`);
-    return { ...plugin, signer: signature.publicKey };
   }
 
   async #apply(userId: string, { before, plugin, how, permissions, isRevoked = false }: Change): Promise<void> {

@@ -1,8 +1,6 @@
 import { handlesOf } from "../../../../shared/api/openai/answer-note.ts";
 import { PorchlightError } from "../../../../shared/errors.ts";
-import { type GenerateRequest, generateRequestSchema, type Priority } from "../../../../shared/inference/request.ts";
-import type { PluginCaller } from "../../../../shared/plugin/context.ts";
-import type { PluginUse } from "../../../../shared/inference/plugin-use.ts";
+import { generateRequestSchema } from "../../../../shared/inference/request.ts";
 import { decodeJson, encodeJson } from "../../../../shared/protocol/json.ts";
 import { SESSION_LIMITS } from "../../../../shared/sessions/limits.ts";
 import { type ResolvedSettings, resolveSettings, type SessionSettings } from "../../../../shared/sessions/settings.ts";
@@ -24,9 +22,12 @@ import { type Trace, traceSchema } from "../context/trace.ts";
 import type { SessionStore } from "../store.ts";
 import { noSuchSession } from "../turn-reader.ts";
 import { endOfTurn } from "./answer.ts";
+import { asidesRequest, usesOf, withFiles } from "./for-plugins.ts";
 import { modelNamed, modelOfTurn, type TurnModel } from "./model-of-turn.ts";
 import type { TurnRunner } from "./runner.ts";
+import { askedIn, hasStrangers, isByStrangers } from "./strangers.ts";
 import { Summarizer } from "./summarizer.ts";
+import type { StartedTurn, TurnRequest } from "./turn-request.ts";
 
 /** What the Worker may ask of the desk: see `turnsOf`. */
 export const TURN_METHODS = ["start", "turn"] as const;
@@ -36,40 +37,6 @@ export type TurnMethod = (typeof TURN_METHODS)[number];
 const OLDER = { limit: 500, bytes: 4 * 1024 * 1024 };
 const TITLE_CHARACTERS = 80;
 const NOTHING: Retrieval = { decision: "off", coverage: { older: 0, window: 0 }, pieces: [] };
-
-/** A turn as it is asked for. */
-export interface TurnRequest {
-  sessionId: string;
-  userId: string;
-  caller: Caller;
-  priority: Priority;
-  /** Models that may be used; null: all. */
-  models: readonly string[] | null;
-  /** Absent: the last question again, another answer in the place of the one it has. */
-  content?: string;
-  /** Of the answer, as its client comes back to it: asked for twice, it is the same turn. */
-  id: string;
-  includeUsage: boolean;
-  settings: SessionSettings;
-  /** For whom tools are called, and which of the person's files they may read. */
-  asker?: PluginCaller;
-  files?: readonly string[];
-  /** What is asked was written by strangers: from here on the conversation is tainted. */
-  fromStrangers?: boolean;
-  /** How it is to be answered beside that. */
-  options: Omit<GenerateRequest, "model" | "messages">;
-}
-
-/** A turn that is being answered. */
-export interface StartedTurn {
-  id: string;
-  index: number;
-  /** Unix time in seconds. */
-  created: number;
-  model: string;
-  /** How the client stands with its limits. */
-  headers: [string, string][];
-}
 
 export interface TurnDeskOptions {
   store: SessionStore;
@@ -374,46 +341,6 @@ export class TurnDesk {
   #hot(sessionId: string, index: number): Turn | undefined {
     return this.#store.hotTurns(sessionId, index + 1, 1)[0];
   }
-}
-
-/** Whether what strangers wrote is before whoever reads this turn. Of one from elsewhere, nobody knows what its answer was made of. */
-function hasStrangers({ trace, messages }: Turn): boolean {
-  const known = traceSchema.safeParse(trace);
-  return known.success ? known.data.tainted === true : messages.some(({ role }) => role !== "user");
-}
-
-/** The turn as plugins are asked beside it. */
-function asidesRequest(
-  { userId, sessionId, caller, models, priority, asker }: TurnRequest,
-  { question, index, settings }: { question: string; index: number; settings: ResolvedSettings },
-): AsidesRequest {
-  const { plugins = [] } = settings;
-  return { userId, place: { sessionId, index }, question, plugins, caller: asker, payer: { caller, models, priority } };
-}
-
-/** Whether strangers wrote what is asked in it. */
-function isByStrangers(turn: Turn | undefined): boolean {
-  return traceSchema.safeParse(turn?.trace).data?.fromStrangers === true;
-}
-
-/** What the person wrote in a turn of this edge. */
-function askedIn({ trace, messages }: Turn): string[] {
-  const known = traceSchema.safeParse(trace);
-  if (!known.success || known.data.fromStrangers === true) return [];
-  return messages.flatMap(({ role, content }) => (role === "user" ? [content] : []));
-}
-
-function usesOf({ plugins, approval = "tainted" }: ResolvedSettings, files: readonly string[] = []): PluginUse[] {
-  const names = plugins === "*" ? ["*"] : (plugins ?? []);
-  return names.map((plugin) => ({ plugin, approval, ...(files.length === 0 ? {} : { files: [...files] }) }));
-}
-
-/** What is set down for the model, with the files that were picked: their contents are for tools to read. */
-function withFiles(instructions: string | undefined, files: readonly string[] = []): { instructions?: string } {
-  if (files.length === 0) return instructions === undefined ? {} : { instructions };
-  const count = files.length === 1 ? "a file" : `${files.length} files`;
-  const note = `With this message the user has picked ${count}, which tools that read picked files can read.`;
-  return { instructions: instructions === undefined || instructions === "" ? note : `${instructions}\n\n${note}` };
 }
 
 function secondsOf({ createdAtMs }: Turn): number {
