@@ -9,24 +9,30 @@ import { enrol } from "../../node-agent/link/enrol.ts";
 import { isPaired, loadIdentity, type PairedIdentity, savePairing } from "../../node-agent/link/identity.ts";
 import { createLink } from "../../node-agent/link/link.ts";
 import type { InferenceBackend } from "../../shared/inference/backend.ts";
-import { noEmbeddings } from "../support/no-embeddings.ts";
+import { directionOf, EMBEDDER } from "./sessions-meaning.ts";
 
 /**
- * An agent with the real link and archive but no model. Says when it is online, and what the archive has whenever it is asked. Started
+ * An agent with the real link and archive, and no model but one that gives each text a direction. Says when it is online, and what the archive has whenever it is asked. Started
  * again without a link to pair by, it takes its conversations from the backup first, and says how that went.
  */
 
-const none: InferenceBackend = {
-  listModels: async () => await Promise.resolve([]),
-  embed: noEmbeddings,
+const backend: InferenceBackend = {
+  listModels: async () => await Promise.resolve([{ ...EMBEDDER, online: true }]),
+  embed: async ({ inputs }) =>
+    await Promise.resolve({ vectors: inputs.map((input) => directionOf(String(input))), promptTokens: inputs.length }),
   async *generate() {
-    yield await Promise.reject(new Error("This machine has no model."));
+    yield await Promise.reject(new Error("This machine has no model to chat with."));
   },
 };
 
 process.once("disconnect", endChild);
-const { enrolUrl, identityFile, folder } = z
-  .object({ enrolUrl: z.url().optional(), identityFile: z.string(), folder: z.string() })
+const { enrolUrl, identityFile, folder, embeds } = z
+  .object({
+    enrolUrl: z.url().optional(),
+    identityFile: z.string(),
+    folder: z.string(),
+    embeds: z.boolean().default(false),
+  })
   .parse(JSON.parse(process.argv[2] ?? "{}"));
 const { key: keyFile } = archiveFiles(folder);
 if (enrolUrl !== undefined) await writeBackupKey(keyFile, newBackupKey());
@@ -45,13 +51,13 @@ if (enrolUrl === undefined) {
 createLink({
   ...pairing,
   identity,
-  backend: none,
+  backend,
   archive: keeper,
   status: () => ({
     type: "status",
     agentVersion: "bench",
     machine: { name: "bench", os: "none", arch: "none", cpu: "none", cores: 1, memoryBytes: 1 },
-    models: [],
+    models: embeds ? [EMBEDDER] : [],
   }),
   onState: ({ state }) => {
     if (state === "online") process.send?.("online");

@@ -122,14 +122,16 @@ async function reopen(site: Site, ids: readonly string[], rounds = ids.length): 
   return await site.time(path, turnsSchema, rounds);
 }
 
-async function ended(agent: ChildProcess): Promise<void> {
+/** Ends an agent, and waits for that. */
+export async function ended(agent: ChildProcess): Promise<void> {
   if (agent.exitCode !== null || agent.signalCode !== null) return;
   const exited = once(agent, "exit");
   agent.kill();
   await exited;
 }
 
-async function online(agent: ChildProcess): Promise<void> {
+/** Waits until an agent says that it is online. */
+export async function online(agent: ChildProcess): Promise<void> {
   for (;;) {
     const [message]: unknown[] = await once(agent, "message");
     if (message === "online") return;

@@ -1,6 +1,8 @@
-import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { type ChildProcess, fork } from "node:child_process";
+import { mkdir, mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { ensureOwner } from "../../node-agent/commands/owner.ts";
 import { dataFolder } from "../../node-agent/data-folder.ts";
@@ -8,8 +10,9 @@ import { buildEdgeIfNeeded } from "../../node-agent/edge/build.ts";
 import { startEmbeddedEdge } from "../../node-agent/edge/embedded.ts";
 import { freePort } from "../support/stack.ts";
 import type { Bench, BenchResult } from "./bench.ts";
+import { homeFiles, topicName, writeVectors } from "./sessions-meaning.ts";
 import { importedSchema, Site, turnsSchema } from "./sessions-site.ts";
-import { measureTiers, type TiersMeasured } from "./sessions-tiers.ts";
+import { ended, measureTiers, online, type TiersMeasured } from "./sessions-tiers.ts";
 import { quantile } from "./statistics.ts";
 
 const SETUP_TOKEN = "bench";
@@ -20,6 +23,8 @@ const TURNS = 2;
 const LONG_TURNS = 60;
 /** What a page shows first. */
 const SHOWN_TURNS = 8;
+/** When all turns were said. */
+const SAID_AT_MS = Date.now();
 /** Chance that repeats itself. */
 const SEED = 20_261_123;
 
@@ -28,7 +33,7 @@ const RARE_EVERY = 20_000;
 const COMMON_EVERY = 10;
 
 const listSchema = z.object({ sessions: z.array(z.object({ id: z.string() })), next: z.string().nullable() });
-const searchSchema = z.object({ hits: z.array(z.object({ sessionId: z.string() })) });
+const searchSchema = z.object({ hits: z.array(z.object({ sessionId: z.string() })), meaning: z.boolean() });
 
 /** Conversations by the real Worker and Durable Object in workerd, asked over HTTP as a page asks. */
 export const sessions: Bench = {
@@ -49,16 +54,30 @@ async function measureHot(count: number, rounds: number): Promise<Omit<Found, "t
   const port = await freePort();
   const start = () => startEmbeddedEdge({ stateDir: folder.edge, port, setupToken: SETUP_TOKEN });
   let edge: Awaited<ReturnType<typeof start>> | undefined = await start();
+  let agent: ChildProcess | undefined;
   try {
-    const { apiKey } = await ensureOwner(edge.origin, SETUP_TOKEN, folder.owner);
-    const filled = await fill(new Site(edge.origin, apiKey), count);
+    const owner = await ensureOwner(edge.origin, SETUP_TOKEN, folder.owner);
+    const site = new Site(edge.origin, owner.apiKey);
+    const filled = await fill(site, count);
     // A household that was not asked for a while: its object, and its memory, are gone.
     await edge.stop();
     edge = undefined;
     const bytes = await storedBytes(folder.edge);
     edge = await start();
-    return { count, filled, bytes, measured: await measure(new Site(edge.origin, apiKey), filled.long, rounds) };
+    const measured = await measure(site, filled.long, rounds);
+    await edge.stop();
+    edge = undefined;
+    const vectors = await writeVectors(folder.edge, SAID_AT_MS);
+    edge = await start();
+    await mkdir(join(root, "archive"));
+    const from = { identityFile: folder.localIdentity, folder: join(root, "archive"), embeds: true };
+    agent = fork(fileURLToPath(new URL("sessions-agent.ts", import.meta.url)), [
+      JSON.stringify({ ...from, enrolUrl: await owner.pairingUrl() }),
+    ]);
+    await online(agent);
+    return { count, filled, bytes, measured, vectors, meaning: await searchOf(site, topicName(11), rounds) };
   } finally {
+    if (agent !== undefined) await ended(agent);
     await edge?.stop();
     await rm(root, { recursive: true, force: true });
   }
@@ -141,7 +160,7 @@ function writer(seed: number) {
     turn: (at: number, turn: number) => {
       const marks = `${at % RARE_EVERY === 11 ? " 长城 zanzibar" : ""}${at % COMMON_EVERY === 0 ? " lantern" : ""}`;
       return {
-        createdAtMs: Date.now(),
+        createdAtMs: SAID_AT_MS,
         messages: [
           { role: "user", content: `${words(15)}${marks}` },
           { role: "assistant", content: `${words(80)} ${at}.${turn}` },
@@ -173,29 +192,33 @@ async function measure(site: Site, long: string, rounds: number) {
     if (page.next === null) break;
     before = `&before=${page.next}`;
   }
-  const search = async (q: string): Promise<{ ms: number[]; hits: number }> => {
-    const path = `/api/sessions/search?q=${encodeURIComponent(q)}&limit=20`;
-    const { hits } = await site.call(searchSchema, path);
-    return { ms: await site.time(() => path, searchSchema, rounds), hits: hits.length };
-  };
   return {
     opened,
     samples,
     pages: pages.map(Number),
-    rare: await search("zanzibar"),
-    chinese: await search("长城"),
-    common: await search("lantern"),
-    title: await search("heliotrope"),
+    rare: await searchOf(site, "zanzibar", rounds),
+    chinese: await searchOf(site, "长城", rounds),
+    common: await searchOf(site, "lantern", rounds),
+    title: await searchOf(site, "heliotrope", rounds),
   };
+}
+
+interface Searched {
+  ms: number[];
+  hits: number;
+  /** Whether it was by meaning as well. */
+  meaning: boolean;
+}
+
+async function searchOf(site: Site, question: string, rounds: number): Promise<Searched> {
+  const path = `/api/sessions/search?q=${encodeURIComponent(question)}&limit=20`;
+  const { hits, meaning } = await site.call(searchSchema, path);
+  return { ms: await site.time(() => path, searchSchema, rounds), hits: hits.length, meaning };
 }
 
 /** What the objects' SQLite files take, all together. */
 async function storedBytes(folder: string): Promise<number> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files = entries.filter(
-    (entry) => entry.isFile() && entry.name.endsWith(".sqlite") && entry.parentPath.includes("Home"),
-  );
-  const sizes = await Promise.all(files.map(async (file) => (await stat(join(file.parentPath, file.name))).size));
+  const sizes = await Promise.all((await homeFiles(folder)).map(async (file) => (await stat(file)).size));
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
@@ -204,10 +227,14 @@ interface Found {
   filled: Filled;
   bytes: number;
   measured: Awaited<ReturnType<typeof measure>>;
+  /** Of turns, and a search that goes through all of them. */
+  vectors: number;
+  meaning: Searched;
   tiers: TiersMeasured;
 }
 
-function report({ count, filled, bytes, measured, tiers }: Found): BenchResult {
+function report({ count, filled, bytes, measured, vectors, meaning, tiers }: Found): BenchResult {
+  if (!meaning.meaning || meaning.hits === 0) throw new Error("Nothing was found by meaning.");
   const { opened, samples, pages, rare, chinese, common, title } = measured;
   const rows: [string, string, readonly number[]][] = [
     ["the first request to a household that slept", "reopen_first", opened],
@@ -222,6 +249,7 @@ function report({ count, filled, bytes, measured, tiers }: Found): BenchResult {
     [`search in Chinese, ${chinese.hits} hits`, "search_chinese", chinese.ms],
     [`search, a word in every ${COMMON_EVERY}th session`, "search_common", common.ms],
     [`search, a word of ${title.hits} titles`, "search_title", title.ms],
+    [`search by meaning, through the vectors of ${vectors} turns`, "search_meaning", meaning.ms],
   ];
   const figures = Object.fromEntries(
     rows.flatMap(([, name, times]) => [
@@ -252,6 +280,7 @@ function report({ count, filled, bytes, measured, tiers }: Found): BenchResult {
         `compressed, and ${Math.round(tiers.backupBytes / tiers.turns)} sealed in the bucket: of made-up words, which compress badly.`,
       `${tiers.turns} old turns were at home ${tiers.movedSeconds.toFixed(1)} s after their import began; a machine that had lost them had ` +
         `them back from the bucket in ${tiers.restoredSeconds.toFixed(1)} s.`,
+      "The vectors were written into the stopped edge's file; the question's came from a machine through the tunnel, where it took no time.",
       "The edge was stopped and started in between: nothing was in memory.",
     ],
   };

@@ -4,7 +4,7 @@ import { turnText } from "../../../../shared/sessions/turn-text.ts";
 import type { SessionStore } from "../store.ts";
 import type { Transaction } from "../tables.ts";
 import { packVector, similarity } from "./vector.ts";
-import type { Due, VectorTable } from "./vector-table.ts";
+import type { Due, Place, TurnVector, VectorTable } from "./vector-table.ts";
 
 /** Turns that are embedded in one request: a machine that chats waits no longer than for one of them. */
 const TURNS_AT_ONCE = 16;
@@ -12,6 +12,8 @@ const TURNS_AT_ONCE = 16;
 const TEXT_CHARACTERS = 8_000;
 /** After a failure. */
 const RETRY_MS = 60_000;
+/** Of a search, in one go: a few milliseconds. */
+const VECTORS_AT_ONCE = 4096;
 /** Whoever searches does not wait longer for a machine: then words alone are looked for. */
 const QUESTION_MS = 1_500;
 /**
@@ -54,7 +56,7 @@ export interface MeaningIndexOptions {
 
 /**
  * Knows turns by what they mean, where a household has an embedding model: each turn's text as one vector, made in the background by a
- * machine that is online. A search goes through all vectors of a person: exact, and quick up to some hundred thousand.
+ * machine that is online. A search goes through all vectors of a person: exact, and some milliseconds for every 1,000.
  */
 export class MeaningIndex {
   readonly #vectors: VectorTable;
@@ -114,15 +116,30 @@ export class MeaningIndex {
       .catch((error: unknown) => report(error));
     if (question === undefined) return undefined;
     const best: MeaningHit[] = [];
-    for (const { sessionId, index, createdAtMs, vector } of this.#vectors.ofPerson(userId, model)) {
-      const hit = { sessionId, index, createdAtMs, similarity: similarity(question, vector) };
-      if (hit.similarity < LEAST_SIMILARITY || hit.similarity <= (best[limit - 1]?.similarity ?? 0)) continue;
-      const place = best.findIndex((other) => other.similarity < hit.similarity);
-      best.splice(place === -1 ? best.length : place, 0, hit);
-      best.length = Math.min(best.length, limit);
+    for await (const page of this.#pages(userId, model)) {
+      for (const { sessionId, index, createdAtMs, vector } of page) {
+        const hit = { sessionId, index, createdAtMs, similarity: similarity(question, vector) };
+        if (hit.similarity < LEAST_SIMILARITY || hit.similarity <= (best[limit - 1]?.similarity ?? 0)) continue;
+        const place = best.findIndex((other) => other.similarity < hit.similarity);
+        best.splice(place === -1 ? best.length : place, 0, hit);
+        best.length = Math.min(best.length, limit);
+      }
     }
     const least = (best[0]?.similarity ?? 0) * OF_BEST;
     return best.filter((hit) => hit.similarity >= least);
+  }
+
+  /** Page by page, and others are served in between. */
+  async *#pages(userId: string, model: string): AsyncGenerator<TurnVector[]> {
+    let after: Place = { sessionId: "", index: -1 };
+    for (;;) {
+      const page = this.#vectors.page(userId, model, after, VECTORS_AT_ONCE);
+      yield page;
+      const last = page.at(-1);
+      if (last === undefined || page.length < VECTORS_AT_ONCE) return;
+      after = last;
+      await new Promise((resolve) => setTimeout(resolve));
+    }
   }
 
   /** The model that sessions are known by, while it can be asked. */

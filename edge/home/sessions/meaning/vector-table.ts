@@ -1,14 +1,20 @@
 import { z } from "zod";
 
 const bytesSchema = z.instanceof(ArrayBuffer);
-const rowSchema = z.object({ session_id: z.string(), idx: z.number(), created_at: z.number(), vector: bytesSchema });
+const rowSchema = z.object({ created_at: z.number(), vector: bytesSchema });
 const dueSchema = z.object({ session_id: z.string(), changes: z.number(), at: z.number() });
 const progressSchema = z.object({ model: z.string(), up_to: z.number() });
 
-/** The vector of a turn. */
-export interface TurnVector {
+type VectorRow = [sessionId: string, index: number, createdAtMs: number, vector: ArrayBuffer];
+
+/** That of a turn. */
+export interface Place {
   sessionId: string;
   index: number;
+}
+
+/** The vector of a turn. */
+export interface TurnVector extends Place {
   /** Of the turn: one that was replaced since is another. */
   createdAtMs: number;
   /** See `packVector`. */
@@ -135,23 +141,21 @@ export class VectorTable {
 
   find(userId: string, sessionId: string, index: number): TurnVector | undefined {
     const query = "SELECT * FROM session_turn_vectors WHERE user_id = ? AND session_id = ? AND idx = ?";
-    return [...this.#read(query, userId, sessionId, index)][0];
+    const [row] = this.#sql.exec(query, userId, sessionId, index).toArray();
+    if (row === undefined) return undefined;
+    const { created_at: createdAtMs, vector } = rowSchema.parse(row);
+    return { sessionId, index, createdAtMs, vector };
   }
 
-  /** All of a person's that are of that model, one at a time: there may be many. */
-  ofPerson(userId: string, model: string): Iterable<TurnVector> {
-    return this.#read(
-      `SELECT v.session_id, v.idx, v.created_at, v.vector FROM session_turn_vectors v
-       JOIN session_meaning m ON m.session_id = v.session_id WHERE v.user_id = ? AND m.model = ?`,
-      userId,
-      model,
-    );
-  }
-
-  *#read(query: string, ...values: (string | number)[]): Iterable<TurnVector> {
-    for (const row of this.#sql.exec(query, ...values)) {
-      const { session_id: sessionId, idx: index, created_at: createdAtMs, vector } = rowSchema.parse(row);
-      yield { sessionId, index, createdAtMs, vector };
-    }
+  /** Those of a person that are of that model and behind a place, in the order of sessions and turns: `limit` of them at most. */
+  page(userId: string, model: string, after: Place, limit: number): TurnVector[] {
+    // The two tables in this order: without CROSS the one of sessions would lead, and all of its rows be sorted.
+    const query = `SELECT v.session_id, v.idx, v.created_at, v.vector FROM session_turn_vectors v
+       CROSS JOIN session_meaning m ON m.session_id = v.session_id
+       WHERE v.user_id = ? AND (v.session_id, v.idx) > (?, ?) AND m.model = ? ORDER BY v.session_id, v.idx LIMIT ?`;
+    const { sessionId, index } = after;
+    // Not by a schema: these are a search's hundred thousands, and the columns are of these types.
+    const rows = this.#sql.exec(query, userId, sessionId, index, model, limit).raw<VectorRow>();
+    return Array.from(rows, ([id, idx, createdAtMs, vector]) => ({ sessionId: id, index: idx, createdAtMs, vector }));
   }
 }

@@ -19,6 +19,6 @@ export function similarity(vector: Float32Array, packed: ArrayBuffer): number {
   if (packed.byteLength !== SCALE_BYTES + vector.length) return 0;
   const steps = new Int8Array(packed, SCALE_BYTES);
   let sum = 0;
-  for (let i = 0; i < steps.length; i++) sum += (steps[i] ?? 0) * (vector[i] ?? 0);
+  for (let i = 0; i < steps.length; i++) sum += (steps[i] as number) * (vector[i] as number);
   return sum * new DataView(packed).getFloat32(0, true);
 }

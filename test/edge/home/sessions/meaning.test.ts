@@ -2,6 +2,7 @@ import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { type Embedder, MeaningIndex } from "../../../../edge/home/sessions/meaning/meaning-index.ts";
+import type { VectorTable } from "../../../../edge/home/sessions/meaning/vector-table.ts";
 import { packVector, similarity } from "../../../../edge/home/sessions/meaning/vector.ts";
 import { SessionStore } from "../../../../edge/home/sessions/store.ts";
 import { sessionTables } from "../../../../edge/home/sessions/tables.ts";
@@ -45,6 +46,7 @@ async function withIndex(
   test: (at: {
     store: SessionStore;
     index: MeaningIndex;
+    vectors: VectorTable;
     embedder: WordEmbedder;
     clock: { nowMs: number };
     /** Does all that is due. */
@@ -73,7 +75,7 @@ async function withIndex(
       expect(meaning).toBe(true);
       return hits.map((hit) => `${hit.by} ${hit.index}: ${hit.snippet.split("\n")[0]}`);
     };
-    await test({ store, index, embedder, clock, settle, find, reopen });
+    await test({ store, index, vectors: tables.vectors, embedder, clock, settle, find, reopen });
   });
 }
 
@@ -184,6 +186,29 @@ describe("search by meaning", () => {
       expect([await find("vehicle"), await find("hound"), await find("shower")].map((hits) => hits.length)).toEqual([
         1, 1, 1,
       ]);
+    });
+  });
+
+  it("looks through thousands, to the last, and lets others be served in between", async () => {
+    await withIndex(async ({ index, vectors }) => {
+      const [car, dog] = [packVector(vectorOf("car")), packVector(vectorOf("dog"))];
+      const alike = [0, 4095, 4096, 9999];
+      for (let at = 0; at < 10_000; at++) {
+        const sessionId = String(at >> 1).padStart(5, "0");
+        if (at % 2 === 0) vectors.setProgress(sessionId, { model: "mini", upTo: 2 });
+        vectors.add("ann", {
+          sessionId,
+          index: at % 2,
+          createdAtMs: NOW,
+          vector: alike.includes(at) ? car : dog,
+        });
+      }
+      let served = 0;
+      const others = setInterval(() => (served += 1));
+      const hits = await index.search("ann", "vehicle", 10);
+      clearInterval(others);
+      expect(hits?.map((hit) => Number(hit.sessionId) * 2 + hit.index)).toEqual(alike);
+      expect(served).toBeGreaterThan(0);
     });
   });
 
