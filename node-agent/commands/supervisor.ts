@@ -46,7 +46,8 @@ export class Supervisor<Message> {
     const child = fork(this.#options.entry, {
       stdio: ["ignore", "inherit", "inherit", "ipc"],
       detached,
-      execArgv: [...process.execArgv, ...(this.#options.nodeFlags ?? [])],
+      // Flags of this process are not for the child: with that of "node -e" it would run the same words, and fork again.
+      execArgv: [...(this.#options.nodeFlags ?? [])],
     });
     this.#child = child;
     child.on("message", (raw) => this.#options.onMessage(this.#options.schema.parse(raw)));
