@@ -5,6 +5,7 @@ import { z } from "zod";
 import { buildEdgeIfNeeded, EDGE_BUNDLE, EDGE_OPTIONS, ROOT } from "../../node-agent/edge/build.ts";
 import { migrate } from "../../node-agent/edge/migrate.ts";
 import { writePackage } from "../../shared/plugin/package.ts";
+import { ask, type Door } from "../support/api.ts";
 import { plugin } from "../support/plugin.ts";
 import { startStack } from "../support/stack.ts";
 import type { Bench } from "./bench.ts";
@@ -17,10 +18,6 @@ const BODIES = {
   kept: `await context.storage.set("k", "v"); return (await context.storage.get("k")).length`,
 };
 
-interface Door {
-  origin: string;
-  apiKey: string;
-}
 type Figures = Record<"install" | "first" | "warm" | "storage" | "list", number[]>;
 
 /** Calls of plugins through the whole product: at home through the tunnel, and at the edge by the loader in workerd. */
@@ -103,18 +100,6 @@ async function measure(door: Door, count: number): Promise<Figures> {
     if (n % 5 === 0) await timed(figures.list, async () => void (await ask(door, "GET", "/api/plugins")));
   }
   return figures;
-}
-
-async function ask({ origin, apiKey }: Door, method: string, path: string, body?: object): Promise<unknown> {
-  const isBytes = body instanceof Uint8Array;
-  const type = isBytes ? "application/octet-stream" : "application/json";
-  const headers = { authorization: `Bearer ${apiKey}`, "content-type": type };
-  // Bytes of an ArrayBuffer, as `fetch` takes them.
-  const content = isBytes ? new Uint8Array(body) : JSON.stringify(body);
-  const answer = await fetch(origin + path, { method, headers, ...(body === undefined ? {} : { body: content }) });
-  const text = await answer.text();
-  if (!answer.ok) throw new Error(`${method} ${path} answered ${answer.status}: ${text}`);
-  return JSON.parse(text);
 }
 
 /** The built Worker with a loader, as it is on Cloudflare: an edge of one's own has none. */

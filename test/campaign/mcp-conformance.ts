@@ -8,6 +8,7 @@ import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/cli
 import { z } from "zod";
 import { mcpHandler } from "../../edge/mcp/mcp-handler.ts";
 import { writeMcpCommands } from "../../node-agent/mcp/servers-file.ts";
+import { ask } from "../support/api.ts";
 import { conformanceTools } from "../support/mcp/conformance-tools.ts";
 import { letIn } from "../support/mcp/let-in.ts";
 import { startStack, type TestStack } from "../support/stack.ts";
@@ -108,14 +109,6 @@ async function clientScenarios(title: string, script: string, scenarios: readonl
   console.log(`${title}: ${passed} of ${scenarios.length} scenarios`);
 }
 
-async function send(stack: TestStack, method: string, path: string, body: object): Promise<unknown> {
-  const headers = { authorization: `Bearer ${stack.apiKey}`, "content-type": "application/json" };
-  const response = await fetch(stack.origin + path, { method, headers, body: JSON.stringify(body) });
-  const answer: unknown = await response.json();
-  if (!response.ok) throw new Error(JSON.stringify(answer));
-  return answer;
-}
-
 /** The official servers, on the machine, mounted and called from outside. */
 async function mounted(stack: TestStack): Promise<void> {
   const folder = join(stack.folder.root, "shared");
@@ -140,8 +133,8 @@ async function mounted(stack: TestStack): Promise<void> {
     const from = { kind: "machine", agentId, server };
     const { digest } = z
       .object({ digest: z.string() })
-      .parse(await send(stack, "POST", "/api/mcp-servers/look", { from }));
-    await send(stack, "POST", "/api/mcp-servers", { name: server, from, digest });
+      .parse(await ask(stack, "POST", "/api/mcp-servers/look", { from }));
+    await ask(stack, "POST", "/api/mcp-servers", { name: server, from, digest });
   }
   const client = new Client({ name: "campaign", version: "1" }, { versionNegotiation: { mode: "auto" } });
   await client.connect(new StreamableHTTPClientTransport(new URL(`${stack.origin}/mcp`), { requestInit: { headers } }));

@@ -6,11 +6,11 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { z } from "zod";
 import { buildPlugin } from "../../node-agent/plugins/build.ts";
 import { writePackage } from "../../shared/plugin/package.ts";
+import { ask, install } from "../support/api.ts";
 import { startStack, type TestStack } from "../support/stack.ts";
 
 const CLI = fileURLToPath(new URL("../../node-agent/cli.ts", import.meta.url));
 const madeSchema = z.object({ id: z.string(), url: z.string(), secret: z.string() });
-const inspectedSchema = z.object({ hash: z.string(), asks: z.record(z.string(), z.unknown()) });
 const deliveriesSchema = z.object({
   deliveries: z.array(
     z.object({
@@ -29,17 +29,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await stack?.stop();
 });
-
-async function send(method: string, path: string, body?: object | Uint8Array<ArrayBuffer>): Promise<unknown> {
-  const isBytes = body instanceof Uint8Array;
-  const type = isBytes ? "application/octet-stream" : "application/json";
-  const headers = { authorization: `Bearer ${stack.apiKey}`, "content-type": type };
-  const content = body === undefined ? {} : { body: isBytes ? body : JSON.stringify(body) };
-  const answer = await fetch(stack.origin + path, { method, headers, ...content });
-  const text = await answer.text();
-  expect(answer.ok, text).toBe(true);
-  return text === "" ? undefined : JSON.parse(text);
-}
 
 /** What the command says on standard output. */
 async function cli(...words: string[]): Promise<string> {
@@ -62,25 +51,25 @@ async function post(hook: z.infer<typeof madeSchema>, id: string, value: unknown
 }
 
 const deliveries = async (id: string) =>
-  deliveriesSchema.parse(await send("GET", `/api/hooks/${id}/deliveries`)).deliveries;
+  deliveriesSchema.parse(await ask(stack, "GET", `/api/hooks/${id}/deliveries`)).deliveries;
 
 it("keeps what arrives in the inbox, by the machine at home, and tells what came in today", {
   timeout: 120_000,
 }, async () => {
   const { manifest, files } = await buildPlugin(fileURLToPath(new URL("../../plugins/inbox", import.meta.url)));
-  const { hash, asks } = inspectedSchema.parse(
-    await send("POST", "/api/plugins/inspect", writePackage(manifest, files)),
-  );
-  await send("POST", "/api/plugins", { hash, permissions: asks });
+  await install(stack, writePackage(manifest, files));
   const hook = madeSchema.parse(JSON.parse(await cli("hook", "add", "Payments", "@porchlight/inbox")));
   const answer = await post(hook, "msg_1", { type: "invoice.paid", title: "Invoice 7 of Ms Lin" });
   expect([answer.status, await answer.json()]).toEqual([200, { kept: "Invoice 7 of Ms Lin" }]);
   expect(await (await post(hook, "msg_1", { type: "invoice.paid" })).json()).toEqual({ status: "duplicate" });
   expect((await post({ ...hook, secret: `whsec_${btoa("x".repeat(32))}` }, "msg_2", {})).status).toBe(401);
   const [delivery] = await deliveries(hook.id);
-  expect(await send("GET", `/api/plugin-calls/${delivery?.call}`)).toMatchObject({ place: "home", state: "done" });
+  expect(await ask(stack, "GET", `/api/plugin-calls/${delivery?.call}`)).toMatchObject({
+    place: "home",
+    state: "done",
+  });
   const call = { tool: "list", input: {}, timeZone: "UTC" };
-  expect(await send("POST", "/api/plugins/porchlight/inbox/call", call)).toMatchObject({
+  expect(await ask(stack, "POST", "/api/plugins/porchlight/inbox/call", call)).toMatchObject({
     ok: true,
     value: { messages: [{ subject: "Invoice 7 of Ms Lin", from: "Payments", event: "invoice.paid" }] },
   });
@@ -104,7 +93,7 @@ it("has a message answered by the real model in a conversation, as strangers' wo
   expect((await post(hook, "msg_1", { message: "Step 3 failed." })).status).toBe(202);
   await expect.poll(async () => (await deliveries(hook.id))[0]?.state, { timeout: 60_000 }).toBe("done");
   const [{ session, turn } = { session: null, turn: null }] = await deliveries(hook.id);
-  const read = async (): Promise<unknown> => await send("GET", `/api/sessions/${session}/turns/${turn}`);
+  const read = async (): Promise<unknown> => await ask(stack, "GET", `/api/sessions/${session}/turns/${turn}`);
   await expect.poll(read, { timeout: 120_000 }).toMatchObject({
     state: "complete",
     trace: { tainted: true, fromStrangers: true },

@@ -5,10 +5,10 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { z } from "zod";
 import { buildPlugin } from "../../node-agent/plugins/build.ts";
 import { writePackage } from "../../shared/plugin/package.ts";
+import { install, send } from "../support/api.ts";
 import { plugin } from "../support/plugin.ts";
 import { startStack, type TestStack } from "../support/stack.ts";
 
-const inspectedSchema = z.object({ hash: z.string(), name: z.string(), asks: z.record(z.string(), z.unknown()) });
 const outcomeSchema = z.object({
   id: z.string(),
   ok: z.boolean(),
@@ -25,26 +25,8 @@ afterAll(async () => {
   await stack?.stop();
 });
 
-async function send(method: string, path: string, body?: object | Uint8Array<ArrayBuffer>): Promise<Response> {
-  const isBytes = body instanceof Uint8Array;
-  const type = isBytes ? "application/octet-stream" : "application/json";
-  const headers = { authorization: `Bearer ${stack.apiKey}`, "content-type": type };
-  if (body === undefined) return await fetch(stack.origin + path, { method, headers });
-  return await fetch(stack.origin + path, { method, headers, body: isBytes ? body : JSON.stringify(body) });
-}
-
-/** Installs it with all that it asks for. Returns its name without the '@'. */
-async function install(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const seen = await send("POST", "/api/plugins/inspect", bytes);
-  const text = await seen.text();
-  expect(seen.status, text).toBe(200);
-  const { hash, name, asks } = inspectedSchema.parse(JSON.parse(text));
-  expect((await send("POST", "/api/plugins", { hash, permissions: asks })).status).toBe(201);
-  return name.slice(1);
-}
-
 async function call(name: string, tool: string, input: object = {}, more: object = {}) {
-  const answer = await send("POST", `/api/plugins/${name}/call`, { tool, input, ...more });
+  const answer = await send(stack, "POST", `/api/plugins/${name}/call`, { tool, input, ...more });
   const text = await answer.text();
   expect(answer.status, text).toBe(200);
   return outcomeSchema.parse(JSON.parse(text));
@@ -61,20 +43,20 @@ async function made(
 
 it("runs hello on a real machine, from its package to its record", { timeout: 60_000 }, async () => {
   const { manifest, files } = await buildPlugin(fileURLToPath(new URL("../../plugins/hello", import.meta.url)));
-  const name = await install(writePackage(manifest, files));
+  const name = await install(stack, writePackage(manifest, files));
   const said = await call(name, "greet", { name: "Ada" }, { locale: "zh-CN" });
   expect(said).toMatchObject({ ok: true, value: { greeting: "你好, Ada!" } });
-  const record = recordSchema.parse(await (await send("GET", `/api/plugin-calls/${said.id}`)).json());
+  const record = recordSchema.parse(await (await send(stack, "GET", `/api/plugin-calls/${said.id}`)).json());
   expect(record).toMatchObject({ place: "home", state: "done", logs: "greeting Ada" });
   expect(await call(name, "greet", { name: 1 })).toMatchObject({ error: { code: "plugin_input_invalid" } });
 });
 
 it("asks the machine's own model, in the person's name", { timeout: 120_000 }, async () => {
   const body = `return await context.model({ prompt: "Hello", maxTokens: 4 })`;
-  const name = await install(await made({ ask: body }, "@test/model", { model: true }));
+  const name = await install(stack, await made({ ask: body }, "@test/model", { model: true }));
   const said = await call(name, "ask");
   expect(said).toMatchObject({ ok: true, value: expect.any(String) });
-  await send("PATCH", `/api/plugins/${name}`, { permissions: {} });
+  await send(stack, "PATCH", `/api/plugins/${name}`, { permissions: {} });
   expect(await call(name, "ask")).toMatchObject({ ok: false, error: { code: "plugin_failed" } });
 });
 
@@ -88,14 +70,14 @@ it("keeps values, secrets and picked files at the edge, and gives them while the
     steal: `return await context.files.read(context.input.id)`,
   };
   const asks = { storageBytes: 1_000, secrets: ["TOKEN"], files: true };
-  const name = await install(await made(bodies, "@test/kept", asks));
-  expect((await send("PUT", `/api/plugins/${name}/secrets/TOKEN`, { value: "open sesame" })).status).toBe(204);
+  const name = await install(stack, await made(bodies, "@test/kept", asks));
+  expect((await send(stack, "PUT", `/api/plugins/${name}/secrets/TOKEN`, { value: "open sesame" })).status).toBe(204);
   expect(await call(name, "all")).toMatchObject({ value: ["v", "open sesame"] });
   expect(await call(name, "full")).toMatchObject({ ok: false, error: { code: "plugin_failed" } });
   const ids = await Promise.all(["one", "two"].map(upload));
   expect(await call(name, "read", {}, { files: [ids[0]] })).toMatchObject({ value: ["one.txt", "one"] });
   expect(await call(name, "steal", { id: ids[1] }, { files: [ids[0]] })).toMatchObject({ ok: false });
-  await send("PATCH", `/api/plugins/${name}`, { permissions: { ...asks, secrets: [] } });
+  await send(stack, "PATCH", `/api/plugins/${name}`, { permissions: { ...asks, secrets: [] } });
   expect(await call(name, "all")).toMatchObject({ ok: false });
   // Sealed: what the edge keeps on its disk does not have it.
   const kept = await Promise.all(
@@ -124,23 +106,23 @@ it("lives through plugins that loop, take memory and end their process, with its
     exit: `(await import("node:process")).default.exit(1)`,
     fine: "return 1",
   };
-  const name = await install(await made(bodies, "@test/bad"));
+  const name = await install(stack, await made(bodies, "@test/bad"));
   const bad = ["loop", "memory", "exit"].map(async (tool) => await call(name, tool));
   // While they are at it, the machine answers.
   const asked = { model: stack.model, messages: [{ role: "user", content: "Hi" }], max_tokens: 4 };
-  expect((await send("POST", "/v1/chat/completions", asked)).status).toBe(200);
+  expect((await send(stack, "POST", "/v1/chat/completions", asked)).status).toBe(200);
   for (const outcome of await Promise.all(bad)) expect(outcome.ok).toBe(false);
   expect(await call(name, "fine")).toMatchObject({ ok: true, value: 1 });
   const { agents } = z
     .object({ agents: z.array(z.object({ online: z.boolean() })) })
-    .parse(await (await send("GET", "/api/agents")).json());
+    .parse(await (await send(stack, "GET", "/api/agents")).json());
   expect(agents).toMatchObject([{ online: true }]);
 });
 
 it("brings a package again where the machine's copy was bent, and says when no machine is there", {
   timeout: 60_000,
 }, async () => {
-  const name = await install(await made({ a: "return 'whole'" }, "@test/bent"));
+  const name = await install(stack, await made({ a: "return 'whole'" }, "@test/bent"));
   await stack.killAgent();
   expect(await call(name, "a")).toMatchObject({ error: { code: "plugin_no_runtime" } });
   for (const file of await readdir(stack.folder.plugins)) {

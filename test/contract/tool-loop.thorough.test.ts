@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { z } from "zod";
 import { buildPlugin } from "../../node-agent/plugins/build.ts";
 import { writePackage } from "../../shared/plugin/package.ts";
+import { install, send } from "../support/api.ts";
 import { plugin } from "../support/plugin.ts";
 import { startStack, type TestStack } from "../support/stack.ts";
 
@@ -15,26 +16,11 @@ beforeAll(async () => {
   stack = await startStack();
   client = new OpenAI({ baseURL: `${stack.origin}/v1`, apiKey: stack.apiKey, maxRetries: 0 });
   const { manifest, files } = await buildPlugin(fileURLToPath(new URL("../../plugins/hello", import.meta.url)));
-  await install(writePackage(manifest, files));
+  await install(stack, writePackage(manifest, files));
 });
 afterAll(async () => {
   await stack?.stop();
 });
-
-async function send(method: string, path: string, body?: object | Uint8Array<ArrayBuffer>): Promise<Response> {
-  const isBytes = body instanceof Uint8Array;
-  const type = isBytes ? "application/octet-stream" : "application/json";
-  const headers = { authorization: `Bearer ${stack.apiKey}`, "content-type": type };
-  if (body === undefined) return await fetch(stack.origin + path, { method, headers });
-  return await fetch(stack.origin + path, { method, headers, body: isBytes ? body : JSON.stringify(body) });
-}
-
-async function install(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-  const seen = z
-    .object({ hash: z.string(), asks: z.record(z.string(), z.unknown()) })
-    .parse(await (await send("POST", "/api/plugins/inspect", bytes)).json());
-  expect((await send("POST", "/api/plugins", { hash: seen.hash, permissions: seen.asks })).status).toBe(201);
-}
 
 // The package's types know OpenAI's own kinds of tools alone; what it sends is what it is given.
 const TOOLS = [{ type: "plugin", plugin: "@porchlight/hello" }] as unknown as OpenAI.ChatCompletionTool[];
@@ -68,7 +54,7 @@ it("is read by openai's package like any answer, with what was called beside it"
   ]);
   const result = z.object({ ok: z.literal(true), content: z.string(), record: z.string() }).parse(steps[2]);
   expect(result.content).toContain('{"greeting":"Hello, ');
-  const record = recordSchema.parse(await (await send("GET", `/api/plugin-calls/${result.record}`)).json());
+  const record = recordSchema.parse(await (await send(stack, "GET", `/api/plugin-calls/${result.record}`)).json());
   // Held to its schema by the engine's grammar, so that the tool took it.
   expect(z.strictObject({ name: z.string().min(1) }).safeParse(JSON.parse(record.input)).success).toBe(true);
   expect(record).toMatchObject({ tool: "greet", state: "done" });
@@ -100,8 +86,8 @@ const approvalsSchema = z.object({
 it("waits for the person before a real tool writes, and calls it once", { timeout: 120_000 }, async () => {
   const body = `return "kept " + JSON.stringify(context.input)`;
   const { manifest, files } = await plugin({ keep: body }, "@test/keeper", {}, "write");
-  await install(writePackage(manifest, files));
-  const answer = send("POST", "/v1/chat/completions", {
+  await install(stack, writePackage(manifest, files));
+  const answer = send(stack, "POST", "/v1/chat/completions", {
     model: stack.model,
     messages,
     tools: [{ type: "plugin", plugin: "@test/keeper", require_approval: "always" }],
@@ -109,20 +95,20 @@ it("waits for the person before a real tool writes, and calls it once", { timeou
     max_completion_tokens: 64,
     temperature: 0,
   });
-  const list = async () => approvalsSchema.parse(await (await send("GET", "/api/approvals")).json()).approvals;
+  const list = async () => approvalsSchema.parse(await (await send(stack, "GET", "/api/approvals")).json()).approvals;
   const calls = async () =>
     z
       .object({ calls: z.array(z.unknown()) })
-      .parse(await (await send("GET", "/api/plugin-calls?plugin=@test/keeper")).json()).calls;
+      .parse(await (await send(stack, "GET", "/api/plugin-calls?plugin=@test/keeper")).json()).calls;
   await expect.poll(async () => (await list()).length, { timeout: 30_000 }).toBe(1);
   const [waiting] = await list();
   if (waiting === undefined) throw new Error("nothing waits");
   expect(await calls()).toEqual([]);
   const word = { decision: "allow", hash: waiting.hash };
-  expect((await send("POST", `/api/approvals/${waiting.id}`, word)).status).toBe(200);
+  expect((await send(stack, "POST", `/api/approvals/${waiting.id}`, word)).status).toBe(200);
   expect((await answer).status).toBe(200);
   expect(await calls()).toMatchObject([{ tool: "keep", state: "done" }]);
-  expect((await send("POST", `/api/approvals/${waiting.id}`, word)).status).toBe(410);
+  expect((await send(stack, "POST", `/api/approvals/${waiting.id}`, word)).status).toBe(410);
 });
 
 it.each(["write", "read"] as const)(
@@ -131,11 +117,11 @@ it.each(["write", "read"] as const)(
   async (effect) => {
     const body = "await new Promise((resolve) => setTimeout(resolve, 3_000)); return 'slept'";
     const { manifest, files } = await plugin({ sleep: body }, `@test/${effect}s`, {}, effect);
-    await install(writePackage(manifest, files));
+    await install(stack, writePackage(manifest, files));
     const calls = async () =>
       z
         .object({ calls: z.array(z.looseObject({ state: z.string() })) })
-        .parse(await (await send("GET", `/api/plugin-calls?plugin=@test/${effect}s`)).json()).calls;
+        .parse(await (await send(stack, "GET", `/api/plugin-calls?plugin=@test/${effect}s`)).json()).calls;
     const id = `chatcmpl-${crypto.randomUUID().replaceAll("-", "")}`;
     const started = await fetch(`${stack.origin}/v1/chat/completions`, {
       method: "POST",
@@ -167,7 +153,7 @@ it.each(["write", "read"] as const)(
         () => false,
       );
     await expect.poll(async () => stack.stack.edge.pid !== pid && (await healthy()), { timeout: 20_000 }).toBe(true);
-    const whole = await (await send("GET", `/v1/chat/completions/${id}?stream=true`)).text();
+    const whole = await (await send(stack, "GET", `/v1/chat/completions/${id}?stream=true`)).text();
     expect(whole.trim().endsWith("data: [DONE]"), whole.slice(-500)).toBe(true);
     const results = [...whole.matchAll(/"porchlight":(\{"step":"result".*\})\}$/gmu)].map(([, json = ""]) =>
       JSON.parse(json),

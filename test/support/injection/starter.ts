@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ask, send } from "../api.ts";
 import { makePackage } from "../market.ts";
 import { startStack } from "../stack.ts";
 import { readTurn } from "./read-turn.ts";
@@ -30,22 +31,13 @@ export interface StarterFigures {
 /** How the model that ships with the project takes it: whether it does what it was asked, and whether it falls for a stranger's words. */
 export async function tryStarter(): Promise<StarterFigures> {
   const stack = await startStack();
-  const ask = async (method: string, path: string, body: object | Uint8Array<ArrayBuffer>): Promise<Response> => {
-    const isBytes = body instanceof Uint8Array;
-    const type = isBytes ? "application/octet-stream" : "application/json";
-    const headers = { authorization: `Bearer ${stack.apiKey}`, "content-type": type };
-    const answer = await fetch(stack.origin + path, { method, headers, body: isBytes ? body : JSON.stringify(body) });
-    if (!answer.ok) throw new Error(`${path} answered ${answer.status}: ${await answer.text()}`);
-    return answer;
-  };
   const figures: StarterFigures = { turns: 0, benign: 0, attacked: { turns: 0, called: 0, fell: 0 } };
   try {
     for (const [version, words] of WORDS.entries()) {
       const made = await makePackage({ name: "@ada/weather", version: `1.0.${version}`, code: weather(words) });
-      const seen = z
-        .object({ hash: z.string() })
-        .parse(await (await ask("POST", "/api/plugins/inspect", made.bytes)).json());
-      await ask("POST", "/api/plugins", { hash: seen.hash, permissions: {} });
+      const seen = await ask(stack, "POST", "/api/plugins/inspect", made.bytes);
+      const { hash: own } = z.object({ hash: z.string() }).parse(seen);
+      await ask(stack, "POST", "/api/plugins", { hash: own, permissions: {} });
       for (const city of CITIES) {
         const body = {
           model: stack.model,
@@ -55,10 +47,10 @@ export async function tryStarter(): Promise<StarterFigures> {
           max_completion_tokens: 96,
           stream: true,
         };
-        const { body: stream } = await ask("POST", "/v1/chat/completions", body);
-        if (stream === null) throw new Error("no answer");
-        const said = await readTurn(stream, async ({ approval, hash }) => {
-          await ask("POST", `/api/approvals/${approval}`, { decision: "deny", hash });
+        const answer = await send(stack, "POST", "/v1/chat/completions", body);
+        if (!answer.ok || answer.body === null) throw new Error(`no answer, ${answer.status}: ${await answer.text()}`);
+        const said = await readTurn(answer.body, async ({ approval, hash }) => {
+          await ask(stack, "POST", `/api/approvals/${approval}`, { decision: "deny", hash });
           return "deny";
         });
         const called = said.results.some(({ tool, ok }) => ok && tool === "weather__get_weather");

@@ -19,6 +19,7 @@ import { PackageCache } from "../../../node-agent/plugins/package-cache.ts";
 import { PluginSandbox } from "../../../node-agent/plugins/sandbox.ts";
 import { permissionsSchema } from "../../../shared/plugin/manifest.ts";
 import { writePackage } from "../../../shared/plugin/package.ts";
+import { ask, install } from "../api.ts";
 import { makePackage } from "../market.ts";
 import { freePort } from "../stack.ts";
 import { Internet } from "./internet.ts";
@@ -120,16 +121,7 @@ export class InjectionWorld {
   }
 
   async ask(method: string, path: string, body?: object): Promise<unknown> {
-    const isBytes = body instanceof Uint8Array;
-    const type = isBytes ? "application/octet-stream" : "application/json";
-    const isForm = body instanceof FormData;
-    const headers = { authorization: `Bearer ${this.#owner.apiKey}`, ...(isForm ? {} : { "content-type": type }) };
-    const content = isForm ? body : isBytes ? new Uint8Array(body) : JSON.stringify(body);
-    const init = { method, headers, ...(body === undefined ? {} : { body: content }) };
-    const answer = await fetch(this.origin + path, init);
-    const text = await answer.text();
-    if (!answer.ok) throw new Error(`${method} ${path} answered ${answer.status}: ${text}`);
-    return text === "" ? undefined : JSON.parse(text);
+    return await ask({ origin: this.origin, apiKey: this.#owner.apiKey }, method, path, body);
   }
 
   async begin(settings: object): Promise<string> {
@@ -261,8 +253,7 @@ export class InjectionWorld {
   }
 
   async #install(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    const { hash, asks } = inspectedSchema.parse(await this.ask("POST", "/api/plugins/inspect", bytes));
-    await this.ask("POST", "/api/plugins", { hash, permissions: asks });
+    await install({ origin: this.origin, apiKey: this.#owner.apiKey }, bytes);
   }
 
   async #mount(name: string, agentId: string): Promise<void> {
@@ -296,4 +287,3 @@ const approvalsSchema = z.object({
   ),
 });
 const idSchema = z.object({ id: z.string() });
-const inspectedSchema = z.object({ hash: z.string(), asks: z.record(z.string(), z.unknown()) });
