@@ -3,11 +3,11 @@ import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { CataloguePlugin } from "../../shared/market/catalogue.ts";
-import { markRunning } from "../../node-agent/commands/running.ts";
-import { runHere } from "../support/command-here.ts";
+import { runWell } from "../support/command-here.ts";
 import { startStack, type TestStack } from "../support/stack.ts";
 import { startChromium } from "./chromium.ts";
 import { chatOn, chooseLikeliest } from "./chat-page.ts";
+import { openMarketHere } from "./market-here.ts";
 import { invite, newKey } from "./people.ts";
 
 /** A tool that the starter model knows how to ask for. */
@@ -28,8 +28,6 @@ describe("the market, from two publishers to a buyer", { timeout: 120_000 }, () 
   beforeAll(async () => {
     vi.stubEnv("PORCHLIGHT_TEST_PAYMENTS", "on");
     stack = await startStack();
-    // As `porchlight up` does, for commands on its data folder.
-    await markRunning(stack.folder.running, { pid: process.pid, origin: stack.origin });
     browser = await startChromium();
     const context = await browser.newContext({ baseURL: stack.origin, locale: "en" });
     owner = await context.newPage();
@@ -41,20 +39,9 @@ describe("the market, from two publishers to a buyer", { timeout: 120_000 }, () 
     await stack?.stop();
   });
 
-  /** A command of the owner's, where the edge runs. */
-  async function ownerRuns(...words: string[]): Promise<string> {
-    const { code, stdout, stderr } = await runHere([...words, "--data", stack.folder.root]);
-    expect(code, stderr).toBe(0);
-    return stdout + stderr;
-  }
-
   /** `porchlight plugin ...` on a publisher's own machine, with a key of theirs. */
-  async function plugins(name: string, ...words: string[]): Promise<string> {
-    const at = ["--data", join(stack.folder.root, `machine-${name}`)];
-    const { code, stdout, stderr } = await runHere(["plugin", ...words, ...at]);
-    expect(code, stderr).toBe(0);
-    return stdout + stderr;
-  }
+  const plugins = async (name: string, ...words: string[]): Promise<string> =>
+    await runWell("plugin", ...words, "--data", join(stack.folder.root, `machine-${name}`));
 
   async function changeManifest(folder: string, change: object): Promise<void> {
     const file = join(folder, "manifest.json");
@@ -103,13 +90,7 @@ describe("the market, from two publishers to a buyer", { timeout: 120_000 }, () 
     return { lines, closing: rows.at(-1)?.[6] };
   }
 
-  it("is opened by command", async () => {
-    expect(await ownerRuns("market", "init")).toContain("start it again");
-    await stack.stack.edge.stop();
-    await stack.stack.edge.start();
-    const key = join(stack.folder.root, "drawer.key");
-    expect(await ownerRuns("market", "init", "--root-key", key)).toContain("is a market");
-  });
+  it("is opened by command", async () => await openMarketHere(stack));
 
   it("has reviewers, whom its owner names", async () => {
     for (const name of ["Ada", "Bob", "Rita", "Rolf", "Ben"])

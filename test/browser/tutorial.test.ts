@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it, vi } from "vitest";
-import { runHere } from "../support/command-here.ts";
+import { runWell } from "../support/command-here.ts";
 import { temporaryFolder } from "../support/model-temp.ts";
 import { tutorialBlocks } from "../support/tutorial.ts";
 import { chatOn, chooseLikeliest } from "./chat-page.ts";
@@ -15,10 +15,8 @@ it("takes the tutorial's plugin from a file, has a model use it, asks again for 
 }, async () => {
   await using folder = await temporaryFolder();
   const at = join(folder.path, "reading-time");
-  const run = async (...words: string[]): Promise<void> => {
-    const { code, stderr } = await runHere(["plugin", ...words, "--data", join(folder.path, "data")]);
-    expect(code, stderr).toBe(0);
-  };
+  const run = async (...words: string[]): Promise<string> =>
+    await runWell("plugin", ...words, "--data", join(folder.path, "data"));
   const pack = async (version: string, permissions: object): Promise<string> => {
     const manifest = JSON.parse(await readFile(join(at, "manifest.json"), "utf8")) as object;
     await writeFile(join(at, "manifest.json"), JSON.stringify({ ...manifest, version, permissions }));

@@ -1,4 +1,4 @@
-import { vi } from "vitest";
+import { expect, vi } from "vitest";
 import { main } from "../../node-agent/cli.ts";
 
 /** Runs the `porchlight` command within this process, for what starts nothing: a new process takes half a second. */
@@ -12,4 +12,11 @@ export async function runHere(args: string[]): Promise<{ code: number; stdout: s
   } finally {
     for (const spy of spies) spy.mockRestore();
   }
+}
+
+/** What a command says that must succeed. */
+export async function runWell(...words: string[]): Promise<string> {
+  const { code, stdout, stderr } = await runHere(words);
+  expect(code, stderr).toBe(0);
+  return stdout + stderr;
 }
