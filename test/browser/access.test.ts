@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Browser, BrowserContext, CDPSession, Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,9 +7,10 @@ import { buildEdgeIfNeeded } from "../../node-agent/edge/build.ts";
 import { type EmbeddedEdge, startEmbeddedEdge } from "../../node-agent/edge/embedded.ts";
 import { freePort } from "../support/stack.ts";
 import { startChromium } from "./chromium.ts";
+import { faultsOf, lookAt } from "./looks.ts";
+import { addAuthenticator, type Device, newDevice } from "./people.ts";
 
 const SETUP_TOKEN = "the token of this test";
-const SHOTS = process.env["SCREENSHOTS"];
 
 let edge: EmbeddedEdge;
 let browser: Browser;
@@ -30,54 +31,8 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-type Device = { context: BrowserContext; page: Page; cdp: CDPSession; authenticatorId: string; problems: string[] };
-
 /** A browser with an authenticator of its own that says yes. */
-async function device(options: { locale?: string; phone?: boolean; dark?: boolean } = {}): Promise<Device> {
-  const context = await browser.newContext({
-    baseURL: edge.origin,
-    locale: options.locale ?? "en",
-    viewport: options.phone === true ? { width: 390, height: 844 } : { width: 1280, height: 800 },
-    colorScheme: options.dark === true ? "dark" : "light",
-    acceptDownloads: true,
-  });
-  const page = await context.newPage();
-  const problems: string[] = [];
-  page.on("pageerror", (error) => problems.push(error.message));
-  page.on("console", (message) => {
-    // A refused request is expected wherever a test makes one; a violated policy never is.
-    if (message.type() === "error" && !message.text().includes("status of")) problems.push(message.text());
-  });
-  const cdp = await context.newCDPSession(page);
-  await cdp.send("WebAuthn.enable", { enableUI: false });
-  const { authenticatorId } = await cdp.send("WebAuthn.addVirtualAuthenticator", {
-    options: {
-      protocol: "ctap2",
-      transport: "internal",
-      hasResidentKey: true,
-      hasUserVerification: true,
-      isUserVerified: true,
-      automaticPresenceSimulation: true,
-    },
-  });
-  return { context, page, cdp, authenticatorId, problems };
-}
-
-async function shot(page: Page, name: string): Promise<void> {
-  if (SHOTS === undefined) return;
-  for (const [width, height] of [
-    [1280, 800],
-    [390, 844],
-  ] as const) {
-    await page.setViewportSize({ width, height });
-    await page.screenshot({ path: join(SHOTS, `${name}-${width}.png`), fullPage: true });
-  }
-}
-
-async function fits(page: Page): Promise<void> {
-  await page.setViewportSize({ width: 390, height: 844 });
-  expect(await page.evaluate(() => document.documentElement.scrollWidth), page.url()).toBeLessThanOrEqual(390);
-}
+const device = async (locale = "en"): Promise<Device> => await newDevice(browser, edge.origin, { locale });
 
 /** No Latin word among the Chinese but names. */
 async function isChinese(page: Page): Promise<void> {
@@ -96,11 +51,11 @@ describe("the door", () => {
     const { page } = owner;
     await page.goto("/");
     await page.getByText("Nobody lives here yet.").waitFor();
-    await shot(page, "first");
+    await lookAt(page, "first");
     await page.getByRole("link", { name: "Set up this edge" }).click();
     await page.getByLabel("Set-up token").fill("a guess");
     await page.getByLabel("Your name").fill("Ada");
-    await shot(page, "setup");
+    await lookAt(page, "setup");
     await page.getByRole("button", { name: "Create the passkey" }).click();
     await page.getByText("The set-up token is wrong.").waitFor();
     // The link that `porchlight edge` prints fills it in, and leaves nothing of it in the address.
@@ -111,7 +66,7 @@ describe("the door", () => {
     await page.getByLabel("Your name").fill("Ada");
     await page.getByRole("button", { name: "Create the passkey" }).click();
     await page.getByRole("heading", { name: "Keep these recovery codes" }).waitFor();
-    await shot(page, "codes");
+    await lookAt(page, "codes");
     const downloading = page.waitForEvent("download");
     await page.getByRole("button", { name: "Download" }).click();
     const download = await downloading;
@@ -150,20 +105,11 @@ describe("the door", () => {
     await page.goto("/account");
     await page.getByLabel("Name of the passkey").last().fill("Key ring");
     // The authenticator that has one already refuses to make another: a second one is plugged in.
-    await cdp.send("WebAuthn.addVirtualAuthenticator", {
-      options: {
-        protocol: "ctap2",
-        transport: "usb",
-        hasResidentKey: true,
-        hasUserVerification: true,
-        isUserVerified: true,
-        automaticPresenceSimulation: true,
-      },
-    });
+    await addAuthenticator(cdp, "usb");
     await page.getByRole("button", { name: "Add a passkey" }).click();
     const row = page.locator(".row", { hasText: "Key ring" });
     await row.waitFor();
-    await shot(page, "account");
+    await lookAt(page, "account");
     await row.getByText("Rename").click();
     await row.getByLabel("Name of the passkey").fill("Blue key");
     await row.getByRole("button", { name: "Save" }).click();
@@ -189,11 +135,11 @@ describe("the door", () => {
     const link = page.locator('[data-part="invitation"] code');
     await expect.poll(() => link.innerText()).toContain("/join/");
     const url = await link.innerText();
-    guest = await device({ locale: "zh-CN", dark: true });
+    guest = await device("zh-CN");
     await guest.page.goto(url);
     await guest.page.getByText("Ada 邀请你作为成员加入。").waitFor();
     await isChinese(guest.page);
-    await shot(guest.page, "join-zh-dark");
+    await lookAt(guest.page, "join-zh");
     await guest.page.getByLabel("你的名字").fill("Bea");
     await guest.page.getByRole("button", { name: "创建通行密钥" }).click();
     await guest.page.getByRole("heading", { name: "请保存这些恢复码" }).waitFor();
@@ -204,7 +150,7 @@ describe("the door", () => {
     for (const path of ["/account", "/sessions"]) {
       await guest.page.goto(path);
       await isChinese(guest.page);
-      await shot(guest.page, `zh-dark${path.replace("/", "-")}`);
+      await lookAt(guest.page, `zh${path.replace("/", "-")}`);
     }
     expect(await guest.page.getByRole("link", { name: "成员" }).count()).toBe(0);
   });
@@ -217,7 +163,7 @@ describe("the door", () => {
     // Not the row's whole text: the choice itself names every role.
     const notes = page.locator(".row", { hasText: "Bea" }).locator(".row-notes");
     await expect.poll(() => notes.innerText()).toContain("Viewer");
-    await shot(page, "members");
+    await lookAt(page, "members");
     // As the edge answers six minutes later: nothing here can move its clock. What follows is real.
     const asked = page.waitForRequest("**/api/confirm/options");
     const error = { code: "confirmation_needed", message: "Confirm.", type: "x", param: null };
@@ -236,17 +182,17 @@ describe("the door", () => {
     await page.goto("/audit");
     await page.getByText("Ada removed somebody").waitFor();
     await page.getByText("Bea joined the household").waitFor();
-    await shot(page, "audit");
+    await lookAt(page, "audit");
     await page.goto("/sessions");
     await page.getByText("Chrome · Linux").first().waitFor();
-    await shot(page, "sessions");
+    await lookAt(page, "sessions");
   });
 
   it("lets the owner in by a recovery code on a new device, once", async () => {
     const lost = await device();
     await lost.page.goto("/account");
     await lost.page.getByText("I lost my passkey").click();
-    await shot(lost.page, "sign-in");
+    await lookAt(lost.page, "sign-in");
     const [code = ""] = codes;
     await lost.page.getByLabel("Recovery code").fill("not a code");
     await lost.page.getByRole("button", { name: "Use the recovery code" }).click();
@@ -262,9 +208,10 @@ describe("the door", () => {
 
   it("fits a phone, works by keyboard, and broke no policy on the way", async () => {
     const { page, problems } = owner;
+    await page.setViewportSize({ width: 390, height: 844 });
     for (const path of ["/account", "/sessions", "/members", "/audit", "/"]) {
       await page.goto(path);
-      await fits(page);
+      expect(await faultsOf(page), path).toEqual([]);
     }
     await page.goto("/members");
     await page.getByRole("button", { name: "Make an invitation link" }).focus();

@@ -9,10 +9,11 @@ import { type EmbeddedEdge, startEmbeddedEdge } from "../../node-agent/edge/embe
 import { rootOf } from "../../shared/market/tuf/root.ts";
 import { newSecretKey, readSigner, signMetadata, type Signer } from "../../shared/market/tuf/signer.ts";
 import { signPublisherKey } from "../../shared/protocol/signatures.ts";
+import { ask } from "../support/api.ts";
 import { makePackage, newPublisherKeys } from "../support/market.ts";
 import { freePort } from "../support/stack.ts";
 import { startChromium } from "./chromium.ts";
-import { faultsOf, LOOKS, shoot } from "./looks.ts";
+import { faultsOf, inEveryLook, shoot } from "./looks.ts";
 import { invite, newKey } from "./people.ts";
 
 const SETUP_TOKEN = "the token of this test";
@@ -37,7 +38,7 @@ describe("buying, in a browser without a script", { timeout: 120_000 }, () => {
     vi.stubEnv("PORCHLIGHT_TEST_PAYMENTS", "on");
     edge = await startEmbeddedEdge({ stateDir, port: await freePort(), setupToken: SETUP_TOKEN });
     browser = await startChromium();
-    ownerKey = (await send<{ apiKey: string }>("", "POST", "/api/setup", { token: SETUP_TOKEN })).apiKey;
+    ownerKey = (await send<{ apiKey: string }>(undefined, "POST", "/api/setup", { token: SETUP_TOKEN })).apiKey;
     owner = await (await browser.newContext({ baseURL: edge.origin, locale: "en" })).newPage();
     await owner.goto((await send<{ url: string }>(ownerKey, "POST", "/api/sign-in-links", {})).url);
     ada = await invite(browser, owner, edge.origin, "Ada");
@@ -53,21 +54,8 @@ describe("buying, in a browser without a script", { timeout: 120_000 }, () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  async function send<T>(
-    apiKey: string,
-    method: string,
-    path: string,
-    body?: object | Uint8Array<ArrayBuffer>,
-  ): Promise<T> {
-    const type = body instanceof Uint8Array ? "application/octet-stream" : "application/json";
-    const response = await fetch(edge.origin + path, {
-      method,
-      headers: { "content-type": type, ...(apiKey === "" ? {} : { authorization: `Bearer ${apiKey}` }) },
-      ...(body === undefined ? {} : { body: body instanceof Uint8Array ? body : JSON.stringify(body) }),
-    });
-    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
-    return (await response.json()) as T; // what the edge's own tests hold it to
-  }
+  const send = async <T>(apiKey: string | undefined, method: string, path: string, body?: object): Promise<T> =>
+    (await ask({ origin: edge.origin, ...(apiKey === undefined ? {} : { apiKey }) }, method, path, body)) as T; // what the edge's own tests hold it to
 
   /** This edge is a market, and Ada publishes something that costs. */
   async function openMarket(secrets: { targets: string; snapshot: string; timestamp: string }): Promise<void> {
@@ -116,16 +104,11 @@ describe("buying, in a browser without a script", { timeout: 120_000 }, () => {
   /** A page as it is looked at, in every look, by whoever has this state. */
   async function look(path: string, name: string, by: Page): Promise<void> {
     const storageState = await by.context().storageState();
-    const faults: string[] = [];
-    for (const [locale, width, colorScheme] of LOOKS) {
-      const viewport = { width, height: 844 };
-      const context = await browser.newContext({ baseURL: edge.origin, locale, colorScheme, viewport, storageState });
-      const page = await context.newPage();
+    const faults = await inEveryLook(browser, name, { baseURL: edge.origin, storageState }, async (page, own) => {
       await page.goto(path);
-      faults.push(...(await faultsOf(page)).map((fault) => `${name} ${locale} ${width}: ${fault}`));
-      await shoot(page, `${name}-${locale}-${width}`);
-      await context.close();
-    }
+      await shoot(page, own);
+      return await faultsOf(page);
+    });
     expect(faults).toEqual([]);
   }
 

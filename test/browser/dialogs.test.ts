@@ -1,22 +1,14 @@
 import type { Page } from "playwright-core";
 import { expect, it } from "vitest";
-import { violations } from "./accessibility.ts";
 import { chatOn, importConversation, SAYS } from "./chat-page.ts";
+import { faultsOf, LOOKS, shoot } from "./looks.ts";
 import { useVisitors } from "./visitor.ts";
 
 const { visit } = useVisitors();
-const LOOKS = [
-  ["en", 1280, "light"],
-  ["en", 390, "dark"],
-  ["zh-CN", 390, "light"],
-  ["zh-CN", 1280, "dark"],
-] as const;
-const shots = process.env["SCREENSHOTS"];
 
-async function inspect(page: Page, name: string, width: number): Promise<void> {
-  if (shots !== undefined) await page.screenshot({ path: `${shots}/dialog-${name}-${width}.png` });
-  expect(await violations(page), name).toEqual([]);
-  expect(await page.evaluate(() => document.documentElement.scrollWidth), name).toBeLessThanOrEqual(width);
+async function inspect(page: Page, name: string): Promise<void> {
+  await shoot(page, name);
+  expect(await faultsOf(page), name).toEqual([]);
 }
 
 it.each(LOOKS)("are without fault while they are open, in %s at %d pixels, %s", async (locale, width, colorScheme) => {
@@ -27,16 +19,16 @@ it.each(LOOKS)("are without fault while they are open, in %s at %d pixels, %s", 
   await chatOn(page).askAndWait("Tell me a joke");
   await page.locator('[data-action="open-settings"]').click();
   await dialog("settings").waitFor();
-  await inspect(page, `settings-${locale}`, width);
+  await inspect(page, `dialog-settings-${locale}-${width}`);
   await page.keyboard.press("Escape");
   await chatOn(page).answer.locator('[data-action="show-trace"]').click();
   await dialog("trace").waitFor();
-  await inspect(page, `trace-${locale}`, width);
+  await inspect(page, `dialog-trace-${locale}-${width}`);
   await page.keyboard.press("Escape");
   await page.goto("/keys");
   await page.locator("form[data-ask] button[type=submit]").first().click();
   await dialog("ask").waitFor();
-  await inspect(page, `ask-${locale}`, width);
+  await inspect(page, `dialog-ask-${locale}-${width}`);
 });
 
 it("keep how often a conversation asks, as it was chosen elsewhere", async () => {

@@ -11,21 +11,14 @@ import { type EmbeddedEdge, startEmbeddedEdge } from "../../node-agent/edge/embe
 import { toBase64Url } from "../../shared/protocol/base64url.ts";
 import { signDevice } from "../../shared/protocol/signatures.ts";
 import { freePort } from "../support/stack.ts";
-import { violations } from "./accessibility.ts";
 import { startChromium } from "./chromium.ts";
+import { faultsOf, inEveryLook, shoot } from "./looks.ts";
+import { newDevice } from "./people.ts";
 
 const SETUP_TOKEN = "the token of this test";
-/** Where to leave a picture of everything that is looked at. */
-const SHOTS = process.env["SCREENSHOTS"];
 /** As long as a name may be, and nowhere to break it. */
 const LONG = "Wolfeschlegelsteinhausenbergerdorffwelchevoralternwarengewissen".padEnd(64, "s");
 
-const looks = [
-  ["en", 1280, "light"],
-  ["en", 390, "dark"],
-  ["zh-CN", 390, "light"],
-  ["zh-CN", 1280, "dark"],
-] as const;
 const PAGES = [
   "/",
   "/agents",
@@ -77,33 +70,11 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** A browser with a passkey authenticator that says yes. */
-async function person(): Promise<Page> {
-  const context = await browser.newContext({ baseURL: edge.origin, locale: "en" });
-  const page = await context.newPage();
-  const cdp = await context.newCDPSession(page);
-  await cdp.send("WebAuthn.enable", { enableUI: false });
-  await cdp.send("WebAuthn.addVirtualAuthenticator", {
-    options: {
-      protocol: "ctap2",
-      transport: "internal",
-      hasResidentKey: true,
-      hasUserVerification: true,
-      isUserVerified: true,
-      automaticPresenceSimulation: true,
-    },
-  });
-  return page;
-}
-
-/** The page fits, has nothing that axe finds at fault, and shows where the focus is, wherever Tab takes it. */
-async function inspect(page: Page, name: string, width: number): Promise<void> {
-  const faults = await violations(page);
-  if (SHOTS !== undefined) await page.screenshot({ path: join(SHOTS, `${name}.png`), fullPage: true });
-  const widest = await page.evaluate(() => document.documentElement.scrollWidth);
-  const focus = await walk(page);
-  if (widest > width) findings.push(`${name}: ${widest} pixels wide`);
-  findings.push(...[...faults, ...focus].map((what) => `${name}: ${what}`));
+/** The page has no fault that is seen, and shows where the focus is, wherever Tab takes it. */
+async function inspect(page: Page, name: string): Promise<string[]> {
+  const faults = await faultsOf(page);
+  await shoot(page, name);
+  return [...faults, ...(await walk(page))];
 }
 
 /** Goes through the page by Tab: what has the focus without showing it, and where the order goes back up within a column. */
@@ -151,19 +122,12 @@ describe("every page", () => {
   let device = "";
 
   async function look(path: string, name: string, signedIn: boolean): Promise<void> {
-    for (const [locale, width, colorScheme] of looks) {
-      const context = await browser.newContext({
-        baseURL: edge.origin,
-        locale,
-        colorScheme,
-        viewport: { width, height: 844 },
-        ...(signedIn ? { storageState: state } : {}),
-      });
-      const page = await context.newPage();
+    const options = { baseURL: edge.origin, ...(signedIn ? { storageState: state } : {}) };
+    const faults = await inEveryLook(browser, name, options, async (page, own) => {
       await page.goto(path);
-      await inspect(page, `${name}-${locale}-${width}`, width);
-      await context.close();
-    }
+      return await inspect(page, own);
+    });
+    findings.push(...faults);
   }
 
   it("before there is anybody", async () => {
@@ -172,7 +136,7 @@ describe("every page", () => {
   }, 120_000);
 
   it("of somebody who lives alone, with nothing yet", async () => {
-    ada = await person();
+    ada = (await newDevice(browser, edge.origin)).page;
     await ada.goto("/setup");
     await ada.getByLabel("Set-up token").fill(SETUP_TOKEN);
     await ada.getByLabel("Your name").fill(LONG);
@@ -180,7 +144,8 @@ describe("every page", () => {
     await ada.getByRole("button", { name: "I have kept them" }).waitFor();
     for (const width of [1280, 390]) {
       await ada.setViewportSize({ width, height: 844 });
-      await inspect(ada, `codes-en-${width}`, width);
+      const name = `codes-en-${width}`;
+      findings.push(...(await inspect(ada, name)).map((what) => `${name}: ${what}`));
     }
     await ada.getByRole("button", { name: "I have kept them" }).click();
     await ada.getByLabel("Your message").waitFor();
@@ -235,7 +200,7 @@ describe("every page", () => {
     await api("/api/memory", { text: "I live in Lyon." });
     for (const role of ["member", "owner", "viewer"])
       invitation = (await api("/api/invitations", { role }))["url"] ?? "";
-    const guest = await person();
+    const { page: guest } = await newDevice(browser, edge.origin);
     await guest.goto(invitation);
     await guest.getByLabel("Your name").fill("m".repeat(64));
     await guest.getByRole("button", { name: "Create the passkey" }).click();

@@ -1,16 +1,13 @@
-import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { Webhook } from "standardwebhooks";
 import { expect, it } from "vitest";
 import { permissionsSchema } from "../../shared/plugin/manifest.ts";
 import { makePackage } from "../support/market.ts";
-import { violations } from "./accessibility.ts";
 import { chatOn } from "./chat-page.ts";
+import { lookAt } from "./looks.ts";
 import { useVisitors } from "./visitor.ts";
 
 const { visit } = useVisitors();
-/** Where to leave a picture of what is looked at. */
-const SHOTS = process.env["SCREENSHOTS"];
 const KNOWING = `export default { knowledge: {
   description: "Knows cats.",
   search: () => [{ title: "Cats", text: "Cats sleep a lot.", url: "https://cats.example/1" }],
@@ -32,20 +29,6 @@ async function post(url: string, secret: string, value: unknown): Promise<Respon
     "webhook-signature": new Webhook(secret).sign(id, at, body),
   };
   return await fetch(url, { method: "POST", headers, body });
-}
-
-async function look(page: Page, name: string): Promise<void> {
-  for (const width of [1280, 390])
-    for (const colorScheme of ["light", "dark"] as const) {
-      await page.setViewportSize({ width, height: 844 });
-      // Without motion colours do not go over slowly.
-      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-      if (SHOTS !== undefined)
-        await page.screenshot({ path: join(SHOTS, `${name}-${width}-${colorScheme}.png`), fullPage: true });
-      expect([name, width, colorScheme, await violations(page)]).toEqual([name, width, colorScheme, []]);
-      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
-    }
-  await page.setViewportSize({ width: 1280, height: 844 });
 }
 
 async function install(page: Page, code: string, name: string, permissions: object): Promise<void> {
@@ -96,7 +79,7 @@ it("makes an address for a plugin, shows what came, pauses, rotates and ends it"
   expect(await own.getByText("runs next").count()).toBe(1);
   await own.getByRole("link", { name: "Inbound webhooks" }).click();
   await page.getByText("There are none yet.").waitFor();
-  await look(page, "hooks-empty");
+  await lookAt(page, "hooks-empty");
 
   await page.getByLabel("Name").fill("Builds");
   await page.getByLabel("Where to").selectOption("@ada/listener");
@@ -113,11 +96,11 @@ it("makes an address for a plugin, shows what came, pauses, rotates and ends it"
   await row.getByText("turned away for a wrong signature: 1").waitFor();
   expect(await page.content()).not.toContain(secret);
   await row.getByText("What came").click();
-  await look(page, "hooks");
+  await lookAt(page, "hooks");
   await row.getByRole("link", { name: /^Done/ }).click();
   await page.getByRole("heading", { name: "Message", exact: true }).waitFor();
   expect(await page.locator("pre").allInnerTexts()).toContain('{"step":3}');
-  await look(page, "hook-message");
+  await lookAt(page, "hook-message");
   await page.goBack();
 
   const anew = async (click: Promise<void>): Promise<unknown> => await Promise.all([page.waitForEvent("load"), click]);
@@ -149,6 +132,6 @@ it("leads into a conversation, and speaks Chinese", { timeout: 120_000 }, async 
   expect((await post(url, secret, { step: 3 })).status).toBe(202);
   await page.goto("/hooks");
   await page.getByText("进入单独的对话").first().waitFor();
-  await look(page, "hooks-zh");
+  await lookAt(page, "hooks-zh");
   expect(problems).toEqual([]);
 });

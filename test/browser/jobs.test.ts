@@ -1,10 +1,9 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { violations } from "./accessibility.ts";
+import { faultsOf, LOOKS, shoot } from "./looks.ts";
 import { useVisitors } from "./visitor.ts";
 
-const shots = process.env["SHOTS"];
 let receiver: Server;
 let received: string[] = [];
 
@@ -30,7 +29,7 @@ const { visit, stack } = useVisitors();
 it("says what to do while nothing waits; a job waits for the machine, runs by itself, and its answer is read by keyboard", async () => {
   const { page, problems } = await visit({ path: "/jobs" });
   await page.getByRole("heading", { name: "Nothing waits here." }).waitFor();
-  if (shots !== undefined) await page.screenshot({ path: `${shots}/jobs-empty.png`, fullPage: true });
+  await shoot(page, "jobs-empty");
   await stack().killAgent();
   await page.getByLabel("Question").fill("What can you do?");
   await page.getByLabel("Question").press("Tab");
@@ -41,7 +40,7 @@ it("says what to do while nothing waits; a job waits for the machine, runs by it
   await expect.poll(() => row.innerText()).toMatch(/What can you do\?\s+Waiting/);
   expect(await row.innerText()).toContain("place 1 in line");
   expect(await row.innerText()).toContain("starts when a machine can take it");
-  if (shots !== undefined) await page.screenshot({ path: `${shots}/jobs-waiting.png`, fullPage: true });
+  await shoot(page, "jobs-waiting");
   await stack().startAgent();
   await row.getByText("Done", { exact: true }).waitFor();
   const answer = row.locator("summary", { hasText: "Answer" });
@@ -67,7 +66,7 @@ it("adds a webhook, shows its secret once, and tells what came of each message",
   await page.getByRole("button", { name: "Add the webhook" }).click();
   const secret = page.locator('[data-part="webhook-secret"] code');
   await expect.poll(() => secret.innerText()).toMatch(/^whsec_/);
-  if (shots !== undefined) await page.screenshot({ path: `${shots}/jobs-secret.png`, fullPage: true });
+  await shoot(page, "jobs-secret");
   await page.getByRole("link", { name: "I have kept it" }).click();
   const row = page.locator("[data-webhook]");
   await row.getByText("nothing sent yet").waitFor();
@@ -79,16 +78,11 @@ it("adds a webhook, shows its secret once, and tells what came of each message",
   await page.reload();
   await row.getByText("Log", { exact: true }).click();
   await row.getByText("tries: 2").waitFor();
-  if (shots !== undefined) await page.screenshot({ path: `${shots}/jobs-log.png`, fullPage: true });
+  await shoot(page, "jobs-log");
   problems.length = 0; // The refused address is a 400 in the console.
 });
 
-it.each([
-  ["en", 1280, "light"],
-  ["en", 390, "dark"],
-  ["zh-CN", 390, "light"],
-  ["zh-CN", 1280, "dark"],
-] as const)("fits the screen in %s at %d pixels, %s", async (locale, width, colorScheme) => {
+it.each(LOOKS)("fits the screen in %s at %d pixels, %s", async (locale, width, colorScheme) => {
   const { apiKey, origin } = stack();
   const ask = async (content: string, priority: string) =>
     await fetch(`${origin}/api/jobs`, {
@@ -100,10 +94,8 @@ it.each([
   await ask("Name ten trees and say which of them grow by the sea.", "low");
   const { page } = await visit({ path: "/jobs", locale, colorScheme, viewport: { width, height: 844 } });
   await page.locator('[data-job][data-state="completed"]').first().waitFor();
-  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+  expect(await faultsOf(page)).toEqual([]);
   await page.locator("summary").first().click();
-  expect(await violations(page)).toEqual([]);
-  if (shots !== undefined) {
-    await page.screenshot({ path: `${shots}/jobs-${locale}-${width}-${colorScheme}.png`, fullPage: true });
-  }
+  expect(await faultsOf(page)).toEqual([]);
+  await shoot(page, `jobs-${locale}-${width}-${colorScheme}`);
 });

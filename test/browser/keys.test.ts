@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
 import { chatOn } from "./chat-page.ts";
+import { faultsOf, LOOKS, shoot } from "./looks.ts";
 import { useVisitors } from "./visitor.ts";
 
 const { visit, stack } = useVisitors();
-const shots = process.env["SHOTS"];
 
 const models = async (apiKey: string) =>
   (await fetch(`${stack().origin}/v1/models`, { headers: { authorization: `Bearer ${apiKey}` } })).status;
@@ -52,17 +52,12 @@ it("shows usage as a plot and in tables", async () => {
   expect(Number(await cells.nth(2).innerText())).toBeGreaterThan(3);
 });
 
-it.each([
-  ["en", 1280, "light"],
-  ["en", 390, "dark"],
-  ["zh-CN", 390, "light"],
-  ["zh-CN", 1280, "dark"],
-] as const)("fits the screen in %s at %d pixels, %s", async (locale, width, colorScheme) => {
+it.each(LOOKS)("fits the screen in %s at %d pixels, %s", async (locale, width, colorScheme) => {
   const { page } = await visit({ path: "/keys", locale, colorScheme, viewport: { width, height: 844 } });
   await page.locator("details.more summary").click();
   for (const path of ["/keys", "/usage"]) {
     if (path !== "/keys") await page.goto(path);
-    expect(await page.evaluate(() => document.documentElement.scrollWidth), path).toBeLessThanOrEqual(width);
+    expect(await faultsOf(page), path).toEqual([]);
     if (locale === "zh-CN") {
       const words = (
         await page.locator("main h1, main h2, main label, main th, main button, main legend").allInnerTexts()
@@ -71,8 +66,6 @@ it.each([
         /[a-z]+:read|inference|plugins|publish|sessions|admin|token|qwen|API|UTC|Owner|starter|'s first key/g;
       expect(words.replaceAll(known, "").match(/[A-Za-z]{3,}/g) ?? []).toEqual([]);
     }
-    if (shots !== undefined) {
-      await page.screenshot({ path: `${shots}/${path.slice(1)}-${locale}-${width}.png`, fullPage: true });
-    }
+    await shoot(page, `${path.slice(1)}-${locale}-${width}-${colorScheme}`);
   }
 });

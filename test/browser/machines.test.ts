@@ -9,9 +9,10 @@ import { type EmbeddedEdge, startEmbeddedEdge } from "../../node-agent/edge/embe
 import { exitOf, interrupt, output, run, start } from "../support/command.ts";
 import { freePort } from "../support/stack.ts";
 import { startChromium } from "./chromium.ts";
+import { lookAt } from "./looks.ts";
+import { newDevice } from "./people.ts";
 
 const SETUP_TOKEN = "the token of this test";
-const SHOTS = process.env["SCREENSHOTS"];
 
 /** An owner with a passkey, a browser, and `porchlight connect` as a process beside it. */
 describe("machines", () => {
@@ -21,7 +22,7 @@ describe("machines", () => {
   let page: Page;
   let folder: string;
   let port: number;
-  const problems: string[] = [];
+  let problems: string[];
 
   beforeAll(async () => {
     await buildEdgeIfNeeded();
@@ -29,25 +30,7 @@ describe("machines", () => {
     port = await freePort();
     edge = await startEmbeddedEdge({ stateDir: join(folder, "edge"), port: await freePort(), setupToken: SETUP_TOKEN });
     browser = await startChromium();
-    context = await browser.newContext({ baseURL: edge.origin, locale: "en" });
-    page = await context.newPage();
-    page.on("pageerror", (error) => problems.push(error.message));
-    page.on("console", (message) => {
-      // A refused request is expected where a test makes one; a violated policy never is.
-      if (message.type() === "error" && !message.text().includes("status of")) problems.push(message.text());
-    });
-    const cdp = await context.newCDPSession(page);
-    await cdp.send("WebAuthn.enable", { enableUI: false });
-    await cdp.send("WebAuthn.addVirtualAuthenticator", {
-      options: {
-        protocol: "ctap2",
-        transport: "internal",
-        hasResidentKey: true,
-        hasUserVerification: true,
-        isUserVerified: true,
-        automaticPresenceSimulation: true,
-      },
-    });
+    ({ context, page, problems } = await newDevice(browser, edge.origin, { viewport: { width: 390, height: 844 } }));
     await page.goto("/setup");
     await page.getByLabel("Set-up token").fill(SETUP_TOKEN);
     await page.getByLabel("Your name").fill("Ada");
@@ -65,26 +48,13 @@ describe("machines", () => {
   const connect = (...more: string[]): ChildProcess =>
     start(["connect", "--data", join(folder, "machine"), "--local-port", String(port), ...more]);
 
-  async function shot(name: string): Promise<void> {
-    for (const [width, height] of [
-      [1280, 800],
-      [390, 844],
-    ] as const) {
-      await page.setViewportSize({ width, height });
-      expect(await page.evaluate(() => document.documentElement.scrollWidth), name).toBeLessThanOrEqual(width);
-      if (SHOTS !== undefined) await page.screenshot({ path: join(SHOTS, `${name}-${width}.png`), fullPage: true });
-    }
-  }
-
-  /** The same page in Chinese and in the dark; no Latin word among the Chinese but names. */
-  async function shotChinese(name: string, path: string): Promise<void> {
-    await page.emulateMedia({ colorScheme: "dark" });
+  /** The same page in Chinese; no Latin word among the Chinese but names. */
+  async function lookInChinese(name: string, path: string): Promise<void> {
     await page.goto(`${path}?lang=zh-CN`);
     const text = await page.locator("main").innerText();
     const known = /Porchlight|porchlight|API|npm run|connect|starter|http\S+|[A-Z]{4}-[A-Z]{4}|linux x64|[0-9a-f]{4}/g;
     expect(text.replaceAll(known, "").match(/[A-Za-z]{4,}/g) ?? []).toEqual(machineNames);
-    await shot(name);
-    await page.emulateMedia({ colorScheme: "light" });
+    await lookAt(page, name);
     await page.goto(`${path}?lang=en`);
   }
   let machineNames: string[] = [];
@@ -95,13 +65,13 @@ describe("machines", () => {
     await page.goto("/");
     await page.goto("/agents");
     await page.getByRole("heading", { name: "No machine yet." }).waitFor();
-    await shot("agents-empty");
-    await shotChinese("agents-empty-zh-dark", "/agents");
+    await lookAt(page, "agents-empty");
+    await lookInChinese("agents-empty-zh", "/agents");
     await page.getByRole("button", { name: "Make a pairing link" }).focus();
     await page.keyboard.press("Enter");
     const command = page.locator('[data-part="pairing"] code');
     await expect.poll(() => command.innerText()).toMatch(/connect http:\/\/localhost:\d+\/j\/[\w-]{22}$/);
-    await shot("agents-link");
+    await lookAt(page, "agents-link");
     const link = (await command.innerText()).split(" ").at(-1) ?? "";
     const other = await context.newPage();
     await other.goto(link);
@@ -115,7 +85,7 @@ describe("machines", () => {
     // It comes online before it has tried its model.
     await row.getByText(/[\d.]+ tokens\/s with starter/).waitFor();
     expect(await row.innerText()).toMatch(/Models: starter/);
-    await shot("agents");
+    await lookAt(page, "agents");
   });
 
   it("shows that it went and came back, without a reload", async () => {
@@ -137,7 +107,7 @@ describe("machines", () => {
     await page.keyboard.press("Enter");
     await row.getByText("Attic", { exact: true }).waitFor();
     machineNames = ["Attic"];
-    await shotChinese("agents-zh-dark", "/agents");
+    await lookInChinese("agents-zh", "/agents");
   });
 
   it("takes it out of service and brings it back, and hears of what was decided on the machine, without a reload", async () => {
@@ -147,8 +117,8 @@ describe("machines", () => {
     await page.getByRole("dialog").getByRole("button", { name: "Yes" }).click();
     await row.getByText("Out of service", { exact: true }).waitFor();
     expect(await row.getByRole("button", { name: "Take out of service" }).isVisible()).toBe(false);
-    await shot("agents-drained");
-    await shotChinese("agents-drained-zh-dark", "/agents");
+    await lookAt(page, "agents-drained");
+    await lookInChinese("agents-drained-zh", "/agents");
     const status = await run(["status", "--data", join(folder, "machine")]);
     expect(status.stdout).toContain("out of service");
     expect(await run(["undrain", "--data", join(folder, "machine")])).toMatchObject({ code: 0 });
@@ -160,12 +130,12 @@ describe("machines", () => {
     const row = page.locator("[data-agent]");
     await row.getByRole("button", { name: "Revoke" }).click();
     await page.getByRole("dialog").getByText("Revoke “Attic”?").waitFor();
-    await shot("agents-revoke");
+    await lookAt(page, "agents-revoke");
     await page.getByRole("dialog").getByRole("button", { name: "Yes" }).click();
     expect(await exitOf(machine)).toBe(1);
     const restore = page.getByRole("button", { name: "Let in again" });
     await restore.waitFor();
-    await shot("agents-revoked");
+    await lookAt(page, "agents-revoked");
     await restore.click();
     machine = connect();
     await output(machine, /Online\./);
@@ -184,13 +154,13 @@ describe("machines", () => {
     await page.getByLabel("Code").fill("BBBB-BBBB");
     await page.getByRole("button", { name: "Continue" }).click();
     await page.getByText("No machine waits under this code").waitFor();
-    await shot("device");
+    await lookAt(page, "device");
     await page.goto(`/device?user_code=${code}`);
     await page.keyboard.press("Tab");
     await page.getByRole("button", { name: "Continue" }).click();
     await page.getByRole("heading", { name: "Let this machine in?" }).waitFor();
     expect(await page.locator("main").innerText()).toContain(fingerprint);
-    await shot("device-question");
+    await lookAt(page, "device-question");
     // As the edge answers six minutes later: nothing here can move its clock. What follows is real.
     const error = { code: "confirmation_needed", message: "Confirm.", type: "x", param: null };
     await page.route("**/approve", (route) => route.fulfill({ status: 403, json: { error } }), { times: 1 });
@@ -198,7 +168,7 @@ describe("machines", () => {
     await page.getByRole("button", { name: "Let it in" }).click();
     expect((await confirmed).status()).toBe(200);
     await page.getByRole("heading", { name: "It is let in." }).waitFor();
-    await shot("device-approved");
+    await lookAt(page, "device-approved");
     await done;
     await page.getByRole("link", { name: "To the machines" }).click();
     await page.locator("[data-agent]").getByText("Online").waitFor();

@@ -1,22 +1,48 @@
-import type { Browser, BrowserContext, Page } from "playwright-core";
+import type { Browser, BrowserContext, BrowserContextOptions, CDPSession, Page } from "playwright-core";
 
-/** A page of a new browser, with an authenticator that says yes. */
-export async function newDevice(browser: Browser, baseURL: string): Promise<{ context: BrowserContext; page: Page }> {
-  const context = await browser.newContext({ baseURL, locale: "en", viewport: { width: 1280, height: 800 } });
+/** A browser of one's own with an authenticator that says yes, and what went wrong in its page so far. */
+export interface Device {
+  context: BrowserContext;
+  page: Page;
+  /** Takes a further authenticator: see `addAuthenticator`. */
+  cdp: CDPSession;
+  /** Uncaught errors, and what the console shows: violated policies above all. */
+  problems: string[];
+}
+
+/** For somebody who comes in by a passkey: in English on a desk, unless told otherwise. */
+export async function newDevice(
+  browser: Browser,
+  baseURL: string,
+  options: BrowserContextOptions = {},
+): Promise<Device> {
+  const viewport = { width: 1280, height: 800 };
+  const context = await browser.newContext({ baseURL, locale: "en", viewport, ...options });
   const page = await context.newPage();
+  const problems: string[] = [];
+  page.on("pageerror", (error) => problems.push(error.message));
+  page.on("console", (message) => {
+    // A refused request is expected wherever a test makes one; a violated policy never is.
+    if (message.type() === "error" && !message.text().includes("status of")) problems.push(message.text());
+  });
   const cdp = await context.newCDPSession(page);
   await cdp.send("WebAuthn.enable", { enableUI: false });
+  await addAuthenticator(cdp, "internal");
+  return { context, page, cdp, problems };
+}
+
+/** An authenticator that says yes: the device's own, or one that is plugged in. */
+export async function addAuthenticator(cdp: CDPSession, transport: "internal" | "usb"): Promise<void> {
   await cdp.send("WebAuthn.addVirtualAuthenticator", {
     options: {
       protocol: "ctap2",
-      transport: "internal",
+      transport,
       hasResidentKey: true,
       hasUserVerification: true,
       isUserVerified: true,
       automaticPresenceSimulation: true,
     },
   });
-  return { context, page };
 }
 
 /** Somebody whom the owner invites on the page of members, and who comes in by a passkey. */

@@ -1,8 +1,6 @@
-import { join } from "node:path";
-import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { makePackage } from "../support/market.ts";
-import { violations } from "./accessibility.ts";
+import { lookAt } from "./looks.ts";
 import { useVisitors } from "./visitor.ts";
 
 // The server is this very edge: it signs in at itself, over its own `/mcp`.
@@ -14,26 +12,10 @@ afterAll(() => {
   delete process.env["PORCHLIGHT_WEBHOOK_HOSTS"];
 });
 
-/** Where to leave a picture of what is looked at. */
-const SHOTS = process.env["SCREENSHOTS"];
 const CODE = `export default { tools: {
   remember: { description: "Writes a line down.", input: { type: "object" }, effect: "write", execute: () => "kept" },
   recall: { description: "Reads the lines.", input: { type: "object" }, effect: "read", execute: () => "lines" },
 } };`;
-
-async function look(page: Page, name: string): Promise<void> {
-  for (const width of [1280, 390])
-    for (const colorScheme of ["light", "dark"] as const) {
-      await page.setViewportSize({ width, height: 844 });
-      // Without motion colours do not go over slowly.
-      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-      if (SHOTS !== undefined)
-        await page.screenshot({ path: join(SHOTS, `${name}-${width}-${colorScheme}.png`), fullPage: true });
-      expect([name, width, colorScheme, await violations(page)]).toEqual([name, width, colorScheme, []]);
-      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
-    }
-  await page.setViewportSize({ width: 1280, height: 844 });
-}
 
 /** What the script tries first, to find out that it must sign in. */
 const REFUSED = /^error: Failed to load resource: .*409/;
@@ -49,7 +31,7 @@ it("adds a server that wants one to sign in, lets oneself in there, and disconne
   await page.locator('[data-plugin="@ada/lines"]').waitFor();
   await page.getByRole("link", { name: "Servers (MCP)" }).click();
   await page.getByText("You have added none yet.").waitFor();
-  await look(page, "servers-empty");
+  await lookAt(page, "servers-empty");
 
   await page.getByLabel("Address").fill(`${stack().origin}/mcp`);
   await page.getByLabel("Name", { exact: true }).fill("self");
@@ -62,28 +44,28 @@ it("adds a server that wants one to sign in, lets oneself in there, and disconne
     expect.stringMatching(/lines__remember may change things\s+Writes/),
     expect.stringMatching(/lines__recall reads\s+Reads/),
   ]);
-  await look(page, "consent");
+  await lookAt(page, "consent");
   await page.goto(page.url().replace("state=", "lang=zh-CN&state="));
   await page.getByRole("heading", { name: "允许 Porchlight 使用你的工具吗？" }).waitFor();
-  await look(page, "consent-zh");
+  await lookAt(page, "consent-zh");
   await page.goto(`${page.url()}&lang=en`);
   await page.getByRole("button", { name: "Let it in" }).click();
   await page.getByText("You are signed in.").waitFor();
-  await look(page, "servers-waiting");
+  await lookAt(page, "servers-waiting");
   await page.locator('[data-server="self"]').getByRole("button", { name: "Look at its tools" }).click();
   await page.getByText("It offers:").waitFor();
-  await look(page, "servers-look");
+  await lookAt(page, "servers-look");
   await page.getByRole("button", { name: "Let my models use them" }).click();
   await page.getByText("Its 2 tools").click();
-  await look(page, "servers-mounted");
+  await lookAt(page, "servers-mounted");
   await page.goto("/plugins/servers?lang=zh-CN");
   await page.getByText("它的 2 个工具").waitFor();
-  await look(page, "servers-zh");
+  await lookAt(page, "servers-zh");
   await page.goto("/plugins?lang=en");
 
   const connected = page.locator("section", { hasText: "Connected programs" });
   await connected.getByText("Porchlight").waitFor();
-  await look(page, "plugins-connected");
+  await lookAt(page, "plugins-connected");
   await connected.getByRole("button", { name: "Disconnect" }).click();
   await page.getByRole("button", { name: "Yes" }).click();
   await expect.poll(async () => await connected.count(), { timeout: 20_000 }).toBe(0);
@@ -98,6 +80,6 @@ it("sends nobody anywhere by a request that is not in order", { timeout: 60_000 
   });
   const { page, problems } = await visit({ path: `/oauth/authorize?${query.toString()}` });
   await page.getByRole("heading", { name: "This program cannot be let in" }).waitFor();
-  await look(page, "consent-problem");
+  await lookAt(page, "consent-problem");
   expect(problems.splice(0)).toEqual([expect.stringMatching(/400/)]);
 });

@@ -1,14 +1,14 @@
-import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
-import { markRunning } from "../../node-agent/commands/running.ts";
 import type { ManifestDraft } from "../../shared/plugin/manifest.ts";
 import { signPublisherKey } from "../../shared/protocol/signatures.ts";
-import { runHere } from "../support/command-here.ts";
+import { ask } from "../support/api.ts";
+import { runHere, runWell } from "../support/command-here.ts";
 import { makePackage, newPublisherKeys, type PublisherKeys } from "../support/market.ts";
 import { startStack, type TestStack } from "../support/stack.ts";
 import { startChromium } from "./chromium.ts";
-import { faultsOf, LOOKS, shoot } from "./looks.ts";
+import { faultsOf, inEveryLook, shoot } from "./looks.ts";
+import { openMarketHere } from "./market-here.ts";
 import { invite } from "./people.ts";
 
 const NAME = "@owner/weather";
@@ -23,15 +23,11 @@ let keys: PublisherKeys;
 beforeAll(async () => {
   vi.stubEnv("NO_COLOR", "1");
   stack = await startStack();
-  await markRunning(stack.folder.running, { pid: process.pid, origin: stack.origin });
   browser = await startChromium();
   const context = await browser.newContext({ baseURL: stack.origin, locale: "en" });
   owner = await context.newPage();
   await owner.goto(stack.signInUrl);
-  await run("market", "init");
-  await stack.stack.edge.stop();
-  await stack.stack.edge.start();
-  await run("market", "init", "--root-key", join(stack.folder.root, "drawer.key"));
+  await openMarketHere(stack);
   rita = await invite(browser, owner, stack.origin, "Rita");
   await becomePublisher();
 }, 120_000);
@@ -42,46 +38,37 @@ afterAll(async () => {
 });
 
 /** A command of the owner's, where the edge runs. */
-async function run(...words: string[]): Promise<string> {
-  const { code, stdout, stderr } = await runHere([...words, "--data", stack.folder.root]);
-  expect(code, stderr).toBe(0);
-  return stdout + stderr;
-}
+const run = async (...words: string[]): Promise<string> => await runWell(...words, "--data", stack.folder.root);
 
-async function ask<T>(method: string, path: string, body?: object | Uint8Array<ArrayBuffer>): Promise<T> {
-  const isBytes = body instanceof Uint8Array;
-  const response = await fetch(stack.origin + path, {
-    method,
-    headers: {
-      authorization: `Bearer ${stack.apiKey}`,
-      ...(body === undefined ? {} : { "content-type": isBytes ? "application/octet-stream" : "application/json" }),
-    },
-    ...(body === undefined ? {} : { body: isBytes ? body : JSON.stringify(body) }),
-  });
-  if (!response.ok) throw new Error(`${method} ${path}: ${await response.text()}`);
-  return (await response.json()) as T; // our own routes' answers
+/** A request with the owner's key. */
+async function askOwn<T>(method: string, path: string, body?: object): Promise<T> {
+  return (await ask(stack, method, path, body)) as T; // our own routes' answers
 }
 
 async function becomePublisher(): Promise<void> {
-  await ask("PUT", "/api/market/publisher", { name: "Owner" });
-  await ask("POST", "/api/market/namespaces", { namespace: "owner" });
+  await askOwn("PUT", "/api/market/publisher", { name: "Owner" });
+  await askOwn("POST", "/api/market/namespaces", { namespace: "owner" });
   keys = await newPublisherKeys();
-  const asked = await ask<{ challenge: string; publisherId: string }>("POST", "/api/market/publisher-keys/challenge");
+  const asked = await askOwn<{ challenge: string; publisherId: string }>(
+    "POST",
+    "/api/market/publisher-keys/challenge",
+  );
   const signature = await signPublisherKey(keys.privateKey, { origin: stack.origin, ...asked });
   const key = { publicKey: keys.raw, name: "laptop", challenge: asked.challenge, signature };
-  await ask("POST", "/api/market/publisher-keys", key);
-  const { roles } = await ask<{ roles: { userId: string; name: string }[] }>("GET", "/api/market/roles");
+  await askOwn("POST", "/api/market/publisher-keys", key);
+  const { roles } = await askOwn<{ roles: { userId: string; name: string }[] }>("GET", "/api/market/roles");
   const { userId = "" } = roles.find(({ name }) => name === "Rita") ?? {};
-  await ask("PUT", `/api/market/roles/${userId}`, { role: "reviewer" });
+  await askOwn("PUT", `/api/market/roles/${userId}`, { role: "reviewer" });
 }
 
 /** Publishes a version, which the reviewer lets through. */
 async function publish(version: string, draft: Partial<ManifestDraft> = {}): Promise<string> {
   const code = `export default { tools: { which: { description: "d", input: { type: "object" }, async execute() { return "${version}"; } } } };`;
   const { bytes, hash } = await makePackage({ name: NAME, version, code, draft }, keys);
-  const { id } = await ask<{ id: string }>("POST", "/api/market/packages", bytes);
-  await ask("POST", `/api/market/versions/${id}/submit`, { official: false });
-  const state = async (): Promise<string> => (await ask<{ state: string }>("GET", `/api/market/versions/${id}`)).state;
+  const { id } = await askOwn<{ id: string }>("POST", "/api/market/packages", bytes);
+  await askOwn("POST", `/api/market/versions/${id}/submit`, { official: false });
+  const state = async (): Promise<string> =>
+    (await askOwn<{ state: string }>("GET", `/api/market/versions/${id}`)).state;
   await expect.poll(state, { timeout: 20_000 }).toBe("in_review");
   const decided = await rita.evaluate(async (desk) => {
     const headers = { "content-type": "application/json" };
@@ -110,23 +97,14 @@ it("says what is newer and what it wants more, updates by a yes, and goes back",
   expect(await offer.innerText()).toMatch(
     /2\.0\.0 is available[\s\S]*asks for more[\s\S]*Send to and read from the Internet: api\.example\.com/,
   );
-  const faults: string[] = [];
   await section.getByText("Earlier versions").click();
-  for (const [locale, width, colorScheme] of LOOKS) {
-    const context = await browser.newContext({
-      baseURL: stack.origin,
-      locale,
-      colorScheme,
-      viewport: { width, height: 900 },
-      storageState: await owner.context().storageState(),
-    });
-    const page = await context.newPage();
+  const options = { baseURL: stack.origin, storageState: await owner.context().storageState() };
+  const faults = await inEveryLook(browser, "updates", options, async (page, own) => {
     await page.goto("/plugins");
     await page.locator(".kept-versions summary").click();
-    faults.push(...(await faultsOf(page)).map((fault) => `${locale} ${width} ${colorScheme}: ${fault}`));
-    await shoot(page, `updates-${locale}-${width}-${colorScheme}`);
-    await context.close();
-  }
+    await shoot(page, own);
+    return await faultsOf(page);
+  });
   expect(faults).toEqual([]);
 
   await offer.getByRole("button", { name: "Allow this, and update to 2.0.0" }).click();
