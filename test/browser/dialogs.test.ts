@@ -1,4 +1,4 @@
-import type { Page } from "playwright-core";
+import type { Page, Route } from "playwright-core";
 import { expect, it } from "vitest";
 import { chatOn, importConversation, SAYS } from "./chat-page.ts";
 import { faultsOf, LOOKS, shoot } from "./looks.ts";
@@ -50,6 +50,30 @@ it("keep how often a conversation asks, as it was chosen elsewhere", async () =>
   await page.getByRole("button", { name: "Save" }).click();
   await page.getByText("Still trusting").first().waitFor();
   expect(await settings()).toMatchObject({ approval: "never" });
+});
+
+it("wait for a conversation that is slow to come, as what is said does", async () => {
+  const { page } = await visit();
+  const id = await importConversation(page, "Slow", [["One?", "The Tagus."]]);
+  const held = Promise.withResolvers<void>();
+  const hold = async (route: Route): Promise<void> => {
+    await held.promise;
+    await route.continue();
+  };
+  await page.route(`**/api/sessions/${id}`, hold);
+  await page.route("**/api/sessions?*", hold);
+  await page.goto(`/?session=${id}`);
+  const chat = chatOn(page);
+  await chat.status.getByText("Online").waitFor();
+  await page.getByRole("button", { name: "This conversation" }).click();
+  await chat.ask("Tell me a joke");
+  expect(await page.locator("dialog[open]").count()).toBe(0);
+  expect(await chat.questions.count()).toBe(0);
+  held.resolve();
+  await page.getByLabel("Title").waitFor();
+  expect(await page.getByLabel("Title").inputValue()).toBe("Slow");
+  await page.keyboard.press("Escape");
+  await expect.poll(async () => await chat.questions.allInnerTexts()).toEqual(["One?", "Tell me a joke"]);
 });
 
 it("folds a model's thoughts once it answers, and opens them by a key", async () => {

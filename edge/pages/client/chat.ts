@@ -65,7 +65,7 @@ const search = new SearchBox(strings, {
   },
   open: (id, turn) => void openConversation(id, turn),
 });
-const settings = new SettingsDialog((change) => void chat.change(change));
+const settings = new SettingsDialog((conversation, change) => void chat.change(conversation, change));
 const traces = new TraceDialog(strings);
 const status = new StatusView(
   strings,
@@ -102,6 +102,10 @@ function removeConversation(id: string): void {
   };
   deletions.add(settle);
   toast(strings.deleted, takeBack, settle);
+}
+
+async function openSettings(): Promise<void> {
+  settings.open(await chat.opened());
 }
 
 /** Sends if there is someone to answer; what was believed to be offline is asked once more before it is said. */
@@ -207,7 +211,7 @@ onAction(document, "new-conversation", () => {
   search.clear();
   void openConversation();
 });
-onAction(document, "open-settings", () => settings.open(chat.active));
+onAction(document, "open-settings", () => void openSettings());
 onAction(document, "suggest", (chip) => void send(chip.textContent.trim()));
 onAction(document, "stop", () => chat.stop());
 onAction(document, "jump", () => scroll.toEnd());

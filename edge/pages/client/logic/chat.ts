@@ -35,6 +35,8 @@ export class Chat {
   /** Deleted here, and to be deleted at the edge unless that is taken back. */
   private readonly removed = new Set<string>();
   private opening = 0;
+  /** The conversation that is to be opened, while the edge is asked for it. */
+  private coming: Promise<Conversation | undefined> | undefined;
   private readonly sessions: Sessions;
   private readonly events: ChatEvents;
 
@@ -92,14 +94,23 @@ export class Chat {
   /** Opens the conversation, at a turn if one is named; a new one where there is none of that id. */
   async open(id?: string, turn?: number): Promise<void> {
     const opening = ++this.opening;
-    const head = this.known(id) ?? (id === undefined ? undefined : await this.sessions.get(id).catch(() => undefined));
+    const isKnown = id === undefined || this.known(id) !== undefined;
+    this.coming = isKnown ? undefined : this.sessions.get(id).catch(() => undefined);
+    const head = isKnown ? undefined : await this.coming;
     if (opening !== this.opening) return; // Another was opened meanwhile.
+    this.coming = undefined;
     const found = this.known(id) ?? head; // The list may have come meanwhile.
     if (found !== undefined && !this.conversations.includes(found)) this.conversations.push(found);
     this.active = found ?? newConversation();
     this.events.listChanged();
     this.events.messagesChanged(this.active);
     if (found !== undefined && !this.isRunning(found)) await this.load(found, turn);
+  }
+
+  /** The active conversation, once the one that was asked for last has come. */
+  async opened(): Promise<Conversation> {
+    while (this.coming !== undefined) await this.coming;
+    return this.active;
   }
 
   /** Reads further back in the active conversation. */
@@ -141,15 +152,14 @@ export class Chat {
     };
   }
 
-  /** Names the active conversation and sets how it is held. */
-  async change(change: { title: string; settings: SessionSettings }): Promise<void> {
-    const { active } = this;
-    Object.assign(active, change);
+  /** Names a conversation and sets how it is held. */
+  async change(conversation: Conversation, change: { title: string; settings: SessionSettings }): Promise<void> {
+    Object.assign(conversation, change);
     this.events.listChanged();
-    this.events.messagesChanged(active);
-    if (active.id === "") return; // It is told when something is said.
+    this.events.messagesChanged(conversation);
+    if (conversation.id === "") return; // It is told when something is said.
     await this.attempt(async () => {
-      await this.sessions.change(active.id, change);
+      await this.sessions.change(conversation.id, change);
       this.events.told();
     });
   }
@@ -166,7 +176,7 @@ export class Chat {
 
   /** Says something in the active conversation and gets its answer. */
   async send(question: string, model: string): Promise<void> {
-    const conversation = this.active;
+    const conversation = await this.opened();
     if (conversation.title === "") conversation.title = titleFrom(question);
     if (!this.conversations.includes(conversation)) this.conversations.push(conversation);
     const turn = undefined;

@@ -10,10 +10,10 @@ export class SettingsDialog {
   private readonly form = partOf(HTMLFormElement, "settings-form");
   private shown: Conversation | undefined;
 
-  constructor(save: (change: Change) => void) {
+  constructor(save: (conversation: Conversation, change: Change) => void) {
     onAction(this.dialog, "close-dialog", () => this.dialog.close());
     this.form.addEventListener("submit", () => {
-      if (this.shown !== undefined) save(this.read(this.shown));
+      if (this.shown !== undefined) save(this.shown, this.read(this.shown));
     });
   }
 
