@@ -75,7 +75,8 @@ async function measureHot(count: number, rounds: number): Promise<Omit<Found, "t
       JSON.stringify({ ...from, enrolUrl: await owner.pairingUrl() }),
     ]);
     await online(agent);
-    return { count, filled, bytes, measured, vectors, meaning: await searchOf(site, topicName(11), rounds) };
+    const meaning = await searchByMeaning(site, topicName(11), rounds);
+    return { count, filled, bytes, measured, vectors, meaning };
   } finally {
     if (agent !== undefined) await ended(agent);
     await edge?.stop();
@@ -214,6 +215,14 @@ async function searchOf(site: Site, question: string, rounds: number): Promise<S
   const path = `/api/sessions/search?q=${encodeURIComponent(question)}&limit=20`;
   const { hits, meaning } = await site.call(searchSchema, path);
   return { ms: await site.time(() => path, searchSchema, rounds), hits: hits.length, meaning };
+}
+
+/** Once the edge knows what its machine embeds with: the machine is online a moment before it says so. */
+async function searchByMeaning(site: Site, question: string, rounds: number): Promise<Searched> {
+  const until = Date.now() + 30_000;
+  let searched = await searchOf(site, question, 1);
+  while (!searched.meaning && Date.now() < until) searched = await searchOf(site, question, 1);
+  return await searchOf(site, question, rounds);
 }
 
 /** What the objects' SQLite files take, all together. */
