@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { exitOf, interrupt, output, run, start } from "../support/command.ts";
+import { LONG_WINDED } from "../support/long-winded.ts";
 import { freePort, startStack, type TestStack } from "../support/stack.ts";
 
 /** `porchlight connect` as a process, against a real edge that knows nothing of it. */
@@ -58,7 +59,7 @@ describe("porchlight connect", () => {
     expect(said).not.toMatch(/ at .*\.ts:/);
   });
 
-  it("gets nothing new when it is told to stop, and lets its answer end", async () => {
+  it("gets nothing new when it is told to stop, and lets its answers end", async () => {
     const known = await agents();
     const isKnown = (id: string) => known.some((one) => one.id === id);
     const agent = start(connect(await stack.stack.owner.pairingUrl()));
@@ -71,19 +72,27 @@ describe("porchlight connect", () => {
         body: JSON.stringify({ model: "starter", messages: [{ role: "user", content: "Tell me a story." }], ...more }),
       });
     try {
-      const answer = await ask({ stream: true, max_tokens: 400, repetition_penalty: 10, temperature: 0 });
-      const pieces = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
-      let said = (await pieces?.read())?.value ?? "";
-      const told = output(agent, /Stopping; under way: 1/);
+      // Several, so that some are under way for some seconds.
+      const begun = await Promise.all(
+        Array.from({ length: 4 }, async () => {
+          const answer = await ask({ stream: true, ...LONG_WINDED, max_tokens: 300 });
+          const pieces = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
+          return { pieces, first: (await pieces?.read())?.value ?? "" };
+        }),
+      );
+      const told = output(agent, /Stopping; under way: [1-4]/);
       agent.kill("SIGTERM");
       await told;
       await expect.poll(async () => (await agents()).some(({ online, id }) => online && !isKnown(id))).toBe(false);
       const late = await ask({});
       expect(late.status).toBe(503);
       expect(await late.json()).toMatchObject({ error: { code: "agent_offline" } });
-      for (let piece = await pieces?.read(); piece?.done === false; piece = await pieces?.read()) said += piece.value;
-      expect(said).toMatch(/"finish_reason":"(?:length|stop)"[^]*data: \[DONE\]\n\n$/);
-      expect(said).not.toContain('"error"');
+      for (const { pieces, first } of begun) {
+        let said = first;
+        for (let piece = await pieces?.read(); piece?.done === false; piece = await pieces?.read()) said += piece.value;
+        expect(said).toMatch(/"finish_reason":"(?:length|stop)"[^]*data: \[DONE\]\n\n$/);
+        expect(said).not.toContain('"error"');
+      }
       expect(await exitOf(agent)).toBe(0);
     } finally {
       for (const { id } of known) await call("DELETE", `/api/agents/${id}/drain`);
