@@ -65,28 +65,26 @@ describe("porchlight drain, undrain and wake", () => {
   it("wait for what runs", async () => {
     const { localUrl, model } = await start();
     const key = (await readFile(folder.localKey, "utf8")).trim();
-    // Several, so that some run for some seconds.
-    const answers = await Promise.all(
-      Array.from({ length: 4 }, async () => {
-        return await fetch(`${localUrl}/v1/chat/completions`, {
-          method: "POST",
-          headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
-          body: JSON.stringify({
-            model,
-            messages: [{ role: "user", content: "Count." }],
-            stream: true,
-            ...LONG_WINDED,
-            max_tokens: 300,
-          }),
-        });
-      }),
-    );
+    // Several at once take seconds; one alone may be over before it is asked what runs.
+    const ask = async () =>
+      await fetch(`${localUrl}/v1/chat/completions`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+        body: JSON.stringify({
+          model,
+          messages: [{ role: "user", content: "Count." }],
+          stream: true,
+          ...LONG_WINDED,
+          max_tokens: 300,
+        }),
+      });
+    const answers = await Promise.all([ask(), ask(), ask(), ask()]);
     let haveEnded = false;
     const reading = Promise.all(answers.map(async (answer) => await answer.text())).finally(() => {
       haveEnded = true;
     });
     await drain({ data: data.path, wait: false });
-    expect([haveEnded, said]).toEqual([false, expect.stringMatching(/[1-4] still running/)]);
+    expect([haveEnded, said]).toEqual([false, expect.stringContaining("4 still running")]);
     expect(await drain({ data: data.path, wait: true })).toBe(0);
     await reading;
     expect(said).toContain("Nothing runs on it any more.");
